@@ -1,0 +1,33 @@
+"""minidistil: DistilBERT from scratch, every piece small enough to read in one sitting."""
+
+__version__ = "0.1.0"
+
+from minidistil import corpus
+from minidistil.evaluation import compare, masked_text, score
+from minidistil.fillmask import fill_mask
+from minidistil.heads import MaskedLM, SentenceEncoder
+from minidistil.losses import distillation_loss
+from minidistil.runs import Run, distil, teach
+from minidistil.student import student_of
+from minidistil.training import DistilConfig, TeachConfig
+from minidistil.weights import BareEncoder as Encoder
+from minidistil.wordpiece import WordPiece
+
+__all__ = [
+    "DistilConfig",
+    "Encoder",
+    "MaskedLM",
+    "Run",
+    "SentenceEncoder",
+    "TeachConfig",
+    "WordPiece",
+    "compare",
+    "corpus",
+    "distil",
+    "distillation_loss",
+    "fill_mask",
+    "masked_text",
+    "score",
+    "student_of",
+    "teach",
+]

@@ -1,0 +1,5 @@
+"""`python -m minidistil`: the command line."""
+
+from minidistil.cli import entry
+
+entry()

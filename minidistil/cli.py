@@ -1,0 +1,259 @@
+"""The command line: `minidistil`, or `python -m minidistil`, without an argument the main job."""
+
+import argparse
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from minidistil import __version__
+
+FIRST_LIGHT = Path("runs/first")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 done, 2 bad input (one sentence says what), 130 interrupted."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("\nminidistil: interrupted; the same command goes on where it was.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `minidistil … | head`
+        sys.stderr.close()
+        return 0
+    except (ValueError, OSError) as error:
+        print(f"minidistil: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def entry() -> None:
+    """The command `minidistil`."""
+    sys.exit(main())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="minidistil",
+        description="DistilBERT from scratch. Without a command: distil the offline teacher and report.",
+    )
+    parser.add_argument("--version", action="version", version=f"minidistil {__version__}")
+    parser.set_defaults(run=_first_light)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    command = commands.add_parser("distil", help="distil a teacher into a student with some of its layers")
+    command.add_argument("--teacher", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.add_argument("--layers", type=_layers, metavar="0,2,4", help="teacher's layers to start from (every other)")
+    for name in ("ce", "mlm", "cos"):
+        command.add_argument(f"--alpha-{name}", type=float, metavar="X", help=f"weight of L_{name}")
+    command.add_argument("--temperature", type=float, metavar="T", help="softens both distributions in L_ce (2)")
+    _add_training_flags(command, "runs/distil")
+    command.set_defaults(run=_distil)
+
+    command = commands.add_parser("teach", help="give an official encoder a masked-LM head: makes the offline teacher")
+    command.add_argument(
+        "--test-text", type=Path, nargs="+", default=[], metavar="FILE", help="report figures on it too"
+    )
+    _add_training_flags(command, "runs/teach")
+    command.set_defaults(run=_teach)
+
+    command = commands.add_parser("fill", help="guess the words behind [MASK]")
+    command.add_argument("text", help="a sentence with one [MASK] or several")
+    command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.add_argument("--top-k", type=int, default=5, metavar="K", help="how many words (5)")
+    command.add_argument("--json", action="store_true", help="print the list of guesses as JSON")
+    command.set_defaults(run=_fill)
+
+    command = commands.add_parser("evaluate", help="masked accuracy and perplexity on held-out text")
+    command.add_argument("model", help="ladder name, hub id or folder")
+    command.add_argument("--teacher", metavar="NAME", help="compare with this model")
+    command.add_argument(
+        "--text", type=Path, nargs="+", metavar="FILE", help="whole files instead of the docs' test split"
+    )
+    command.add_argument("--json", action="store_true", help="print the figures as JSON")
+    command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser("doctor", help="what this machine has, and what to do about what is missing")
+    command.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_training_flags(command: argparse.ArgumentParser, out: str) -> None:
+    add = command.add_argument
+    add("--out", type=Path, default=Path(out), metavar="DIR", help=f"the run's folder ({out})")
+    add("--seed", type=int, metavar="N", help="of every random draw")
+    length = command.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, metavar="N", help="optimiser steps")
+    length.add_argument(
+        "--budget", type=_seconds, metavar="6m", dest="budget_seconds", help="training time, as 90s, 6m, 1h"
+    )
+    add("--batch-size", type=int, metavar="B", help="sequences in a micro-batch")
+    add("--accumulate", type=int, metavar="N", help="micro-batches in a step")
+    add("--max-length", type=int, metavar="L", help="tokens in a sequence")
+    add("--learning-rate", type=float, metavar="X", help="the highest, after the warm-up")
+    add("--precision", choices=("auto", "fp32", "bf16"), help="auto: the faster one here")
+    add(
+        "--text",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="UTF-8 files, one document a line, instead of the docs corpus",
+    )
+    add("--docs", action="store_true", help="the docs corpus as well as --text")
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d+(,\d+)*", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected layer numbers with commas, such as 0,2,4")
+    return tuple(map(int, text.split(",")))
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a duration such as 90s, 6m or 1h")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
+    """The flags that name a field of the configuration and were given."""
+    names = {field.name for field in dataclasses.fields(config)}
+    return {name: value for name, value in vars(options).items() if name in names and value is not None}
+
+
+def _corpus(options: argparse.Namespace) -> Any:
+    from minidistil import corpus
+
+    if not options.text:
+        return _docs()
+    texts = corpus.text_files(options.text)
+    return _docs() + texts if options.docs else texts
+
+
+def _docs() -> Any:
+    from minidistil import corpus
+
+    if not corpus.docs_are_cached():
+        _say("reading the docstrings on this machine (once, about half a minute) …")
+    return corpus.docs()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _first_light(options: argparse.Namespace) -> int:
+    from minidistil.training import DistilConfig
+
+    _say(
+        "minidistil: distils the offline teacher (MiniLM, 6 layers) into a student with half of its layers,\n"
+        "trained with the triple loss on the docstrings of the installed Python packages, then compares the two."
+    )
+    return _run_distil("minilm", DistilConfig(layers=(1, 3, 5)), _docs, FIRST_LIGHT)
+
+
+def _distil(options: argparse.Namespace) -> int:
+    from minidistil.training import DistilConfig
+
+    config = DistilConfig(**_given(options, DistilConfig))
+    return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
+
+
+def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> int:
+    from minidistil.heads import MaskedLM
+    from minidistil.runs import comparison_table, distil, side_by_side
+    from minidistil.student import student_of
+    from minidistil.training import to_best_device
+    from minidistil.wordpiece import WordPiece
+
+    tokenizer = WordPiece.from_pretrained(name)
+    teacher = to_best_device(MaskedLM.from_pretrained(name))
+    student = to_best_device(student_of(teacher, config.layers))
+    run = distil(teacher, student, text(), config, out, tokenizer, _say)
+    _say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")
+    _say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
+    _say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
+    return _say_if_finished(run)
+
+
+def _finished_student(run: Any) -> Any:
+    from minidistil.heads import MaskedLM
+    from minidistil.training import to_best_device
+
+    return to_best_device(MaskedLM.from_pretrained(run.folder / "model"))
+
+
+def _say_if_finished(run: Any) -> int:
+    if run.was_finished:
+        _say(
+            f"This run was finished already. To start afresh, delete {run.folder} or choose another folder with --out."
+        )
+    return 0
+
+
+def _teach(options: argparse.Namespace) -> int:
+    from minidistil.runs import teach
+    from minidistil.training import TeachConfig
+
+    config = TeachConfig(**_given(options, TeachConfig))
+    run = teach(_corpus(options), config, options.out, test_text=options.test_text, say=_say)
+    for name, figures in run.metrics["figures"].items():
+        _say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
+    _say(f"Everything is in {run.folder}: report.md, model/ and own/, the layers that were trained.")
+    return _say_if_finished(run)
+
+
+def _fill(options: argparse.Namespace) -> int:
+    from minidistil.fillmask import fill_mask
+    from minidistil.heads import MaskedLM
+    from minidistil.wordpiece import WordPiece
+
+    model, tokenizer = MaskedLM.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    guesses = fill_mask(options.text, model, tokenizer, options.top_k)
+    if options.json:
+        print(json.dumps(guesses, indent=2, ensure_ascii=False))
+        return 0
+    for group in guesses if isinstance(guesses[0], list) else [guesses]:
+        for guess in group:
+            print(f"{guess['score']:.4f}  {guess['token_str']:<16} {guess['sequence']}")
+        print()
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from minidistil import corpus
+    from minidistil.evaluation import compare, masked_text, score
+    from minidistil.fillmask import require_fit
+    from minidistil.heads import MaskedLM
+    from minidistil.wordpiece import WordPiece
+
+    tokenizer = WordPiece.from_pretrained(options.model)
+    model = MaskedLM.from_pretrained(options.model)
+    require_fit(tokenizer, model)
+    documents = list(corpus.text_files(options.text)) if options.text else _docs().test
+    text = masked_text(corpus.sequences(documents, tokenizer), tokenizer)
+    figures: dict[str, Any] = {"hidden_tokens": text.count}
+    if options.teacher:
+        comparison = compare(MaskedLM.from_pretrained(options.teacher), model, text)
+        figures |= {"retention": comparison.retention} | dataclasses.asdict(comparison)
+    else:
+        figures |= dataclasses.asdict(score(model, text))
+    if options.json:
+        print(json.dumps(figures, indent=2))
+        return 0
+    for name, value in figures.items():
+        for inner, number in value.items() if isinstance(value, dict) else [("", value)]:
+            print(f"{name + ' ' + inner:<24} {number:,.4f}" if isinstance(number, float) else f"{name:<24} {number:,}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from minidistil.doctor import report
+
+    for line in report():
+        print(line)
+    return 0

@@ -1,0 +1,86 @@
+"""Chapter 5. Heads: what turns the encoder's vectors into answers.
+
+Masked LM: Devlin et al. (2019), section 3.1; the decoder shares the word embeddings
+(Press and Wolf, 2017). Sentence embeddings: Reimers and Gurevych (2019), mean pooling.
+
+Letters in shapes: B sequences, L tokens, D width, V vocabulary, N positions.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from minidistil.encoder import Encoder, EncoderConfig, ModelOutput, initialize
+from minidistil.masking import IGNORE
+from minidistil.weights import Model
+
+
+class MaskedLMHead(nn.Module):
+    """Dense, GELU, layer norm, then a score for each word: the product with its embedding, plus a bias."""
+
+    def __init__(self, config: EncoderConfig, word: nn.Embedding):
+        super().__init__()
+        self.transform = nn.Linear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.transform.apply(lambda module: initialize(module, config.initializer_range))
+        self.word = word  # the encoder's own module: the two are tied by being one
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        """(..., D) -> (..., V)."""
+        transformed = self.norm(nn.functional.gelu(self.transform(hidden_states)))  # (..., D)
+        return nn.functional.linear(transformed, self.word.weight, self.bias)  # (..., V)
+
+
+class MaskedLM(Model):
+    """Encoder with masked-LM head.
+
+    Scores of chosen positions only: `model.head(model.encoder(ids, mask).last_hidden_state[chosen])`.
+    """
+
+    architecture = "ForMaskedLM"
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.head = MaskedLMHead(config, self.encoder.embeddings.word)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> ModelOutput:
+        """As Encoder.forward, with logits (B, L, V) and, where labels (B, L) are given, the loss.
+
+        The loss is the mean cross-entropy, in nats, over the positions whose label is not -100.
+        """
+        output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
+        output.logits = self.head(output.last_hidden_state)  # (B, L, V)
+        if labels is not None:
+            output.loss = nn.functional.cross_entropy(
+                output.logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE
+            )
+        return output
+
+
+class SentenceEncoder(Model):
+    """Encoder whose output is one unit vector a text: the mean over the real tokens, normalised."""
+
+    architecture = "Model"
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """(B, L) -> (B, D)."""
+        hidden = self.encoder(input_ids, attention_mask).last_hidden_state  # (B, L, D)
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        real = attention_mask[:, :, None].to(hidden.dtype)  # (B, L, 1)
+        return nn.functional.normalize((hidden * real).sum(1) / real.sum(1), dim=-1)

@@ -1,0 +1,74 @@
+"""Chapter 2. Masking: which tokens are hidden, and what stands in their place.
+
+BERT's scheme (Devlin et al., 2019, section 3.1): 15 % of the tokens are chosen; of these
+80 % become [MASK], 10 % another random token, 10 % stay. The model must guess the original
+at all chosen positions. DistilBERT draws the positions anew for each batch and prefers rare
+tokens, each with probability proportional to count^-0.7 (its distillation code, `--mlm_smoothing`).
+
+Letters in shapes: B sequences, L tokens, V vocabulary.
+"""
+
+import math
+from collections.abc import Collection, Iterable
+
+import torch
+from torch import Tensor
+
+IGNORE = -100  # label of a position that no loss counts
+
+
+def token_weights(sequences: Iterable[Tensor], vocab_size: int, smoothing: float = 0.7) -> Tensor:
+    """(V,) weight with which a token is chosen: max(count, 1)^-smoothing; 0 weighs all alike."""
+    counts = torch.zeros(vocab_size, dtype=torch.long)
+    for sequence in sequences:
+        counts += torch.bincount(sequence, minlength=vocab_size)
+    return counts.clamp(min=1).double().pow(-smoothing)
+
+
+def choose_positions(
+    input_ids: Tensor,
+    special_ids: Collection[int],
+    share: float = 0.15,
+    weights: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """(B, L) bool: exactly `share` of the batch's ordinary tokens, rounded up, without repetition.
+
+    Args:
+        input_ids: (B, L) int64.
+        special_ids: tokens never chosen; padding is one of them.
+        share: between 0 and 1.
+        weights: (V,) relative weight of each token; None weighs all alike.
+
+    Raises:
+        ValueError: share is outside 0 to 1.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"The share of masked tokens is {share}: expected a number from 0 to 1.")
+    ordinary = ~torch.isin(input_ids, torch.tensor(sorted(special_ids)))  # (B, L)
+    weight = ordinary.double() if weights is None else weights[input_ids] * ordinary  # (B, L)
+    count = math.ceil(share * int(ordinary.sum()))
+    chosen = torch.zeros_like(ordinary)
+    if count:
+        drawn = torch.multinomial(weight.flatten(), count, generator=generator)
+        chosen.view(-1)[drawn] = True
+    return chosen
+
+
+def mask_tokens(
+    input_ids: Tensor,
+    chosen: Tensor,
+    mask_token_id: int,
+    vocab_size: int,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Replace the chosen tokens, 80/10/10; returns (masked input_ids, labels), both (B, L).
+
+    labels hold the original token at chosen positions and -100 elsewhere. A random
+    replacement is uniform over the tokens other than the one it replaces.
+    """
+    draw = torch.rand(input_ids.shape, generator=generator)  # (B, L)
+    shift = torch.randint(1, vocab_size, input_ids.shape, generator=generator)  # (B, L)
+    masked = torch.where(chosen & (draw < 0.8), mask_token_id, input_ids)
+    masked = torch.where(chosen & (draw >= 0.9), (input_ids + shift) % vocab_size, masked)
+    return masked, torch.where(chosen, input_ids, IGNORE)

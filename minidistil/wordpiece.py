@@ -1,0 +1,350 @@
+"""Chapter 1. WordPiece: from a text to the numbers of its pieces, and back.
+
+A text goes through five steps, those of BERT's uncased tokenizer:
+
+1. special tokens written in the text ([MASK] …) are cut out first;
+2. normalise: drop control characters, set Chinese characters apart, strip accents, lower-case;
+3. split at white space and around every punctuation mark;
+4. in each word, repeatedly take the longest piece of the vocabulary that the rest begins
+   with; every piece but the first is written with "##"; a word that cannot be
+   covered becomes [UNK];
+5. frame the result: [CLS] A [SEP], or [CLS] A [SEP] B [SEP] for a pair.
+
+References: Schuster and Nakajima (2012), "Japanese and Korean Voice Search" (the
+vocabulary); Devlin et al. (2019), "BERT" (section 3, the input); the greedy match as in
+Wu et al. (2016), "Google's Neural Machine Translation System" (section 4.1).
+
+Letters in shapes: B texts, L tokens of the longest one.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from minidistil.official import locate, official_name
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MAX_WORD_LENGTH = 100  # a longer word becomes [UNK]
+CACHE_SIZE = 1 << 17  # words whose pieces are remembered
+
+_SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
+# str.split() takes these for white space, BERT's cleaning deletes them.
+_DELETED_SPACES = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
+
+# Ideographs that stand alone as words. The gap at 2B820 is in the official code too.
+_CHINESE = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B920, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+# A word on its way through the steps: its characters, each with its index in the original text.
+Characters = list[tuple[str, int]]
+
+
+def is_chinese(char: str) -> bool:
+    """Whether the character is a CJK ideograph (kana and hangul are not: they form words)."""
+    code = ord(char)
+    return code >= 0x3400 and any(first <= code <= last for first, last in _CHINESE)
+
+
+def is_control(char: str) -> bool:
+    """Whether cleaning deletes the character: NUL, U+FFFD and the categories Cc, Cf and Co."""
+    if char in "\t\n\r":
+        return False
+    return char in "\0\ufffd" or unicodedata.category(char) in ("Cc", "Cf", "Co")
+
+
+def is_punctuation(char: str) -> bool:
+    """Whether the character is a word of its own: Unicode punctuation and all ASCII symbols."""
+    if char.isascii():
+        return char.isprintable() and not char.isalnum() and char != " "
+    return unicodedata.category(char).startswith("P")
+
+
+def normalize(text: str) -> Characters:
+    """Step 2: clean, set ideographs apart, strip accents, lower-case.
+
+    Each resulting character comes with the index of the original character that it came
+    from, so that offsets hold even where the length changes.
+    """
+    result: Characters = []
+    for index, char in enumerate(text):
+        if is_control(char):
+            continue
+        if char.isspace():
+            result.append((" ", index))
+            continue
+        letters = [
+            (lower, index)
+            for part in unicodedata.normalize("NFD", char)
+            if unicodedata.category(part) != "Mn"
+            for lower in part.lower()
+        ]
+        result += [(" ", index), *letters, (" ", index)] if is_chinese(char) else letters
+    return result
+
+
+def split_words(characters: Characters) -> Iterator[Characters]:
+    """Step 3: words between white space; every punctuation mark is a word."""
+    word: Characters = []
+    for char, index in characters:
+        if char == " " or is_punctuation(char):
+            if word:
+                yield word
+            if char != " ":
+                yield [(char, index)]
+            word = []
+        else:
+            word.append((char, index))
+    if word:
+        yield word
+
+
+def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
+    """Step 4: the pieces of a word, greedily from the left; None where it cannot be covered."""
+    if len(word) > MAX_WORD_LENGTH:
+        return None
+    pieces = []
+    start = 0
+    while start < len(word):
+        prefix = "##" if start else ""
+        for end in range(len(word), start, -1):
+            piece = prefix + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return None
+        pieces.append(piece)
+        start = end
+    return pieces
+
+
+@dataclass
+class Encoding:
+    """A tokenised text or pair. Offsets are worked out when asked for."""
+
+    ids: list[int]
+    type_ids: list[int]  # 0 for [CLS] A [SEP], 1 for B [SEP]
+    _tokenizer: "WordPiece"
+    _texts: list[str]
+    _kept: list[int]  # tokens of each text that survived truncation
+
+    @property
+    def tokens(self) -> list[str]:
+        """The pieces as written in the vocabulary."""
+        return [self._tokenizer.tokens[index] for index in self.ids]
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """(start, end) in characters of the original text for each token; (0, 0) for the frame."""
+        result = [(0, 0)]
+        for text, kept in zip(self._texts, self._kept, strict=True):
+            spans = [(start, end) for _, start, end in self._tokenizer.pieces(text)]
+            result += [*spans[:kept], (0, 0)]
+        return result
+
+
+class _WordCache(dict[str, list[int]]):
+    """Ids of a stretch of text without white space, worked out once: most words repeat."""
+
+    def __init__(self, tokenizer: "WordPiece"):
+        super().__init__()
+        self.tokenizer = tokenizer
+
+    def __missing__(self, word: str) -> list[int]:
+        if len(self) >= CACHE_SIZE:
+            self.clear()
+        vocab = self.tokenizer.vocab
+        ids = self[word] = [vocab[piece] for piece, _, _ in self.tokenizer.pieces(word)]
+        return ids
+
+
+class WordPiece:
+    """BERT's uncased tokenizer over a vocabulary.
+
+    Args:
+        tokens: the vocabulary; a token's id is its place in the list.
+
+    Raises:
+        ValueError: a special token is missing or a token stands twice.
+    """
+
+    def __init__(self, tokens: Sequence[str]):
+        self.tokens = list(tokens)
+        self.vocab = {token: index for index, token in enumerate(self.tokens)}
+        missing = [token for token in SPECIAL_TOKENS if token not in self.vocab]
+        if missing:
+            raise ValueError(f"The vocabulary lacks {', '.join(missing)}: add each as a line of its own.")
+        if len(self.vocab) != len(self.tokens):
+            twice = next(token for index, token in enumerate(self.tokens) if self.vocab[token] != index)
+            raise ValueError(f"The vocabulary holds {twice!r} twice: every token must have one id.")
+        self.pad_token_id, self.unk_token_id, self.cls_token_id, self.sep_token_id, self.mask_token_id = (
+            self.vocab[token] for token in SPECIAL_TOKENS
+        )
+        self.special_ids = frozenset(self.vocab[token] for token in SPECIAL_TOKENS)
+        self._cache = _WordCache(self)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> "WordPiece":
+        """The tokenizer of a ladder name, hub id, folder or vocab.txt.
+
+        Raises:
+            FileNotFoundError, ValueError: no such vocabulary, or it is damaged.
+        """
+        path = Path(name)
+        if official_name(name) is not None or not path.is_file():
+            path = locate(name, "vocab.txt")
+        try:
+            return cls(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected one token a line.") from error
+
+    def save(self, folder: str | Path) -> None:
+        """Write vocab.txt into the folder."""
+        path = Path(folder) / "vocab.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(self.tokens) + "\n", encoding="utf-8")
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def pieces(self, text: str) -> list[tuple[str, int, int]]:
+        """(piece, start, end) of a text without a frame: all steps in the open, with offsets."""
+        result: list[tuple[str, int, int]] = []
+        position = 0
+        for part in _SPECIAL.split(text):
+            if part in SPECIAL_TOKENS:
+                result.append((part, position, position + len(part)))
+            else:
+                for word in split_words(normalize(part)):
+                    result += self._match(word, position)
+            position += len(part)
+        return result
+
+    def _match(self, word: Characters, position: int) -> Iterator[tuple[str, int, int]]:
+        pieces = longest_match("".join(char for char, _ in word), self.vocab)
+        if pieces is None:
+            yield "[UNK]", position + word[0][1], position + word[-1][1] + 1
+            return
+        first = 0
+        for piece in pieces:
+            last = first + len(piece.removeprefix("##") if first else piece) - 1
+            yield piece, position + word[first][1], position + word[last][1] + 1
+            first = last + 1
+
+    def ids(self, text: str) -> list[int]:
+        """Ids of a text without a frame: the fast way, word by word through the cache."""
+        if "[" in text and _SPECIAL.search(text):
+            return list(chain.from_iterable(self._part_ids(part) for part in _SPECIAL.split(text)))
+        return self._part_ids(text)
+
+    def _part_ids(self, part: str) -> list[int]:
+        if part in SPECIAL_TOKENS:
+            return [self.vocab[part]]
+        if _DELETED_SPACES.search(part):
+            part = _DELETED_SPACES.sub("", part)
+        return list(chain.from_iterable(map(self._cache.__getitem__, part.split())))
+
+    def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
+        """Frame and number a text or a pair; truncate the longer text first, on the right.
+
+        Raises:
+            TypeError: a text is not a string.
+            ValueError: max_length has no room for the frame and one token.
+        """
+        texts = [text] if pair is None else [text, pair]
+        for given in texts:
+            if not isinstance(given, str):
+                raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {given!r}.")
+        parts = [self.ids(given) for given in texts]
+        room = None if max_length is None else max_length - len(parts) - 1
+        if room is not None:
+            if room < len(parts):
+                raise ValueError(
+                    f"max_length={max_length} is too small: {len(parts)} text(s) need at least {2 * len(parts) + 1}."
+                )
+            parts = _truncate(parts, room)
+        ids, type_ids = [self.cls_token_id], [0]
+        for segment, part in enumerate(parts):
+            ids += [*part, self.sep_token_id]
+            type_ids += [segment] * (len(part) + 1)
+        return Encoding(ids, type_ids, self, texts, [len(part) for part in parts])
+
+    def batch(self, texts: Sequence[str], max_length: int | None = None) -> dict[str, "Tensor"]:
+        """input_ids, attention_mask (1 = real token) and token_type_ids, each (B, L) int64, padded right.
+
+        Raises:
+            ValueError: no text was given.
+        """
+        import torch
+
+        if isinstance(texts, str):
+            raise TypeError("Expected a list of texts, got one string: wrap it in a list.")
+        if not texts:
+            raise ValueError("Expected at least one text, got an empty list.")
+        encodings = [self.encode(text, max_length=max_length) for text in texts]
+        longest = max(len(encoding.ids) for encoding in encodings)
+        input_ids = torch.full((len(texts), longest), self.pad_token_id)  # (B, L)
+        attention_mask = torch.zeros_like(input_ids)  # (B, L)
+        for row, encoding in enumerate(encodings):
+            input_ids[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
+            attention_mask[row, : len(encoding.ids)] = 1
+        return {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "token_type_ids": torch.zeros_like(input_ids),
+        }
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+        """Text of a list of ids: pieces joined, spaces before punctuation and contractions removed.
+
+        Raises:
+            ValueError: an id is outside the vocabulary.
+        """
+        outside = [index for index in ids if not 0 <= index < len(self)]
+        if outside:
+            raise ValueError(f"Token id {outside[0]} is outside the vocabulary of {len(self)} tokens.")
+        kept = [index for index in ids if not (skip_special_tokens and index in self.special_ids)]
+        text = ""
+        for index in kept:
+            token = self.tokens[index]
+            text += token[2:] if text and token.startswith("##") else (" " if text else "") + token
+        for spaced, tight in _CLEAN_UP:
+            text = text.replace(spaced, tight)
+        return text
+
+
+# The replacements of transformers' clean_up_tokenization, in its order.
+_CLEAN_UP = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
+
+
+def _truncate(parts: list[list[int]], room: int) -> list[list[int]]:
+    """Cut tokens from the end of the longer part first; two long parts share the room evenly.
+
+    Of an odd room the longer part (of two equal ones, the second) keeps the one token more.
+    """
+    if sum(map(len, parts)) <= room:
+        return parts
+    if len(parts) == 1:
+        return [parts[0][:room]]
+    shorter, longer = (1, 0) if len(parts[0]) > len(parts[1]) else (0, 1)
+    kept = min(len(parts[shorter]), room // 2)
+    lengths = {shorter: kept, longer: room - kept}
+    return [part[: lengths[index]] for index, part in enumerate(parts)]

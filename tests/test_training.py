@@ -1,0 +1,205 @@
+"""Chapter 8: the schedule, one step against its formula, and resume = uninterrupted, bit for bit."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from minidistil.corpus import Corpus, sequences
+from minidistil.heads import MaskedLM
+from minidistil.student import student_of
+from minidistil.training import (
+    BatchStream,
+    DistilConfig,
+    Plan,
+    Progress,
+    TrainingConfig,
+    distillation_losses,
+    make_optimizer,
+    make_plan,
+    masked_lm_losses,
+    schedule,
+    train,
+)
+from minidistil.wordpiece import WordPiece
+
+CONFIG = DistilConfig(batch_size=4, accumulate=2, max_length=32, dropout=0.1, mask_smoothing=0.7, log_every=1)
+PLAN = Plan(steps=6, precision="fp32", seconds_per_step=0.1)
+
+
+@pytest.fixture(scope="module")
+def stream(tiny_corpus: Corpus, tokenizer: WordPiece) -> BatchStream:
+    return BatchStream(sequences(tiny_corpus.train[:100], tokenizer, 32), tokenizer, CONFIG)
+
+
+def run(teacher: MaskedLM, stream: BatchStream, folder: Path, plan: Plan = PLAN, stop: int | None = None) -> Progress:
+    """Train a student of the teacher; `stop` interrupts after that many steps in this go."""
+    student = student_of(teacher)
+    progress = Progress()
+    for count, progress in enumerate(
+        train(student, distillation_losses(teacher, CONFIG), stream, CONFIG, plan, folder), start=1
+    ):
+        if count == stop:
+            break
+    return progress
+
+
+def final_weights(folder: Path) -> dict[str, torch.Tensor]:
+    (path,) = folder.glob("step-*.safetensors")
+    return load_file(path)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_resumed_is_uninterrupted_bit_for_bit(
+    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path, precision: str
+) -> None:
+    plan = replace(PLAN, precision=precision)
+    whole = run(tiny_teacher, stream, tmp_path / "whole", plan)
+    for stop in (1, 3):
+        run(tiny_teacher, stream, tmp_path / "parts", plan, stop)
+    parts = run(tiny_teacher, stream, tmp_path / "parts", plan)
+    first, second = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    without_time = [[{**line, "seconds": 0} for line in progress.log] for progress in (whole, parts)]
+    assert without_time[0] == without_time[1]
+
+
+SCRIPT = """
+import sys, minidistil as md
+from minidistil.corpus import Corpus
+from minidistil.encoder import EncoderConfig
+import torch
+torch.manual_seed(0)
+teacher = md.MaskedLM(EncoderConfig(hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=64))
+words = "the list of all files in a folder is read by this function and each line is returned as one text".split()
+documents = [" ".join(words[(i * j) % len(words)] for j in range(1, 16)) for i in range(1, 200)]
+config = md.DistilConfig(steps=30, batch_size=4, max_length=32, precision="fp32", checkpoint_seconds=1e-9, dropout=0.1)
+md.distil(teacher, md.student_of(teacher), Corpus("words", documents, [], documents[:8]), config, sys.argv[1], say=print)
+"""
+
+
+def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True, timeout=300)
+    killed = 0
+    for wait in (0.0, 0.4, 0.9):  # seconds of training before the next kill
+        process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL)
+        checkpoints = tmp_path / "killed" / "checkpoints"
+        while process.poll() is None and not list(checkpoints.glob("step-*")):
+            time.sleep(0.02)
+        time.sleep(wait)
+        killed += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert killed
+    subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True, timeout=300)
+    whole, parts = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("whole", "killed"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    lines = [(tmp_path / name / "metrics.jsonl").read_text().count("\n") for name in ("whole", "killed")]
+    assert lines == [3, 3]
+
+
+def test_batch_n_is_the_same_whenever_it_is_asked_for(stream: BatchStream, tokenizer: WordPiece) -> None:
+    other = BatchStream(stream.sequences, tokenizer, CONFIG)
+    for number in (7, 0, stream.batches_per_epoch + 3, 7):
+        assert torch.equal(stream[number].input_ids, other[number].input_ids)
+    assert not torch.equal(stream[7].labels, stream[7 + stream.batches_per_epoch].labels)
+
+
+def test_the_schedule_goes_up_and_down_in_straight_lines() -> None:
+    factors = [schedule(step, 100, 0.05) for step in range(100)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[5:] == pytest.approx([(100 - step) / 95 for step in range(5, 100)])
+
+
+def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path) -> None:
+    config = replace(CONFIG, dropout=0.0, max_grad_norm=1e-3)
+    student = student_of(tiny_teacher)
+    before = {name: parameter.detach().clone() for name, parameter in student.named_parameters()}
+    losses = distillation_losses(tiny_teacher, config)
+    parts = [torch.autograd.grad(losses(student, stream[n])["loss"], list(student.parameters())) for n in (0, 1)]
+    gradients = [(first.double() + second.double()) / 2 for first, second in zip(*parts, strict=True)]
+    norm = float(sum(gradient.square().sum() for gradient in gradients)) ** 0.5
+    plan = Plan(steps=1, precision="fp32", seconds_per_step=1.0)
+    (progress,) = train(student, losses, stream, config, plan, tmp_path)
+    assert progress.log[0]["gradient_norm"] == pytest.approx(norm, rel=1e-4)
+    for (name, parameter), gradient in zip(student.named_parameters(), gradients, strict=True):
+        clipped = gradient * 1e-3 / (norm + 1e-6)
+        # Kingma and Ba (2015): in the first step both bias-corrected moments are the gradient's own.
+        expected = before[name].double() - config.learning_rate * clipped / (clipped.abs() + config.eps)
+        torch.testing.assert_close(parameter.detach().double(), expected, atol=2e-6, rtol=1e-5)
+
+
+def test_logits_at_masked_positions_only_give_the_full_loss(tiny_teacher: MaskedLM, stream: BatchStream) -> None:
+    batch = stream[0]
+    full = tiny_teacher(batch.input_ids, batch.attention_mask, labels=batch.labels).loss
+    assert masked_lm_losses(tiny_teacher, batch)["loss"].item() == pytest.approx(full.item(), abs=1e-5)
+
+
+def test_weight_decay_spares_biases_and_norms(tiny_teacher: MaskedLM) -> None:
+    optimizer = make_optimizer(tiny_teacher, TrainingConfig(weight_decay=0.5))
+    for group in optimizer.param_groups:
+        assert {parameter.dim() >= 2 for parameter in group["params"]} == {group["weight_decay"] == 0.5}
+
+
+def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: MaskedLM, stream: BatchStream) -> None:
+    config = replace(CONFIG, precision="fp32", budget_seconds=1e9, max_epochs=2.0)
+    plan = make_plan(tiny_teacher, masked_lm_losses, stream, config)
+    assert plan.steps == -(-2 * stream.batches_per_epoch // config.accumulate)
+    short = make_plan(tiny_teacher, masked_lm_losses, stream, replace(config, budget_seconds=1e-6))
+    assert short.steps == 1
+    assert make_plan(tiny_teacher, masked_lm_losses, stream, replace(config, steps=7)).steps == 7
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_step(
+    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path
+) -> None:
+    run(tiny_teacher, stream, tmp_path, stop=2)
+    good = final_weights(tmp_path)
+    with torch.no_grad():
+        tiny_teacher.head.bias[0] = torch.nan
+    with pytest.raises(ValueError, match=r"Training stopped in micro-batch 4: (loss|ce) is nan"):
+        run(tiny_teacher, stream, tmp_path)
+    assert all(torch.equal(good[name], tensor) for name, tensor in final_weights(tmp_path).items())
+
+
+def test_a_damaged_checkpoint_is_named(tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path) -> None:
+    run(tiny_teacher, stream, tmp_path, stop=1)
+    (path,) = tmp_path.glob("step-*")
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"step-00000001\.safetensors is damaged or belongs to another run"):
+        run(tiny_teacher, stream, tmp_path)
+
+
+def test_the_papers_settings_are_the_published_ones() -> None:
+    paper = DistilConfig.paper()
+    published = {
+        "alpha_ce": 5.0, "alpha_mlm": 2.0, "alpha_cos": 1.0, "temperature": 2.0, "learning_rate": 5e-4,
+        "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.0, "warmup_share": 0.05, "max_grad_norm": 5.0,
+        "batch_size": 5, "accumulate": 50, "max_epochs": 3.0, "seed": 56, "mask_share": 0.15,
+        "mask_smoothing": 0.7, "dropout": 0.1, "max_length": 512, "ce_positions": "all", "freeze_positions": True,
+    }  # fmt: skip
+    assert {name: getattr(paper, name) for name in published} == published
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0: expected 1 or more"),
+        ({"learning_rate": -1.0}, "learning_rate is -1.0: expected a number above 0"),
+        ({"precision": "fp8"}, "precision is fp8: expected auto or fp32 or bf16"),
+        ({"max_length": 2}, "max_length is 2: expected 3 or more"),
+        ({"mask_share": 1.5}, "mask_share is 1.5: expected a number from 0 to below 1"),
+        ({"ce_positions": "some"}, "ce_positions is some"),
+    ],
+)
+def test_bad_settings_are_explained(setting: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DistilConfig(**setting)  # type: ignore[arg-type]

@@ -1,0 +1,148 @@
+"""Chapter 1 against `tokenizers` with the official tokenizer.json."""
+
+import random
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from minidistil.corpus import Corpus
+from minidistil.wordpiece import SPECIAL_TOKENS, WordPiece
+
+HARD_TEXTS = [
+    "Hello I'm a [MASK] model.",
+    "café naïve Ångström İstanbul ÀÉÎÕÜ Señor façade",
+    "Σίσυφος ΣΑΣ Привет, Ёлка! שלום עליכם مرحبا بالعالم",
+    "北京大学 is in 中国; 漢字かな交じり文 カタカナ 한국어 텍스트",
+    "😀 👍🏽 👨‍👩‍👧‍👦 ❤️ flags 🇫🇷🇩🇪",
+    "tabs\tand\nnewlines\r\nand\x0bvertical\x0cfeeds\x1cgroups\x85next\u2028line\u3000wide\xa0hard",
+    "nul\x00 bell\x07 zero\u200bwidth soft\xadhyphen bom\ufeff replacement\ufffd private\ue000",
+    "a" * 100 + " " + "a" * 101 + " " + "b" * 200,
+    "x" * 99 + "é fits, " + "x" * 100 + "é does not",
+    "[CLS] [mask][MASK][UNK]x [SEP][PAD] [ MASK ]",
+    "don't we've they're I'm cat's (it's) 3.14 1,000 a-b_c/d\\e @#$%^&*+=|~`<>{}",
+    "ﬁ ½ ª ² ﷺ ǅ ß ẞ ŉ ʼn",
+    "",
+    "   ",
+    "\u0301\u0301",
+    "e\u0301 \u0301e",
+]
+
+
+def assert_same(text: str, tokenizer: WordPiece, official: Tokenizer) -> None:
+    ours, theirs = tokenizer.encode(text), official.encode(text)
+    assert ours.ids == theirs.ids, text
+    assert ours.tokens == theirs.tokens
+    assert ours.type_ids == theirs.type_ids
+    assert ours.offsets == theirs.offsets, text
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_ids_and_offsets_are_official(text: str, tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    assert_same(text, tokenizer, official_tokenizer)
+
+
+def test_ids_are_official_on_the_docs_corpus(
+    tokenizer: WordPiece, official_tokenizer: Tokenizer, docs_corpus: Corpus
+) -> None:
+    documents = list(docs_corpus)
+    for start in range(0, len(documents), 2000):
+        part = documents[start : start + 2000]
+        official = official_tokenizer.encode_batch_fast(part, add_special_tokens=False)
+        for document, theirs in zip(part, official, strict=True):
+            assert tokenizer.ids(document) == theirs.ids, document
+
+
+def test_offsets_are_official_on_the_docs_corpus(
+    tokenizer: WordPiece, official_tokenizer: Tokenizer, docs_corpus: Corpus
+) -> None:
+    for document in islice(docs_corpus, 0, None, 100):
+        assert_same(document, tokenizer, official_tokenizer)
+
+
+def test_ids_are_official_on_outside_text(
+    tokenizer: WordPiece, official_tokenizer: Tokenizer, outside_data: Path
+) -> None:
+    for path in ("wikitext-2/test.txt", "glue/SST-2/dev.tsv", "glue/STS-B/dev.tsv", "squad/dev-v1.1-sample.json"):
+        for line in (outside_data / path).read_text(encoding="utf-8").splitlines():
+            assert tokenizer.encode(line).ids == official_tokenizer.encode(line).ids, line
+
+
+def test_pairs_and_truncation_are_official(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    draw = random.Random(0)
+    try:
+        for _ in range(300):
+            text, pair = ("a b c d e f g h i j"[: draw.randrange(1, 20)] for _ in range(2))
+            room = draw.randrange(5, 24)
+            official_tokenizer.enable_truncation(room)
+            ours, theirs = tokenizer.encode(text, pair, max_length=room), official_tokenizer.encode(text, pair)
+            assert (ours.ids, ours.type_ids) == (theirs.ids, theirs.type_ids)
+            assert tokenizer.encode(text, max_length=room).ids == official_tokenizer.encode(text).ids
+    finally:
+        official_tokenizer.no_truncation()
+
+
+def test_offsets_survive_truncation(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    try:
+        official_tokenizer.enable_truncation(9)
+        text, pair = "Éric's naïveté", "unbelievably  long"
+        ours, theirs = tokenizer.encode(text, pair, max_length=9), official_tokenizer.encode(text, pair)
+        assert ours.offsets == theirs.offsets
+    finally:
+        official_tokenizer.no_truncation()
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_decoding_is_that_of_transformers(text: str, tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    peer = PreTrainedTokenizerFast(tokenizer_object=official_tokenizer)
+    ids = tokenizer.encode(text).ids
+    theirs = peer.clean_up_tokenization(official_tokenizer.decode(ids, skip_special_tokens=False))
+    assert tokenizer.decode(ids) == theirs
+
+
+def test_decoding_reads_like_the_model_card(tokenizer: WordPiece) -> None:
+    ids = tokenizer.encode("Hello I'm a role model.").ids
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "hello i'm a role model."
+
+
+def test_the_cache_is_bounded_and_changes_nothing(tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minidistil.wordpiece.CACHE_SIZE", 3)
+    small = WordPiece(tokenizer.tokens)
+    text = "one two three four, five! six seven one two"
+    assert small.ids(text) == tokenizer.ids(text)
+    assert len(small._cache) <= 3
+
+
+def test_a_batch_is_padded_on_the_right(tokenizer: WordPiece) -> None:
+    batch = tokenizer.batch(["one", "one two three"])
+    assert batch["input_ids"].tolist() == [[101, 2028, 102, 0, 0], [101, 2028, 2048, 2093, 102]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0, 0], [1] * 5]
+    assert not batch["token_type_ids"].any()
+
+
+def test_a_saved_vocabulary_is_read_back(tokenizer: WordPiece, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path / "new")
+    for name in (tmp_path / "new", tmp_path / "new" / "vocab.txt"):
+        assert WordPiece.from_pretrained(name).tokens == tokenizer.tokens
+
+
+def test_bad_input_is_explained(tokenizer: WordPiece, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lacks \[MASK\]"):
+        WordPiece([token for token in SPECIAL_TOKENS if token != "[MASK]"])
+    with pytest.raises(ValueError, match="'a' twice"):
+        WordPiece([*SPECIAL_TOKENS, "a", "b", "a"])
+    with pytest.raises(TypeError, match="as a string, got int"):
+        tokenizer.encode(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="wrap it in a list"):
+        tokenizer.batch("one text")
+    with pytest.raises(ValueError, match="at least one text"):
+        tokenizer.batch([])
+    with pytest.raises(ValueError, match="need at least 3"):
+        tokenizer.encode("a", max_length=2)
+    with pytest.raises(ValueError, match="30522 is outside"):
+        tokenizer.decode([30522])
+    (tmp_path / "vocab.txt").write_bytes(b"[PAD]\n\xff\n")
+    with pytest.raises(ValueError, match=r"not UTF-8 \(byte 6\)"):
+        WordPiece.from_pretrained(tmp_path / "vocab.txt")
