@@ -164,14 +164,18 @@ def _distil(options: argparse.Namespace) -> int:
 
 
 def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> int:
+    from minidistil.evaluation import parameters
     from minidistil.heads import MaskedLM
+    from minidistil.official import official_name
     from minidistil.runs import comparison_table, distil, side_by_side
     from minidistil.student import student_of
-    from minidistil.training import to_best_device
+    from minidistil.training import device_of, to_best_device
     from minidistil.wordpiece import WordPiece
 
     tokenizer = WordPiece.from_pretrained(name)
     teacher = to_best_device(MaskedLM.from_pretrained(name))
+    checked = ", size and sha256 verified" if official_name(name) else ""
+    _say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
     student = to_best_device(student_of(teacher, config.layers))
     run = distil(teacher, student, text(), config, out, tokenizer, _say)
     _say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")

@@ -234,7 +234,7 @@ def set_dropout(model: MaskedLM, share: float) -> None:
         if isinstance(module, torch.nn.Dropout):
             module.p = share
         elif hasattr(module, "dropout") and isinstance(module.dropout, float):
-            module.dropout = share
+            module.dropout = share  # type: ignore[assignment]  # a float of our own modules
 
 
 def keep_freed_memory() -> None:
@@ -399,9 +399,9 @@ def save_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW,
     """Write weights, optimiser and progress as one safetensors file, then remove older ones."""
     names = {parameter: name for name, parameter in model.named_parameters()}
     tensors = {f"model.{name}": parameter.detach() for parameter, name in names.items()}
-    for parameter, state in optimizer.state.items():
-        for key in ("exp_avg", "exp_avg_sq"):
-            tensors[f"{key}.{names[parameter]}"] = state[key]
+    for parameter, name in names.items():
+        if parameter in optimizer.state:  # a frozen one is not
+            tensors |= {f"{key}.{name}": optimizer.state[parameter][key] for key in ("exp_avg", "exp_avg_sq")}
     path = folder / f"step-{progress.step:08d}.safetensors"
     metadata = {"progress": json.dumps(asdict(progress))}
     write_atomically(path, lambda part: save_file(tensors, part, metadata=metadata))
