@@ -112,7 +112,7 @@ def _add_training_flags(command: argparse.ArgumentParser, out: str) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="UTF-8 files, one document a line, instead of the docs corpus",
+        help="UTF-8 files, also .gz, one document a line, instead of the docs corpus",
     )
     add("--docs", action="store_true", help="the docs corpus as well as --text")
 
