@@ -77,6 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="print the figures as JSON")
     command.set_defaults(run=_evaluate)
 
+    command = commands.add_parser("check", help="the package's own tests of a chapter on your exercises")
+    command.add_argument("chapter", help="ch01, ch02 …")
+    command.add_argument("--file", type=Path, metavar="FILE", help="your file (the chapter's one in exercises/)")
+    command.set_defaults(run=_check)
+
+    command = commands.add_parser("hint", help="one hint for one exercise")
+    command.add_argument("chapter", help="ch01, ch02 …")
+    command.add_argument("number", type=int, nargs="?", default=1, help="1, 2 or 3 (1)")
+    command.add_argument("exercise", nargs="?", help="its name (the first one that is not written yet)")
+    command.set_defaults(run=_hint)
+
     command = commands.add_parser("doctor", help="what this machine has, and what to do about what is missing")
     command.set_defaults(run=_doctor)
     return parser
@@ -101,7 +112,7 @@ def _add_training_flags(command: argparse.ArgumentParser, out: str) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="UTF-8 files, one document a line, instead of the docs corpus",
+        help="UTF-8 files, also .gz, one document a line, instead of the docs corpus",
     )
     add("--docs", action="store_true", help="the docs corpus as well as --text")
 
@@ -252,6 +263,22 @@ def _evaluate(options: argparse.Namespace) -> int:
     for name, value in figures.items():
         for inner, number in value.items() if isinstance(value, dict) else [("", value)]:
             print(f"{name + ' ' + inner:<24} {number:,.4f}" if isinstance(number, float) else f"{name:<24} {number:,}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from minidistil.check import check
+
+    verdict = check(options.chapter, options.file)
+    for line in verdict.lines():
+        _say(line)
+    return 0 if verdict.passed else 1
+
+
+def _hint(options: argparse.Namespace) -> int:
+    from minidistil.exercises import hint
+
+    _say(hint(options.chapter, options.number, options.exercise))
     return 0
 
 

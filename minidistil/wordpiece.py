@@ -17,100 +17,24 @@ Wu et al. (2016), "Google's Neural Machine Translation System" (section 4.1).
 Letters in shapes: B texts, L tokens of the longest one.
 """
 
+import json
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minidistil.official import locate, official_name
+from minidistil.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS, learn
+from minidistil.words import Characters, count_words, normalize, plain_words, split_stretches, split_words
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-MAX_WORD_LENGTH = 100  # a longer word becomes [UNK]
-CACHE_SIZE = 1 << 17  # words whose pieces are remembered
+CACHE_SIZE = 1 << 18  # stretches of text whose ids are remembered
 
 _SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
-# str.split() takes these for white space, BERT's cleaning deletes them.
-_DELETED_SPACES = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
-
-# Ideographs that stand alone as words. The gap at 2B820 is in the official code too.
-_CHINESE = (
-    (0x4E00, 0x9FFF),
-    (0x3400, 0x4DBF),
-    (0x20000, 0x2A6DF),
-    (0x2A700, 0x2B73F),
-    (0x2B740, 0x2B81F),
-    (0x2B920, 0x2CEAF),
-    (0xF900, 0xFAFF),
-    (0x2F800, 0x2FA1F),
-)
-
-# A word on its way through the steps: its characters, each with its index in the original text.
-Characters = list[tuple[str, int]]
-
-
-def is_chinese(char: str) -> bool:
-    """Whether the character is a CJK ideograph (kana and hangul are not: they form words)."""
-    code = ord(char)
-    return code >= 0x3400 and any(first <= code <= last for first, last in _CHINESE)
-
-
-def is_control(char: str) -> bool:
-    """Whether cleaning deletes the character: NUL, U+FFFD and the categories Cc, Cf and Co."""
-    if char in "\t\n\r":
-        return False
-    return char in "\0\ufffd" or unicodedata.category(char) in ("Cc", "Cf", "Co")
-
-
-def is_punctuation(char: str) -> bool:
-    """Whether the character is a word of its own: Unicode punctuation and all ASCII symbols."""
-    if char.isascii():
-        return char.isprintable() and not char.isalnum() and char != " "
-    return unicodedata.category(char).startswith("P")
-
-
-def normalize(text: str) -> Characters:
-    """Step 2: clean, set ideographs apart, strip accents, lower-case.
-
-    Each resulting character comes with the index of the original character that it came
-    from, so that offsets hold even where the length changes.
-    """
-    result: Characters = []
-    for index, char in enumerate(text):
-        if is_control(char):
-            continue
-        if char.isspace():
-            result.append((" ", index))
-            continue
-        letters = [
-            (lower, index)
-            for part in unicodedata.normalize("NFD", char)
-            if unicodedata.category(part) != "Mn"
-            for lower in part.lower()
-        ]
-        result += [(" ", index), *letters, (" ", index)] if is_chinese(char) else letters
-    return result
-
-
-def split_words(characters: Characters) -> Iterator[Characters]:
-    """Step 3: words between white space; every punctuation mark is a word."""
-    word: Characters = []
-    for char, index in characters:
-        if char == " " or is_punctuation(char):
-            if word:
-                yield word
-            if char != " ":
-                yield [(char, index)]
-            word = []
-        else:
-            word.append((char, index))
-    if word:
-        yield word
 
 
 def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
@@ -130,6 +54,39 @@ def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
         pieces.append(piece)
         start = end
     return pieces
+
+
+def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
+    """Step 5: cut tokens from the end of the longer part first; two long parts share the room evenly.
+
+    Of an odd room the longer part (of two equal ones, the second) keeps the one token more.
+    """
+    if sum(map(len, parts)) <= room:
+        return parts
+    if len(parts) == 1:
+        return [parts[0][:room]]
+    shorter, longer = (1, 0) if len(parts[0]) > len(parts[1]) else (0, 1)
+    kept = min(len(parts[shorter]), room // 2)
+    lengths = {shorter: kept, longer: room - kept}
+    return [part[: lengths[index]] for index, part in enumerate(parts)]
+
+
+# The replacements of transformers' clean_up_tokenization, in its order.
+CLEAN_UP = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
+
+
+def join_pieces(pieces: Sequence[str]) -> str:
+    """The way back: pieces joined to a text, without the spaces before punctuation and contractions."""
+    text = ""
+    for piece in pieces:
+        text += piece[2:] if text and piece.startswith("##") else (" " if text else "") + piece
+    for spaced, tight in CLEAN_UP:
+        text = text.replace(spaced, tight)
+    return text
 
 
 @dataclass
@@ -157,18 +114,17 @@ class Encoding:
         return result
 
 
-class _WordCache(dict[str, list[int]]):
-    """Ids of a stretch of text without white space, worked out once: most words repeat."""
+class _Cache(dict[str, list[int]]):
+    """Ids of a string, worked out once: most words repeat. Emptied when full."""
 
-    def __init__(self, tokenizer: "WordPiece"):
+    def __init__(self, work: Callable[[str], list[int]]):
         super().__init__()
-        self.tokenizer = tokenizer
+        self.work = work
 
-    def __missing__(self, word: str) -> list[int]:
+    def __missing__(self, key: str) -> list[int]:
         if len(self) >= CACHE_SIZE:
             self.clear()
-        vocab = self.tokenizer.vocab
-        ids = self[word] = [vocab[piece] for piece, _, _ in self.tokenizer.pieces(word)]
+        ids = self[key] = self.work(key)
         return ids
 
 
@@ -195,7 +151,8 @@ class WordPiece:
             self.vocab[token] for token in SPECIAL_TOKENS
         )
         self.special_ids = frozenset(self.vocab[token] for token in SPECIAL_TOKENS)
-        self._cache = _WordCache(self)
+        self._word_ids = _Cache(self._match_word)  # "unhappy" and "unhappy," share the first …
+        self._stretch_ids = _Cache(self._match_stretch)  # … and each is looked up once here
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "WordPiece":
@@ -212,11 +169,63 @@ class WordPiece:
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected one token a line.") from error
 
+    @classmethod
+    def train(cls, texts: Iterable[str], vocab_size: int = 8192, rule: str = "frequency") -> "WordPiece":
+        """A tokenizer whose vocabulary is learnt from texts; rule as in `vocabulary.learn`.
+
+        Raises:
+            TypeError: texts is one string.
+            ValueError: an unknown rule, no words in the texts, or vocab_size too small for their characters.
+        """
+        if isinstance(texts, str):
+            raise TypeError("Expected several texts, got one string: wrap it in a list.")
+        return cls(learn(count_words(texts), vocab_size, rule))
+
     def save(self, folder: str | Path) -> None:
-        """Write vocab.txt into the folder."""
-        path = Path(folder) / "vocab.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(self.tokens) + "\n", encoding="utf-8")
+        """Write vocab.txt and tokenizer.json, which `tokenizers` and `transformers` load, into the folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "vocab.txt").write_text("\n".join(self.tokens) + "\n", encoding="utf-8", newline="\n")
+        text = json.dumps(self._official_format(), ensure_ascii=False, indent=1)
+        (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+
+    def _official_format(self) -> dict[str, Any]:
+        """What tokenizer.json holds: the steps by their names in `tokenizers`, and the vocabulary."""
+        flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+        frame = {token: {"id": token, "ids": [self.vocab[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")}
+        first, second = (
+            [{"Sequence": {"id": name, "type_id": kind}}, {"SpecialToken": {"id": "[SEP]", "type_id": kind}}]
+            for name, kind in (("A", 0), ("B", 1))
+        )
+        single = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, *first]
+        return {
+            "version": "1.0",
+            "truncation": None,
+            "padding": None,
+            "added_tokens": [{"id": self.vocab[token], "content": token, **flags} for token in SPECIAL_TOKENS],
+            "normalizer": {
+                "type": "BertNormalizer",
+                "clean_text": True,
+                "handle_chinese_chars": True,
+                "strip_accents": None,
+                "lowercase": True,
+            },
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "post_processor": {
+                "type": "TemplateProcessing",
+                "single": single,
+                "pair": [*single, *second],
+                "special_tokens": frame,
+            },
+            "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+            "model": {
+                "type": "WordPiece",
+                "unk_token": "[UNK]",
+                "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": MAX_WORD_LENGTH,
+                "vocab": self.vocab,
+            },
+        }
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -254,9 +263,14 @@ class WordPiece:
     def _part_ids(self, part: str) -> list[int]:
         if part in SPECIAL_TOKENS:
             return [self.vocab[part]]
-        if _DELETED_SPACES.search(part):
-            part = _DELETED_SPACES.sub("", part)
-        return list(chain.from_iterable(map(self._cache.__getitem__, part.split())))
+        return list(chain.from_iterable(map(self._stretch_ids.__getitem__, split_stretches(part))))
+
+    def _match_stretch(self, stretch: str) -> list[int]:
+        return list(chain.from_iterable(map(self._word_ids.__getitem__, plain_words(stretch))))
+
+    def _match_word(self, word: str) -> list[int]:
+        pieces = longest_match(word, self.vocab)
+        return [self.unk_token_id] if pieces is None else [self.vocab[piece] for piece in pieces]
 
     def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
         """Frame and number a text or a pair; truncate the longer text first, on the right.
@@ -276,37 +290,41 @@ class WordPiece:
                 raise ValueError(
                     f"max_length={max_length} is too small: {len(parts)} text(s) need at least {2 * len(parts) + 1}."
                 )
-            parts = _truncate(parts, room)
+            parts = truncate(parts, room)
         ids, type_ids = [self.cls_token_id], [0]
         for segment, part in enumerate(parts):
             ids += [*part, self.sep_token_id]
             type_ids += [segment] * (len(part) + 1)
         return Encoding(ids, type_ids, self, texts, [len(part) for part in parts])
 
-    def batch(self, texts: Sequence[str], max_length: int | None = None) -> dict[str, "Tensor"]:
+    def batch(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int | None = None
+    ) -> dict[str, "Tensor"]:
         """input_ids, attention_mask (1 = real token) and token_type_ids, each (B, L) int64, padded right.
 
         Raises:
-            ValueError: no text was given.
+            TypeError: texts or pairs is one string.
+            ValueError: no text was given, or not as many pairs as texts.
         """
         import torch
 
-        if isinstance(texts, str):
+        if isinstance(texts, str) or isinstance(pairs, str):
             raise TypeError("Expected a list of texts, got one string: wrap it in a list.")
         if not texts:
             raise ValueError("Expected at least one text, got an empty list.")
-        encodings = [self.encode(text, max_length=max_length) for text in texts]
+        if pairs is not None and len(pairs) != len(texts):
+            raise ValueError(f"Expected a pair for each of {len(texts)} texts, got {len(pairs)}.")
+        seconds = [None] * len(texts) if pairs is None else pairs
+        encodings = [self.encode(text, pair, max_length) for text, pair in zip(texts, seconds, strict=True)]
         longest = max(len(encoding.ids) for encoding in encodings)
         input_ids = torch.full((len(texts), longest), self.pad_token_id)  # (B, L)
-        attention_mask = torch.zeros_like(input_ids)  # (B, L)
+        attention_mask, token_type_ids = torch.zeros_like(input_ids), torch.zeros_like(input_ids)  # (B, L)
         for row, encoding in enumerate(encodings):
-            input_ids[row, : len(encoding.ids)] = torch.tensor(encoding.ids)
-            attention_mask[row, : len(encoding.ids)] = 1
-        return {
-            "input_ids": input_ids,
-            "attention_mask": attention_mask,
-            "token_type_ids": torch.zeros_like(input_ids),
-        }
+            length = len(encoding.ids)
+            input_ids[row, :length] = torch.tensor(encoding.ids)
+            attention_mask[row, :length] = 1
+            token_type_ids[row, :length] = torch.tensor(encoding.type_ids)
+        return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
         """Text of a list of ids: pieces joined, spaces before punctuation and contractions removed.
@@ -317,34 +335,6 @@ class WordPiece:
         outside = [index for index in ids if not 0 <= index < len(self)]
         if outside:
             raise ValueError(f"Token id {outside[0]} is outside the vocabulary of {len(self)} tokens.")
-        kept = [index for index in ids if not (skip_special_tokens and index in self.special_ids)]
-        text = ""
-        for index in kept:
-            token = self.tokens[index]
-            text += token[2:] if text and token.startswith("##") else (" " if text else "") + token
-        for spaced, tight in _CLEAN_UP:
-            text = text.replace(spaced, tight)
-        return text
-
-
-# The replacements of transformers' clean_up_tokenization, in its order.
-_CLEAN_UP = (
-    *((f" {mark}", mark) for mark in ".?!,"),
-    (" ' ", "'"),
-    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
-)
-
-
-def _truncate(parts: list[list[int]], room: int) -> list[list[int]]:
-    """Cut tokens from the end of the longer part first; two long parts share the room evenly.
-
-    Of an odd room the longer part (of two equal ones, the second) keeps the one token more.
-    """
-    if sum(map(len, parts)) <= room:
-        return parts
-    if len(parts) == 1:
-        return [parts[0][:room]]
-    shorter, longer = (1, 0) if len(parts[0]) > len(parts[1]) else (0, 1)
-    kept = min(len(parts[shorter]), room // 2)
-    lengths = {shorter: kept, longer: room - kept}
-    return [part[: lengths[index]] for index, part in enumerate(parts)]
+        return join_pieces(
+            [self.tokens[index] for index in ids if not (skip_special_tokens and index in self.special_ids)]
+        )

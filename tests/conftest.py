@@ -1,9 +1,12 @@
 """What several tests share: the tokenizers, small models, outside data."""
 
+import functools
+import importlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -11,8 +14,46 @@ from tokenizers import Tokenizer
 
 from minidistil.corpus import Corpus, docs, from_documents
 from minidistil.encoder import EncoderConfig
+from minidistil.exercises import Learner, chapter_keys, read_chapter, time_limit
 from minidistil.heads import MaskedLM
 from minidistil.wordpiece import WordPiece
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--impl", default="minidistil", metavar="WHAT", help="test minidistil, exercises or the exercises in a file"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A learner's file is judged by the tests that ask for `impl`; the others are about the package alone."""
+    if config.getoption("--impl") != "minidistil":
+        items[:] = [item for item in items if "impl" in getattr(item, "fixturenames", ())]
+
+
+@pytest.fixture(scope="session")
+def _learner(request: pytest.FixtureRequest) -> Callable[[str], Learner]:
+    """Under --impl, the learner's file for a module of the package, loaded once."""
+    option = request.config.getoption("--impl")
+
+    @functools.cache
+    def of_module(module: str) -> Learner:
+        chapter = next(each for each in map(read_chapter, chapter_keys()) if module in each.modules)
+        return Learner(chapter, chapter.path if option == "exercises" else Path(option))
+
+    return of_module
+
+
+@pytest.fixture
+def impl(request: pytest.FixtureRequest, _learner: Callable[[str], Learner]) -> Iterator[ModuleType]:
+    """The module that a test file is named after; under --impl with the learner's functions in place of its own."""
+    module = importlib.import_module("minidistil." + request.module.__name__.removeprefix("test_"))
+    if request.config.getoption("--impl") == "minidistil":
+        yield module
+        return
+    with _learner(module.__name__).in_place() as called, time_limit(3):
+        request.node.user_properties.append(("called", called))  # read by `minidistil check`
+        yield module
 
 
 @pytest.fixture(autouse=True)

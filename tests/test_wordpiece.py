@@ -3,10 +3,11 @@
 import random
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast
+from tokenizers.models import WordPiece as OfficialModel
 
 from minidistil.corpus import Corpus
 from minidistil.wordpiece import SPECIAL_TOKENS, WordPiece
@@ -39,9 +40,68 @@ def assert_same(text: str, tokenizer: WordPiece, official: Tokenizer) -> None:
     assert ours.offsets == theirs.offsets, text
 
 
-@pytest.mark.parametrize("text", HARD_TEXTS)
-def test_ids_and_offsets_are_official(text: str, tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
-    assert_same(text, tokenizer, official_tokenizer)
+@pytest.mark.parametrize(
+    "word", ["hello", "unaffable", "tokenization", "embeddings", "x" * 100, "x" * 101, "zzz北", "é", "a", "##a", "!"]
+)
+def test_pieces_of_a_word_are_official(impl: ModuleType, tokenizer: WordPiece, word: str) -> None:
+    official = OfficialModel(tokenizer.vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+    expected = [token.value for token in official.tokenize(word)]
+    assert (impl.longest_match(word, tokenizer.vocab) or ["[UNK]"]) == expected
+
+
+def test_the_longest_piece_wins_at_each_step(impl: ModuleType) -> None:
+    vocab = {piece: index for index, piece in enumerate(["a", "ab", "abc", "##c", "##d", "##cd", "##bcd"])}
+    assert impl.longest_match("abd", vocab) == ["ab", "##d"]
+    assert impl.longest_match("abcd", vocab) == ["abc", "##d"]
+    assert impl.longest_match("acd", vocab) == ["a", "##cd"]
+    assert impl.longest_match("abx", vocab) is None
+    assert impl.longest_match("xab", vocab) is None
+    assert impl.longest_match("aab", vocab) is None, "'ab' may begin a word only: inside it would be '##ab'"
+
+
+def test_truncation_is_official(impl: ModuleType, tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    try:
+        for first in range(7):
+            for second in range(7):
+                for room in range(2, 10):
+                    official_tokenizer.enable_truncation(room + 3)
+                    official = official_tokenizer.encode("a " * first, "b " * second)
+                    expected = [official.ids.count(tokenizer.vocab[letter]) for letter in "ab"]
+                    ids = [list(range(first)), list(range(second))]
+                    result = [list(part) for part in impl.truncate([list(part) for part in ids], room)]
+                    told = f"lengths {first} and {second} into {room}"
+                    assert [len(part) for part in result] == expected, told
+                    assert result == [part[:kept] for part, kept in zip(ids, expected, strict=True)], told
+    finally:
+        official_tokenizer.no_truncation()
+
+
+def test_one_text_alone_is_cut_at_its_end(impl: ModuleType) -> None:
+    assert [list(part) for part in impl.truncate([[1, 2, 3]], 2)] == [[1, 2]]
+    assert [list(part) for part in impl.truncate([[1, 2, 3]], 3)] == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        (["un", "##happy", "##ness", "is", "fine"], "unhappyness is fine"),
+        (["##ness", "##es", "first"], "##nesses first"),
+        (["do", "n't", "stop", ",", "is", "it", "?", "no", "!", "end", "."], "don't stop, is it? no! end."),
+        (["i", "'", "m", "it", "'", "s"], "i'm it's"),
+        (["you", "'re", "we", "'ve", "she", "'s", "i", "'m"], "you're we've she's i'm"),
+        (["a", ";", "b", ":", "c", "-", "d"], "a ; b : c - d"),
+        (["rock", "'", "'", "roll"], "rock'' roll"),
+        ([], ""),
+    ],
+)
+def test_pieces_are_joined_and_cleaned_up(impl: ModuleType, pieces: list[str], expected: str) -> None:
+    assert impl.join_pieces(pieces) == expected
+
+
+def test_ids_and_offsets_are_official(impl: ModuleType, official_tokenizer: Tokenizer) -> None:
+    tokenizer = impl.WordPiece.from_pretrained("minilm")
+    for text in HARD_TEXTS:
+        assert_same(text, tokenizer, official_tokenizer)
 
 
 def test_ids_are_official_on_the_docs_corpus(
@@ -96,6 +156,8 @@ def test_offsets_survive_truncation(tokenizer: WordPiece, official_tokenizer: To
 
 @pytest.mark.parametrize("text", HARD_TEXTS)
 def test_decoding_is_that_of_transformers(text: str, tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    from transformers import PreTrainedTokenizerFast
+
     peer = PreTrainedTokenizerFast(tokenizer_object=official_tokenizer)
     ids = tokenizer.encode(text).ids
     theirs = peer.clean_up_tokenization(official_tokenizer.decode(ids, skip_special_tokens=False))
@@ -112,7 +174,8 @@ def test_the_cache_is_bounded_and_changes_nothing(tokenizer: WordPiece, monkeypa
     small = WordPiece(tokenizer.tokens)
     text = "one two three four, five! six seven one two"
     assert small.ids(text) == tokenizer.ids(text)
-    assert len(small._cache) <= 3
+    assert len(small._stretch_ids) <= 3
+    assert len(small._word_ids) <= 3
 
 
 def test_a_batch_is_padded_on_the_right(tokenizer: WordPiece) -> None:

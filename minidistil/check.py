@@ -1,0 +1,238 @@
+"""`minidistil check`: a chapter's own tests against the learner's file, with a verdict that can be read.
+
+Each exercise is judged by the tests that called it and no other exercise; tests that called
+several count once all of those pass alone. When an exercise fails, the bank of misconceptions
+is asked: does the learner's function do what a known wrong one does, where that differs from
+the right answer?
+"""
+
+import importlib.util
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from torch import Tensor
+
+from minidistil.exercises import Chapter, Learner, PackageSolutionError, course_folder, read_chapter, time_limit
+
+SECONDS_PER_CALL = 0.5  # for one of the learner's functions on one input of the bank
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong implementation that people really write.
+
+    It is recognised by its outputs on `inputs`, argument tuples on which it differs from the right
+    one. Where outputs are drawn at random, or the exercise is a class, `symptom` looks instead: it
+    gets an implementation and says whether that one has it.
+    """
+
+    name: str
+    exercise: str
+    what: str  # one sentence: what is wrong
+    look: str  # one sentence: what to look at
+    wrong: Callable[..., Any]
+    inputs: Sequence[tuple[Any, ...]] = ()
+    symptom: Callable[[Any], bool] | None = None
+
+    def shows_in(self, function: Callable[..., Any]) -> bool:
+        """Whether the function has this misconception."""
+        try:
+            with time_limit(SECONDS_PER_CALL):
+                if self.symptom is not None:
+                    return bool(self.symptom(function))
+        except Exception:
+            return False
+        return bool(self.inputs) and all(
+            same(outcome(function, arguments), outcome(self.wrong, arguments)) for arguments in self.inputs
+        )
+
+
+@dataclass
+class Result:
+    """What became of one exercise: "passed", "failed", "not written" or "borrowed" from the package."""
+
+    name: str
+    state: str
+    failures: list[str] = field(default_factory=list)
+    misconceptions: list[Misconception] = field(default_factory=list)
+    waits_for: list[str] = field(default_factory=list)  # exercises that it calls and that are not right yet
+
+
+@dataclass
+class Verdict:
+    """What `check` found, an exercise at a time, and failures of several exercises together."""
+
+    chapter: Chapter
+    path: Path
+    results: list[Result]
+    together: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is written and right."""
+        return not self.together and all(result.state == "passed" for result in self.results)
+
+    def lines(self) -> Iterator[str]:
+        """The verdict for people."""
+        key = self.chapter.key
+        yield f"{self.chapter.title}, {self.path.name}"
+        for result in self.results:
+            yield f"  {result.state:<11}  {result.name}"
+            if result.state == "borrowed":
+                yield "      This is the package's own function: write it yourself, without importing it."
+            for failure in result.failures[:2]:
+                yield f"      {failure}"
+            if len(result.failures) > 2:
+                yield f"      … and {len(result.failures) - 2} more."
+            for misconception in result.misconceptions:
+                yield f"      This looks like: {misconception.name}. {misconception.what}"
+                yield f"      What to look at: {misconception.look}"
+            if result.state == "failed" and result.waits_for:
+                yield f"      It calls {' and '.join(result.waits_for)}: get that right first."
+            elif result.state == "failed" and not result.misconceptions:
+                yield f"      Stuck? minidistil hint {key} 1 {result.name}"
+        for failure in self.together[:3]:
+            yield f"  together     {failure}"
+        done = sum(result.state == "passed" for result in self.results)
+        if self.passed:
+            yield f"Passed: all {done} exercises of {key} do what the package's own code does."
+        else:
+            yield f"Not yet: {done} of {len(self.results)} exercises of {key} pass."
+
+
+def check(key: str, path: Path | None = None) -> Verdict:
+    """Run the chapter's tests against the learner's file (by default the one in exercises/).
+
+    Raises:
+        ValueError, FileNotFoundError: no such chapter, or the file cannot be loaded.
+    """
+    chapter = read_chapter(key)
+    path = (path or chapter.path).resolve()
+    learner = Learner(chapter, path)
+    outcomes = _run_tests(chapter, path)
+    results = [_judge(name, learner, outcomes) for name in learner.own]
+    ready = {result.name for result in results if result.state == "passed"}
+    for result in results:
+        if result.state == "failed":
+            result.waits_for = sorted(_names_used(learner.functions[result.name]) & (learner.own.keys() - ready))
+    together = [failure for called, failure in outcomes if failure and called <= ready]
+    return Verdict(chapter, path, results, together)
+
+
+def _judge(name: str, learner: Learner, outcomes: list[tuple[set[str], str]]) -> Result:
+    if learner.borrowed[name]:
+        return Result(name, "borrowed")
+    if not learner.written[name]:
+        return Result(name, "not written")
+    alone = [failure for called, failure in outcomes if called == {name}]
+    if not alone:
+        return Result(name, "failed", ["no test came to call it: does another function keep it from running?"])
+    failures = [failure for failure in alone if failure]
+    if not failures:
+        return Result(name, "passed")
+    known = [each for each in misconceptions(learner.chapter.key) if each.exercise == name]
+    return Result(name, "failed", failures, [each for each in known if each.shows_in(learner.functions[name])])
+
+
+def _names_used(function: Any) -> set[str]:
+    """The global names in a function's code and in the functions inside it, or in a class's methods."""
+    if isinstance(function, type):
+        return set().union(*map(_names_used, vars(function).values())) - {function.__name__}
+    code = getattr(function, "__code__", function)
+    if not isinstance(code, CodeType):
+        return set()
+    names = set(code.co_names).union(*map(_names_used, code.co_consts))
+    return names - {getattr(function, "__name__", "")}
+
+
+def misconceptions(key: str) -> Sequence[Misconception]:
+    """The bank of a chapter: MISCONCEPTIONS in tests/misconceptions/chNN.py."""
+    path = course_folder() / "tests" / "misconceptions" / f"{key}.py"
+    spec = importlib.util.spec_from_file_location(f"misconceptions_{key}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module.MISCONCEPTIONS
+
+
+def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """What a call gives, with iterators unrolled; an exception counts as its type."""
+    try:
+        with time_limit(SECONDS_PER_CALL):
+            return _plain(function(*arguments))
+    except (Exception, RecursionError) as error:
+        return type(error)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality of outcomes, numbers up to 1e-5."""
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-5) or (math.isnan(left) and math.isnan(right))
+    return bool(left == right)
+
+
+def _plain(value: Any) -> Any:
+    """Tensors, tuples and iterators as lists; dictionaries as sorted lists of pairs."""
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if isinstance(value, dict):
+        return sorted(_plain(list(value.items())), key=repr)
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return value
+    return [_plain(each) for each in value]
+
+
+class _Recorder:
+    """A pytest plugin: for each test, which exercises it called and how it failed ("" if it passed)."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.outcomes: list[tuple[set[str], str]] = []
+
+    def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
+        called = dict(item.user_properties).get("called")
+        if called is None or (call.when != "call" and call.excinfo is None):
+            return
+        failure = "" if call.excinfo is None else f"{_sentence(item.name)}: {self._reason(call.excinfo)}"
+        self.outcomes.append((set(called), failure))
+        if call.excinfo is not None and call.excinfo.errisinstance(TimeoutError):
+            item.session.shouldstop = "a function does not come to an end"
+
+    def _reason(self, excinfo: Any) -> str:
+        error = excinfo.value
+        lines = [entry.lineno + 1 for entry in excinfo.traceback if Path(str(entry.path)) == self.path]
+        place = f" ({self.path.name}, line {lines[-1]})" if lines else ""
+        text = " ".join(str(error).split())
+        if not isinstance(error, AssertionError | TimeoutError | PackageSolutionError) or lines:
+            text = f"{type(error).__name__}: {text}"
+        return (text if len(text) <= 300 else text[:299] + "…") + place
+
+
+def _sentence(test_name: str) -> str:
+    """ "test_accents_are_stripped[café]" as "accents are stripped [café]"."""
+    name, _, parameters = test_name.removeprefix("test_").partition("[")
+    return name.replace("_", " ") + (f" [{parameters}" if parameters else "")
+
+
+def _run_tests(chapter: Chapter, path: Path) -> list[tuple[set[str], str]]:
+    import pytest
+
+    tests = course_folder() / "tests"
+    files = [tests / f"test_{module.rpartition('.')[2]}.py" for module in chapter.modules]
+    recorder = _Recorder(path)
+    quiet = ["-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:nbval"]
+    code = pytest.main([*quiet, f"--rootdir={tests.parent}", f"--impl={path}", *map(str, files)], plugins=[recorder])
+    if not recorder.outcomes:
+        raise ValueError(
+            f"No test of {chapter.key} could run (pytest ended with code {int(code)}): is tests/ complete?"
+        )
+    return recorder.outcomes

@@ -1,0 +1,261 @@
+"""Exercises: the stubs of each chapter, their hints, and the learner's code in the package's place.
+
+A chapter's exercise consists of files found by their names, so that a chapter is added by
+adding files:
+
+    exercises/chNN_NAME.py           the stubs, with the package's own signatures
+    exercises/hints/chNN.md          the exercises in order, each with its place in the package and three hints
+    tests/test_MODULE.py             for each module that an exercise belongs to; tests ask for the fixture `impl`
+    tests/misconceptions/chNN.py     MISCONCEPTIONS, the wrong implementations that `check` knows by name
+    tests/misconceptions/chNN_correct_*.py   whole solutions written in other ways, which must pass
+"""
+
+import contextlib
+import functools
+import importlib
+import re
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, FunctionType, ModuleType
+from typing import Any
+
+import minidistil
+
+HINTS = 3  # for each exercise
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function or class that the learner writes."""
+
+    module: str  # where the package has its own: "minidistil.words"
+    name: str
+    hints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The exercises of one chapter and the files around them."""
+
+    key: str  # "ch01"
+    title: str
+    path: Path  # the learner's file
+    exercises: tuple[Exercise, ...]
+
+    @property
+    def modules(self) -> list[str]:
+        """The package's modules that the exercises belong to, in order."""
+        return list(dict.fromkeys(exercise.module for exercise in self.exercises))
+
+
+def course_folder() -> Path:
+    """The checkout: the folder with exercises/ and tests/, here or above, or around the package.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(minidistil.__file__).parent.parent):
+        if (folder / "exercises" / "hints").is_dir() and (folder / "tests").is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"There are no exercises in {here} or above: run this command in a checkout of minidistil, "
+        "which holds exercises/ and tests/."
+    )
+
+
+def chapter_keys() -> list[str]:
+    """The chapters that have exercises: "ch01" …"""
+    return sorted(path.stem for path in (course_folder() / "exercises" / "hints").glob("ch*.md"))
+
+
+def read_chapter(key: str) -> Chapter:
+    """A chapter by its key.
+
+    Raises:
+        ValueError: there is no such chapter.
+        FileNotFoundError: the learner's file is gone.
+    """
+    if key not in chapter_keys():
+        raise ValueError(f"There is no chapter {key!r} with exercises: expected one of {', '.join(chapter_keys())}.")
+    folder = course_folder() / "exercises"
+    files = sorted(folder.glob(f"{key}_*.py"))
+    if not files:
+        raise FileNotFoundError(f"The file {folder / key}_….py is gone: get it back with `git checkout exercises`.")
+    title, *sections = re.split(r"^## ", (folder / "hints" / f"{key}.md").read_text(encoding="utf-8"), flags=re.M)
+    return Chapter(key, title.strip().lstrip("# "), files[0], tuple(map(_read_exercise, sections)))
+
+
+def _read_exercise(section: str) -> Exercise:
+    """A section of a hints file: the dotted name, then numbered hints."""
+    heading, _, body = section.partition("\n")
+    module, _, name = heading.strip().rpartition(".")
+    hints = [" ".join(hint.split()) for hint in re.split(r"^\d\. ", body, flags=re.M)[1:]]
+    return Exercise(module, name, tuple(hints))
+
+
+def hint(key: str, number: int = 1, name: str | None = None) -> str:
+    """Hint `number` of a chapter's exercise; by default of the first one that is not written yet.
+
+    Raises:
+        ValueError: no such chapter, exercise or number, or the learner's file cannot be read.
+    """
+    chapter = read_chapter(key)
+    names = [exercise.name for exercise in chapter.exercises]
+    if name is not None and name not in names:
+        raise ValueError(f"{key} has no exercise {name!r}: expected one of {', '.join(names)}.")
+    if not 1 <= number <= HINTS:
+        raise ValueError(f"There is no hint {number}: each exercise has hints 1 to {HINTS}.")
+    if name is None:
+        written = Learner(chapter, chapter.path).written
+        name = next((each for each in names if not written[each]), None)
+    if name is None:
+        raise ValueError(f"All exercises of {key} are written; name the one you mean: {', '.join(names)}.")
+    exercise = chapter.exercises[names.index(name)]
+    more = f"minidistil hint {key} {number + 1} {name}"
+    return f"{name}, hint {number} of {HINTS}: {exercise.hints[number - 1]}" + (
+        f"\nOne more: {more}" if number < HINTS else ""
+    )
+
+
+class PackageSolutionError(Exception):
+    """The learner's file calls the package's own solution instead of writing it."""
+
+
+class Learner:
+    """A learner's file, loaded while the package's own solutions are out of reach.
+
+    Args:
+        chapter: whose exercises the file solves.
+        path: the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it does not load, or lacks an exercise.
+    """
+
+    def __init__(self, chapter: Chapter, path: Path):
+        self.chapter, self.path = chapter, path
+        self.own = {exercise.name: _package_object(exercise) for exercise in chapter.exercises}
+        # Whatever the file imports of the solutions is a trap, for good: it raises when called.
+        traps = {name: _trap(name) for name in self.own}
+        with _replaced(self.own, traps):
+            namespace = _execute(path)
+        missing = [name for name in self.own if name not in namespace]
+        if missing:
+            raise ValueError(f"{path.name} lacks {missing[0]}: every exercise keeps its name and its arguments.")
+        self.functions: dict[str, Any] = {name: namespace[name] for name in self.own}
+        self.borrowed = {name: function in traps.values() for name, function in self.functions.items()}
+        self.written = {name: not _is_stub(function) for name, function in self.functions.items()}
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[set[str]]:
+        """Put the learner's functions where the package has its own; gives the names of those that get called."""
+        called: set[str] = set()
+        with _replaced(
+            self.own, {name: _recorded(name, function, called) for name, function in self.functions.items()}
+        ):
+            yield called
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in code that runs for longer (where the system has alarms, in the main thread)."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"still running after {seconds:g} s: is there a loop that does not end?")
+
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _package_object(exercise: Exercise) -> Any:
+    return getattr(importlib.import_module(exercise.module), exercise.name)
+
+
+@contextlib.contextmanager
+def _replaced(old: dict[str, Any], new: dict[str, Any]) -> Iterator[None]:
+    """Swap objects of the package in every module that holds them under their name."""
+    places = [
+        (module, name)
+        for key, module in list(sys.modules.items())
+        if key.partition(".")[0] == "minidistil"
+        for name in old
+        if vars(module).get(name) is old[name]
+    ]
+    for module, name in places:
+        setattr(module, name, new[name])
+    try:
+        yield
+    finally:
+        for module, name in places:
+            setattr(module, name, old[name])
+
+
+def _trap(name: str) -> Callable[..., Any]:
+    def package_solution(*arguments: Any, **named: Any) -> Any:
+        raise PackageSolutionError(f"this calls the package's own {name}: write it yourself")
+
+    return package_solution
+
+
+def _recorded(name: str, function: Any, called: set[str]) -> Any:
+    if isinstance(function, type):
+        base: Any = function
+
+        def __init__(self: Any, *arguments: Any, **named: Any) -> None:
+            called.add(name)
+            base.__init__(self, *arguments, **named)
+
+        return type(name, (base,), {"__init__": functools.wraps(base.__init__)(__init__)})
+
+    @functools.wraps(function)
+    def run(*arguments: Any, **named: Any) -> Any:
+        called.add(name)
+        return function(*arguments, **named)
+
+    return run
+
+
+def _is_stub(function: Any) -> bool:
+    """Whether a function, or a method of a class, does nothing but raise NotImplementedError."""
+    if isinstance(function, type):
+        return any(_is_stub(method) for method in vars(function).values() if isinstance(method, FunctionType))
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_names == ("NotImplementedError",)
+
+
+def _execute(path: Path) -> dict[str, Any]:
+    """The names that a Python file defines; compiled afresh each time, whatever caches say."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}: expected a Python file with the exercises.")
+    module = ModuleType(f"learner_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    try:
+        with time_limit(10):
+            exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    except SyntaxError as error:
+        raise ValueError(f"{path.name}, line {error.lineno}: Python cannot read it ({error.msg}).") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the learner's file does, even exit()
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        place = f"{path.name}, line {lines[-1]}" if lines else path.name
+        raise ValueError(f"{place}: loading it raises {type(error).__name__}: {error}") from error
+    finally:
+        del sys.modules[module.__name__]
+    return vars(module)
