@@ -12,8 +12,8 @@ PACKAGE = Path(minidistil.__file__).parent
 # In the order of the chapters; the files of a line may come in one chapter, in this order.
 ORDER = (
     *("files", "official"),  # where things lie, needed by all
-    *("wordpiece",),  # 1
-    *("corpus", "masking"),  # 2
+    *("words", "vocabulary", "wordpiece"),  # 1
+    *("docstrings", "streams", "inputs", "batches", "corpus", "masking"),  # 2
     *("attention",),  # 3
     *("encoder",),  # 4
     *("weights", "heads", "fillmask"),  # 5
@@ -21,7 +21,7 @@ ORDER = (
     *("student",),  # 7
     *("training", "teacher"),  # 8
     *("evaluation",),  # 9
-    *("plots", "runs", "doctor", "cli"),  # all of it put to work
+    *("plots", "runs", "doctor", "exercises", "check", "cli"),  # all of it put to work
 )
 
 
