@@ -158,7 +158,7 @@ def _say(line: str) -> None:
 
 
 def _first_light(options: argparse.Namespace) -> int:
-    from minidistil.training import DistilConfig
+    from minidistil.settings import DistilConfig
 
     _say(
         "minidistil: distils the offline teacher (MiniLM, 6 layers) into a student with half of its layers,\n"
@@ -168,7 +168,7 @@ def _first_light(options: argparse.Namespace) -> int:
 
 
 def _distil(options: argparse.Namespace) -> int:
-    from minidistil.training import DistilConfig
+    from minidistil.settings import DistilConfig
 
     config = DistilConfig(**_given(options, DistilConfig))
     return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
@@ -178,7 +178,8 @@ def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> i
     from minidistil.evaluation import parameters
     from minidistil.heads import MaskedLM
     from minidistil.official import official_name
-    from minidistil.runs import comparison_table, distil, side_by_side
+    from minidistil.report import comparison_table, side_by_side
+    from minidistil.runs import distil
     from minidistil.student import student_of
     from minidistil.training import device_of, to_best_device
     from minidistil.wordpiece import WordPiece
@@ -212,7 +213,7 @@ def _say_if_finished(run: Any) -> int:
 
 def _teach(options: argparse.Namespace) -> int:
     from minidistil.runs import teach
-    from minidistil.training import TeachConfig
+    from minidistil.settings import TeachConfig
 
     config = TeachConfig(**_given(options, TeachConfig))
     run = teach(_corpus(options), config, options.out, test_text=options.test_text, say=_say)

@@ -19,9 +19,9 @@ ORDER = (
     *("weights", "heads", "fillmask"),  # 5
     *("losses",),  # 6
     *("student",),  # 7
-    *("training", "teacher"),  # 8
+    *("settings", "checkpoints", "training", "teacher"),  # 8
     *("evaluation",),  # 9
-    *("plots", "runs", "doctor", "exercises", "check", "cli"),  # all of it put to work
+    *("plots", "report", "runs", "doctor", "exercises", "check", "cli"),  # all of it put to work
 )
 
 

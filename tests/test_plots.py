@@ -11,6 +11,10 @@ def widths(axis: object) -> list[float]:
     return [patch.get_width() for patch in axis.patches]  # type: ignore[attr-defined]
 
 
+def drawn(axis: object) -> list[float]:
+    return list(axis.lines[0].get_ydata())  # type: ignore[attr-defined]
+
+
 def test_guesses_are_drawn_panel_by_panel() -> None:
     panels = {
         "one": [{"token_str": "a", "score": 0.5}, {"token_str": "b", "score": 0.25}],
@@ -37,9 +41,9 @@ def test_won_and_lost_shows_shares_of_the_teacher() -> None:
 def test_curves_hold_every_term_that_was_logged(tmp_path: Path) -> None:
     log = [{"tokens": 1e6 * n, "learning_rate": 0.1, "loss": 1.0, "ce": 3.0, "mlm": 2.0, "cos": 1.0} for n in (1, 2, 3)]
     figure = plots.training_curves(log)
-    assert [list(axis.lines[0].get_ydata()) for axis in figure.axes] == [[3.0] * 3, [2.0] * 3, [1.0] * 3, [0.1] * 3]
+    assert [drawn(axis) for axis in figure.axes] == [[3.0] * 3, [2.0] * 3, [1.0] * 3, [0.1] * 3]
     taught = plots.training_curves([{"tokens": 1e6, "learning_rate": 0.1, "loss": 7.0}])
-    assert list(taught.axes[0].lines[0].get_ydata()) == [7.0]
+    assert drawn(taught.axes[0]) == [7.0]
     plots.save(figure, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
