@@ -164,7 +164,7 @@ def _first_light(options: argparse.Namespace) -> int:
         "minidistil: distils the offline teacher (MiniLM, 6 layers) into a student with half of its layers,\n"
         "trained with the triple loss on the docstrings of the installed Python packages, then compares the two."
     )
-    return _run_distil("minilm", DistilConfig(layers=(1, 3, 5)), _docs, FIRST_LIGHT)
+    return _run_distil("minilm", DistilConfig(), _docs, FIRST_LIGHT)
 
 
 def _distil(options: argparse.Namespace) -> int:
