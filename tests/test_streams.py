@@ -75,6 +75,18 @@ def test_a_stream_goes_on_where_it_was_and_begins_again_at_the_end(corpus: Corpu
     assert list(stream) == whole
 
 
+def test_streams_of_one_corpus_do_not_disturb_each_other(corpus: Corpus | HubCorpus) -> None:
+    wholes = [list(corpus.stream("train", rank, 2)) for rank in range(2)]
+    streams = [corpus.stream("train", rank, 2) for rank in range(2)]
+    readers = [iter(stream) for stream in streams]
+    for place in range(7):
+        assert [next(reader) for reader in readers] == [whole[place] for whole in wholes]
+    for rank, whole in enumerate(wholes):
+        resumed = corpus.stream("train", rank, 2)
+        resumed.load_state_dict(streams[rank].state_dict())
+        assert list(resumed) == whole[7:]
+
+
 @pytest.fixture(scope="module")
 def batches(corpus: Corpus | HubCorpus, tokenizer: WordPiece) -> Callable[[], StreamBatches]:
     return lambda: StreamBatches(corpus.stream("train", 1, 2), tokenizer, batch_size=4, max_length=12, window=10)
@@ -121,6 +133,18 @@ def test_a_window_without_a_sequence_does_not_end_the_pass(tokenizer: WordPiece)
     documents = ["short"] * 20 + [" ".join(["long"] * 20)]
     stream = Corpus("mixed", documents, [], []).stream()
     assert [len(batch) for batch in StreamBatches(stream, tokenizer, 4, window=5)] == [1]
+
+
+@pytest.mark.parametrize("documents", [[], ["short", "also short"]])
+def test_a_stream_without_a_sequence_is_an_empty_corpus(documents: list[str], tokenizer: WordPiece) -> None:
+    stream = Corpus("poor", documents, [], []).stream()
+    with pytest.raises(ValueError, match="The corpus is empty: no sequence of 12 tokens or more"):
+        list(StreamBatches(stream, tokenizer, 4, window=1))
+
+
+def test_a_folder_of_text_files_has_a_document_a_line(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("\n\n".join(TEXTS) + "\n")
+    assert sorted(hub(str(tmp_path))) == sorted(TEXTS)
 
 
 def test_the_fingerprint_changes_with_the_files(hub_folder: Path, tmp_path: Path) -> None:
