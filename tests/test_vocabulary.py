@@ -85,7 +85,8 @@ def recounted(words: dict[str, int], merges: int, likelihood: bool, min_frequenc
 def test_counts_kept_up_to_date_give_what_recounting_gives(docs_corpus: Corpus, rule: str, min_frequency: int) -> None:
     words = dict(count_words(docs_corpus.train[:300]).most_common(500))
     expected = recounted(words, 150, rule == "likelihood", min_frequency)
-    merger, merged = Merger(words, rule, min_frequency), []
+    merger = Merger(words, rule, min_frequency)
+    merged: list[str] = []
     while len(merged) < 150 and (pair := merger.best()) is not None:
         merged.append(join_pair(pair))
         merger.merge(pair)
@@ -106,7 +107,7 @@ def test_ties_go_to_the_first_in_the_order_of_strings() -> None:
 
 
 def official_trainer(words: Iterable[str], vocab_size: int) -> Tokenizer:
-    official = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))  # type: ignore[call-arg]
+    official = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
     official.normalizer = normalizers.BertNormalizer()
     official.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=list(SPECIAL_TOKENS), show_progress=False)
