@@ -1,5 +1,7 @@
 """Pictures: that they show the numbers they are given."""
 
+import numpy as np
+
 from minidistil import plots
 
 
@@ -33,3 +35,29 @@ def test_tokens_stand_under_their_characters() -> None:
 def test_a_picture_shows_itself_in_a_notebook() -> None:
     png = plots.speeds([("docs", 4e6, 1e6)])._repr_png_()  # type: ignore[attr-defined]
     assert png.startswith(b"\x89PNG")
+
+
+def test_a_map_has_queries_down_keys_across_and_writes_its_weights() -> None:
+    axis = plots.attention_maps({"head": [[0.9, 0.1], [0.2, 0.8]]}, ["a", "b"], "title", digits=True).axes[0]
+    written = {text.get_position(): text.get_text() for text in axis.texts}
+    assert written == {(0, 0): "0.90", (1, 0): "0.10", (0, 1): "0.20", (1, 1): "0.80"}
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+    assert axis.images[0].get_array().tolist() == [[0.9, 0.1], [0.2, 0.8]]  # type: ignore[union-attr]
+
+
+def test_a_panel_for_each_number_of_the_heads() -> None:
+    first, second, scale = plots.head_profiles({"before": [[1.0, 0.0]], "after": [[0.0, 0.5]]}).axes
+    assert [axis.images[0].get_array().tolist() for axis in (first, second)] == [[[1.0, 0.0]], [[0.0, 0.5]]]  # type: ignore[union-attr]
+    assert scale.get_ylabel() == "mean weight"
+
+
+def test_lines_over_width_and_length_are_the_numbers_given() -> None:
+    lines = {"one": [1.0, 2.0], "other": [3.0, 5.0]}
+    for figure in (
+        plots.softmax_by_width([4, 16], {"entropy": lines}),
+        plots.cost_by_length([4, 16], {"MiB": lines}, "title"),
+    ):
+        drawn = {
+            str(line.get_label()): [float(y) for y in np.asarray(line.get_ydata())] for line in figure.axes[0].lines
+        }
+        assert drawn == lines
