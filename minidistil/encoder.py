@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from minidistil.attention import MultiHeadAttention
+from minidistil.attention import MultiHeadAttention, padding_mask
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Encoder(nn.Module):
             ValueError: wrong shape, too many tokens, or token types for an encoder without them.
         """
         self._check(input_ids, attention_mask, token_type_ids)
-        visible = None if attention_mask is None else attention_mask[:, None, None, :].bool()  # (B, 1, 1, L)
+        visible = None if attention_mask is None else padding_mask(attention_mask)  # (B, 1, 1, L)
         hidden = self.embeddings(input_ids, token_type_ids)  # (B, L, D)
         hidden_states, attentions = [hidden], []
         for layer in self.layers:

@@ -1,8 +1,9 @@
-"""Chapter 1 at work: `minidistil tokenize` and `minidistil bench tokenizer`."""
+"""The chapters at work: `minidistil tokenize` and `minidistil bench`."""
 
 import json
 
 import pytest
+import torch
 from tokenizers import Tokenizer
 
 from minidistil import bench
@@ -55,3 +56,23 @@ def test_a_benchmark_of_different_work_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("minidistil.wordpiece.WordPiece.ids", lambda self, text: [0])
     with pytest.raises(RuntimeError, match="differ"):
         bench.compare_tokenizers(["one"], warm=False)
+
+
+def test_attention_is_timed_three_ways_and_the_fused_one_keeps_less() -> None:
+    seconds, kept = bench.compare_attention(128)
+    assert seconds.keys() == kept.keys() == {"readable", "fused", "torch"}
+    weights = 4 * 12 * 128 * 128 * 4 / 2**20  # MiB of the weights alone
+    assert kept["readable"] > kept["fused"] + 0.7 * weights
+
+
+def test_what_is_kept_is_counted_once_and_needs_a_gradient() -> None:
+    vector = torch.ones(2**18, requires_grad=True)  # 1 MiB
+    assert bench.kept_for_backward(lambda: vector * vector) == 1
+    with pytest.raises(ValueError, match="no gradient"):
+        bench.kept_for_backward(lambda: vector.detach() * 2)
+
+
+def test_attention_that_differs_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minidistil.attention.join_heads", lambda heads: heads.flatten(1).unflatten(1, (16, 384)))
+    with pytest.raises(RuntimeError, match="differ"):
+        bench.compare_attention(16)

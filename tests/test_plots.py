@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -47,11 +48,6 @@ def test_curves_hold_every_term_that_was_logged(tmp_path: Path) -> None:
     assert drawn(taught.axes[0]) == [7.0]
     plots.save(figure, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_notebook_shows_a_picture_as_the_result_of_its_cell() -> None:
-    figure = plots.guesses({"one": [{"token_str": "a", "score": 0.5}]}, "title")
-    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
 
 
 def all_drawn(axis: object) -> list[list[float]]:
@@ -110,3 +106,61 @@ def test_smoothing_draws_the_weights_and_what_was_hidden() -> None:
     assert all_drawn(left)[:2] == [[1, 1], [1, pytest.approx(0.1)]]
     assert all_drawn(right) == [[5, 50], [6, 60]]
     assert [text.get_text() for text in left.texts] == ["the"]
+
+
+def test_one_chapter_is_lit_and_all_are_named() -> None:
+    for chapter in (1, 12):
+        axis = plots.where_we_are(chapter).axes[0]
+        texts = [text for text in axis.texts if text.get_text()]
+        lit = [text.get_text() for text in texts if text.get_fontweight() == "bold"]
+        assert len(texts) == len(plots.CHAPTERS) == 12
+        assert lit == [f"{chapter}\n{plots.CHAPTERS[chapter - 1]}"]
+
+
+def test_the_share_of_lookups_answered_ends_at_all() -> None:
+    left, right = plots.word_frequencies([60, 30, 10]).axes
+    assert list(right.lines[0].get_ydata()) == [60, 90, 100]
+    assert list(left.lines[0].get_ydata()) == [60, 30, 10]
+
+
+def test_curves_begin_with_the_characters() -> None:
+    axis = plots.vocabulary_growth({"frequency": [4.0, 3.0, 2.5]}, characters=10).axes[0]
+    assert list(axis.lines[0].get_xdata()) == [10, 11, 12]
+
+
+def test_tokens_stand_under_their_characters() -> None:
+    axis = plots.token_map("café!", ["[CLS]", "cafe", "!"], [(0, 0), (0, 4), (4, 5)]).axes[0]
+    words = {text.get_text(): text.get_position()[0] for text in axis.texts}
+    assert (words["cafe"], words["!"]) == (1.5, 4.0)
+    assert "[CLS]" not in words
+
+
+def test_a_picture_shows_itself_in_a_notebook() -> None:
+    png = plots.speeds([("docs", 4e6, 1e6)])._repr_png_()  # type: ignore[attr-defined]
+    assert png.startswith(b"\x89PNG")
+
+
+def test_a_map_has_queries_down_keys_across_and_writes_its_weights() -> None:
+    axis = plots.attention_maps({"head": [[0.9, 0.1], [0.2, 0.8]]}, ["a", "b"], "title", digits=True).axes[0]
+    written = {text.get_position(): text.get_text() for text in axis.texts}
+    assert written == {(0, 0): "0.90", (1, 0): "0.10", (0, 1): "0.20", (1, 1): "0.80"}
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b"]
+    assert axis.images[0].get_array().tolist() == [[0.9, 0.1], [0.2, 0.8]]  # type: ignore[union-attr]
+
+
+def test_a_panel_for_each_number_of_the_heads() -> None:
+    first, second, scale = plots.head_profiles({"before": [[1.0, 0.0]], "after": [[0.0, 0.5]]}).axes
+    assert [axis.images[0].get_array().tolist() for axis in (first, second)] == [[[1.0, 0.0]], [[0.0, 0.5]]]  # type: ignore[union-attr]
+    assert scale.get_ylabel() == "mean weight"
+
+
+def test_lines_over_width_and_length_are_the_numbers_given() -> None:
+    lines = {"one": [1.0, 2.0], "other": [3.0, 5.0]}
+    for figure in (
+        plots.softmax_by_width([4, 16], {"entropy": lines}),
+        plots.cost_by_length([4, 16], {"MiB": lines}, "title"),
+    ):
+        drawn = {
+            str(line.get_label()): [float(y) for y in np.asarray(line.get_ydata())] for line in figure.axes[0].lines
+        }
+        assert drawn == lines
