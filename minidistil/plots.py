@@ -1,5 +1,6 @@
 """Every picture of the course, drawn from the numbers it shows. Colours: Okabe and Ito (2008), safe for all eyes."""
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +15,16 @@ Log = Sequence[dict[str, Any]]
 
 
 def _figure(width: float = 8, height: float = 3.2, columns: int = 1) -> tuple["Figure", list[Any]]:
-    """A figure without pyplot's global state, so that it draws the same on a server and in a notebook."""
+    """A figure without pyplot's global state: the same on a server, and shown by a notebook as a cell's result."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    class Picture(Figure):
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, dpi=110, format="png")
+            return buffer.getvalue()
+
+    figure = Picture(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
