@@ -221,21 +221,27 @@ def small_matrices(matrices: Mapping[str, Any], rows: Sequence[str], title: str)
 
 
 def curves(
-    x: Sequence[float], panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, title: str, log: bool = False
+    x: Sequence[float],
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    xlabel: str,
+    title: str,
+    log_from: float | None = None,
 ) -> "Figure":
     """Up to five named curves a panel, all over the same x.
 
     Args:
         panels: label of each panel's y axis -> name of each curve -> its values.
-        log: whether the y axes are logarithmic.
+        log_from: makes the y axes logarithmic; smaller values are left out.
     """
     figure, axes = _figure(4.4 * max(len(panels), 1.5), 3.4, len(panels))
     for axis, (label, lines) in zip(axes, panels.items(), strict=True):
         looks = zip((BLUE, ORANGE, GREEN, RED, GREY), ("-", "--", "-.", ":", "-"), strict=True)
         for (name, values), (colour, style) in zip(lines.items(), looks, strict=False):
             axis.plot(x, values, color=colour, linestyle=style, linewidth=2, label=name)
-        axis.set(xlabel=xlabel, ylabel=label, yscale="log" if log else "linear")
-    axes[-1].legend(frameon=False, fontsize=9)
+        axis.set(xlabel=xlabel, ylabel=label)
+        if log_from is not None:
+            axis.set(yscale="log", ylim=(log_from, None))
+        axis.legend(frameon=False, fontsize=9)
     figure.suptitle(title)
     return figure
 
@@ -267,9 +273,8 @@ def shares(bars: Mapping[str, Mapping[str, float]], unit: str, title: str) -> "F
     for part, colour in zip(parts, (BLUE, SKY, PURPLE, ORANGE, GREEN, GREY, RED), strict=False):
         sizes = {name: float(bars[name].get(part, 0)) for name in bars}
         drawn = axis.barh(list(bars), list(sizes.values()), left=list(left.values()), color=colour, label=part)
-        axis.bar_label(
-            drawn, [f"{size:.3g}" if size > 0.04 * highest else "" for size in sizes.values()], label_type="center"
-        )
+        labels = [f"{size:.3g}" if size > 0.04 * highest else "" for size in sizes.values()]
+        axis.bar_label(drawn, labels, label_type="center", color="white" if colour == BLUE else "black")
         left = {name: left[name] + size for name, size in sizes.items()}
     axis.invert_yaxis()
     axis.set(xlabel=unit, title=title)

@@ -38,7 +38,7 @@ def perturb(model: torch.nn.Module) -> None:
     """Biases and norms start at 0 and 1, where many mistakes do not show."""
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.add_(0.05 * torch.randn_like(parameter))
 
 
 @pytest.fixture(
@@ -90,7 +90,7 @@ def test_every_gradient_is_official(pair: tuple[MaskedLM, Peer]) -> None:
         assert parameter.grad is not None
         assert other.grad is not None
         torch.testing.assert_close(
-            parameter.grad, other.grad, atol=TOLERANCE, rtol=0, msg=lambda text, n=name: n + text
+            parameter.grad, other.grad, atol=TOLERANCE, rtol=0, msg=f"The gradient of {name} differs."
         )
         compared.add(other)
     assert compared == set(official.values())
