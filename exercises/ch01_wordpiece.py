@@ -15,8 +15,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from minidistil.characters import is_chinese, is_control
 from minidistil.vocabulary import MAX_WORD_LENGTH, Pair, join_pair
-from minidistil.words import Characters, is_chinese, is_control
+from minidistil.words import Characters
 
 
 def is_punctuation(char: str) -> bool:

@@ -8,6 +8,7 @@ from minidistil.fillmask import fill_mask
 from minidistil.heads import MaskedLM, SentenceEncoder
 from minidistil.losses import distillation_loss
 from minidistil.runs import Run, distil, teach
+from minidistil.source import show
 from minidistil.student import student_of
 from minidistil.training import DistilConfig, TeachConfig
 from minidistil.weights import BareEncoder as Encoder
@@ -28,6 +29,7 @@ __all__ = [
     "fill_mask",
     "masked_text",
     "score",
+    "show",
     "student_of",
     "teach",
 ]

@@ -77,6 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="print the figures as JSON")
     command.set_defaults(run=_evaluate)
 
+    command = commands.add_parser("tokenize", help="a text's pieces, ids and places")
+    command.add_argument("text")
+    command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id, folder or vocab.txt")
+    command.add_argument("--json", action="store_true", help="print ids, tokens, offsets and type_ids as JSON")
+    command.set_defaults(run=_tokenize)
+
+    command = commands.add_parser("bench", help="speed against the library that one would use instead")
+    command.add_argument("name", help="tokenizer")
+    command.set_defaults(run=_bench)
+
     command = commands.add_parser("check", help="the package's own tests of a chapter on your exercises")
     command.add_argument("chapter", help="ch01, ch02 …")
     command.add_argument("--file", type=Path, metavar="FILE", help="your file (the chapter's one in exercises/)")
@@ -259,6 +269,29 @@ def _evaluate(options: argparse.Namespace) -> int:
     for name, value in figures.items():
         for inner, number in value.items() if isinstance(value, dict) else [("", value)]:
             print(f"{name + ' ' + inner:<24} {number:,.4f}" if isinstance(number, float) else f"{name:<24} {number:,}")
+    return 0
+
+
+def _tokenize(options: argparse.Namespace) -> int:
+    from minidistil.wordpiece import WordPiece
+
+    encoding = WordPiece.from_pretrained(options.model).encode(options.text)
+    if options.json:
+        columns = ("ids", "tokens", "offsets", "type_ids")
+        print(json.dumps({name: getattr(encoding, name) for name in columns}, ensure_ascii=False))
+        return 0
+    for token_id, token, (start, end) in zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True):
+        print(f"{token_id:>6}  {token:<20} {f'{start}-{end}':>9}  {options.text[start:end]!r}")
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from minidistil.bench import BENCHMARKS
+
+    if options.name not in BENCHMARKS:
+        raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
+    for line in BENCHMARKS[options.name]():
+        _say(line)
     return 0
 
 

@@ -64,10 +64,11 @@ class Merger:
     Args:
         words: each word with its count.
         rule: "frequency" or "likelihood".
+        min_frequency: pairs that occur less often are never merged.
     """
 
-    def __init__(self, words: Mapping[str, int], rule: str = "frequency"):
-        self.rule = rule
+    def __init__(self, words: Mapping[str, int], rule: str = "frequency", min_frequency: int = 1):
+        self.rule, self.min_frequency = rule, min_frequency
         self.words = [first_pieces(word) for word in words]
         self.counts = list(words.values())
         self.pieces: Counter[str] = Counter()
@@ -76,7 +77,7 @@ class Merger:
         self._pairs_with: defaultdict[str, set[Pair]] = defaultdict(set)
         for index in range(len(self.words)):
             self._add(index, self.counts[index])
-        self._queue = [(-self.score(pair), pair) for pair in self.pairs]
+        self._queue = [(-self.score(pair), pair) for pair, count in self.pairs.items() if count >= min_frequency]
         heapq.heapify(self._queue)
 
     def score(self, pair: Pair) -> float:
@@ -86,13 +87,13 @@ class Merger:
         return self.pairs[pair] / (self.pieces[pair[0]] * self.pieces[pair[1]])
 
     def best(self) -> Pair | None:
-        """The next pair to merge; None where every word is one piece.
+        """The next pair to merge; None where none is frequent enough.
 
         The queue may hold outdated scores; such an entry is skipped, its successor is further down.
         """
         while self._queue:
             negative, pair = self._queue[0]
-            if self.pairs[pair] > 0 and -negative == self.score(pair):
+            if self.pairs[pair] >= self.min_frequency and -negative == self.score(pair):
                 return pair
             heapq.heappop(self._queue)
         return None
@@ -107,9 +108,9 @@ class Merger:
         if self.rule == "likelihood":  # the counts of both parts fell: all their pairs score anew
             changed |= self._pairs_with[pair[0]] | self._pairs_with[pair[1]]
         for each in changed:
-            if self.pairs[each] > 0:
+            if self.pairs[each] >= self.min_frequency:
                 heapq.heappush(self._queue, (-self.score(each), each))
-            else:
+            elif self.pairs[each] == 0:
                 self._forget(each)
 
     def _add(self, index: int, count: int) -> set[Pair]:
@@ -134,23 +135,27 @@ class Merger:
         self._pairs_with[pair[1]].discard(pair)
 
 
-def learn(words: Mapping[str, int], vocab_size: int, rule: str = "frequency") -> list[str]:
+def learn(words: Mapping[str, int], vocab_size: int, rule: str = "frequency", min_frequency: int = 1) -> list[str]:
     """A vocabulary: the special tokens, the characters, then the merged pieces in their order.
 
     Args:
         words: each word with its count (`words.count_words`).
-        vocab_size: entries at most; fewer where every word is one piece before.
+        vocab_size: entries at most; fewer where no pair is left to merge.
         rule: "frequency" or "likelihood".
+        min_frequency: pairs that occur less often are never merged. The likelihood rule needs one
+            well above 1: a pair of pieces that occur once each, together, has the highest score of all.
 
     Raises:
-        ValueError: an unknown rule, no words, or no room for the characters.
+        ValueError: an unknown rule, min_frequency below 1, no words, or no room for the characters.
     """
     if rule not in RULES:
         raise ValueError(f"Unknown rule {rule!r}: expected one of {', '.join(RULES)}.")
+    if min_frequency < 1:
+        raise ValueError(f"min_frequency={min_frequency} is too small: a pair that never occurs cannot be merged.")
     known = _within_alphabet(words)
     if not known:
         raise ValueError("There are no words to learn a vocabulary from.")
-    merger = Merger(known, rule)
+    merger = Merger(known, rule, min_frequency)
     tokens = dict.fromkeys([*SPECIAL_TOKENS, *sorted(merger.pieces)])
     if len(tokens) > vocab_size:
         raise ValueError(

@@ -114,14 +114,14 @@ class Encoding:
         return result
 
 
-class _Cache(dict[str, list[int]]):
+class _Cache(dict[str, tuple[int, ...]]):
     """Ids of a string, worked out once: most words repeat. Emptied when full."""
 
-    def __init__(self, work: Callable[[str], list[int]]):
+    def __init__(self, work: Callable[[str], tuple[int, ...]]):
         super().__init__()
         self.work = work
 
-    def __missing__(self, key: str) -> list[int]:
+    def __missing__(self, key: str) -> tuple[int, ...]:
         if len(self) >= CACHE_SIZE:
             self.clear()
         ids = self[key] = self.work(key)
@@ -152,7 +152,8 @@ class WordPiece:
         )
         self.special_ids = frozenset(self.vocab[token] for token in SPECIAL_TOKENS)
         self._word_ids = _Cache(self._match_word)  # "unhappy" and "unhappy," share the first …
-        self._stretch_ids = _Cache(self._match_stretch)  # … and each is looked up once here
+        self._stretch_ids = _Cache(self._match_stretch)  # … and each of both is looked up once here
+        self._ids_of = self._stretch_ids.__getitem__
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "WordPiece":
@@ -170,16 +171,18 @@ class WordPiece:
             raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected one token a line.") from error
 
     @classmethod
-    def train(cls, texts: Iterable[str], vocab_size: int = 8192, rule: str = "frequency") -> "WordPiece":
-        """A tokenizer whose vocabulary is learnt from texts; rule as in `vocabulary.learn`.
+    def train(
+        cls, texts: Iterable[str], vocab_size: int = 8192, rule: str = "frequency", min_frequency: int = 1
+    ) -> "WordPiece":
+        """A tokenizer whose vocabulary is learnt from texts; rule and min_frequency as in `vocabulary.learn`.
 
         Raises:
             TypeError: texts is one string.
-            ValueError: an unknown rule, no words in the texts, or vocab_size too small for their characters.
+            ValueError: no words in the texts, or as in `vocabulary.learn`.
         """
         if isinstance(texts, str):
             raise TypeError("Expected several texts, got one string: wrap it in a list.")
-        return cls(learn(count_words(texts), vocab_size, rule))
+        return cls(learn(count_words(texts), vocab_size, rule, min_frequency))
 
     def save(self, folder: str | Path) -> None:
         """Write vocab.txt and tokenizer.json, which `tokenizers` and `transformers` load, into the folder."""
@@ -255,22 +258,23 @@ class WordPiece:
             first = last + 1
 
     def ids(self, text: str) -> list[int]:
-        """Ids of a text without a frame: the fast way, word by word through the cache."""
+        """Ids of a text without a frame: the fast way, stretch by stretch through the cache."""
         if "[" in text and _SPECIAL.search(text):
-            return list(chain.from_iterable(self._part_ids(part) for part in _SPECIAL.split(text)))
-        return self._part_ids(text)
+            return list(chain.from_iterable(map(self._part_ids, _SPECIAL.split(text))))
+        return list(chain.from_iterable(map(self._ids_of, split_stretches(text))))
 
     def _part_ids(self, part: str) -> list[int]:
-        if part in SPECIAL_TOKENS:
-            return [self.vocab[part]]
-        return list(chain.from_iterable(map(self._stretch_ids.__getitem__, split_stretches(part))))
+        return [self.vocab[part]] if part in SPECIAL_TOKENS else self.ids(part)
 
-    def _match_stretch(self, stretch: str) -> list[int]:
-        return list(chain.from_iterable(map(self._word_ids.__getitem__, plain_words(stretch))))
+    def _match_stretch(self, stretch: str) -> tuple[int, ...]:
+        words = plain_words(stretch)
+        if len(words) == 1:
+            return self._word_ids[words[0]]
+        return tuple(chain.from_iterable(map(self._word_ids.__getitem__, words)))
 
-    def _match_word(self, word: str) -> list[int]:
+    def _match_word(self, word: str) -> tuple[int, ...]:
         pieces = longest_match(word, self.vocab)
-        return [self.unk_token_id] if pieces is None else [self.vocab[piece] for piece in pieces]
+        return (self.unk_token_id,) if pieces is None else tuple(self.vocab[piece] for piece in pieces)
 
     def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
         """Frame and number a text or a pair; truncate the longer text first, on the right.

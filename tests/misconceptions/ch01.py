@@ -4,9 +4,9 @@ import string
 import unicodedata
 from collections import Counter
 
+from minidistil.characters import is_chinese, is_control
 from minidistil.check import Misconception
 from minidistil.vocabulary import MAX_WORD_LENGTH, join_pair
-from minidistil.words import is_chinese, is_control
 
 
 def only_unicode_punctuation(char):

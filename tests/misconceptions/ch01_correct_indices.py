@@ -3,7 +3,7 @@
 import unicodedata
 from collections import defaultdict
 
-from minidistil.words import is_chinese, is_control
+from minidistil.characters import is_chinese, is_control
 
 
 def is_punctuation(char):

@@ -2,8 +2,8 @@
 
 import unicodedata
 
+from minidistil.characters import is_chinese, is_control
 from minidistil.vocabulary import MAX_WORD_LENGTH, join_pair
-from minidistil.words import is_chinese, is_control
 
 ASCII_MARKS = set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from itertools import groupby
 
-from minidistil.words import is_chinese, is_control
+from minidistil.characters import is_chinese, is_control
 
 
 def is_punctuation(char):
