@@ -4,10 +4,11 @@ BERT and DistilBERT are two configurations of this one encoder. DistilBERT
 (Sanh et al., 2019, section 3) has half the layers and no token-type embeddings.
 Block: Vaswani et al. (2017), section 3.1, with layer norm after each residual sum.
 
-Letters in shapes: B sequences, L tokens, D width, H heads.
+Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, H heads.
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +123,34 @@ class ModelOutput:
     loss: Tensor | None = None
 
 
+def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Give each token's features mean 0 and variance 1, then scale and shift them as learned.
+
+    Ba et al. (2016), "Layer Normalization", section 3. The formula; the modules below call
+    PyTorch's nn.LayerNorm, which computes the same in one pass.
+
+    Args:
+        hidden_states: (..., D).
+        weight, bias: (D,).
+        eps: added to the variance, so that D equal features give `bias` and not 0 / 0.
+
+    Returns:
+        (..., D).
+    """
+    centred = hidden_states - hidden_states.mean(-1, keepdim=True)  # (..., D)
+    variance = centred.square().mean(-1, keepdim=True)  # (..., 1)
+    return centred / (variance + eps).sqrt() * weight + bias
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x times the probability that a standard normal number is below x; any shape.
+
+    Hendrycks and Gimpel (2016), "Gaussian Error Linear Units", section 2. The formula; the block
+    below calls PyTorch's function of the same name, which computes the same in one pass.
+    """
+    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
 class Embeddings(nn.Module):
     """Word + position (+ token type), layer norm, dropout."""
 
@@ -160,7 +189,7 @@ class Block(nn.Module):
         """(B, L, D) -> (B, L, D) and, if asked for, the attention weights (B, H, L, L)."""
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         hidden_states = self.attention_norm(hidden_states + self.dropout(attended))
-        expanded = nn.functional.gelu(self.expand(hidden_states))  # (B, L, 4 D)
+        expanded = nn.functional.gelu(self.expand(hidden_states))  # (B, L, I)
         return self.output_norm(hidden_states + self.dropout(self.contract(expanded))), weights
 
 
@@ -190,14 +219,20 @@ class Encoder(nn.Module):
         Args:
             input_ids: (B, L) int64.
             attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding.
-            token_type_ids: (B, L) int64, 0 everywhere if None.
+            token_type_ids: (B, L) int64, 0 everywhere if None; without effect where the encoder has no token types.
 
         Raises:
-            ValueError: wrong shape, too many tokens, or token types for an encoder without them.
+            ValueError: wrong shape or type, too many tokens, or ids that the encoder does not have.
         """
-        self._check(input_ids, attention_mask, token_type_ids)
+        check_input(self.config, input_ids, attention_mask, token_type_ids)
         visible = None if attention_mask is None else padding_mask(attention_mask)  # (B, 1, 1, L)
-        hidden = self.embeddings(input_ids, token_type_ids)  # (B, L, D)
+        try:
+            hidden = self.embeddings(input_ids, token_type_ids)  # (B, L, D)
+        except IndexError as error:
+            raise ValueError(
+                f"An id has no embedding: expected input_ids from 0 to {self.config.vocab_size - 1} and token_type_ids "
+                f"below {self.config.type_vocab_size}; the ids given go from {input_ids.min()} to {input_ids.max()}."
+            ) from error
         hidden_states, attentions = [hidden], []
         for layer in self.layers:
             hidden, weights = layer(hidden, visible, output_attentions)  # (B, L, D)
@@ -209,19 +244,29 @@ class Encoder(nn.Module):
             attentions=tuple(attentions) if output_attentions else None,
         )
 
-    def _check(self, input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None) -> None:
-        if input_ids.dim() != 2:
-            raise ValueError(f"input_ids has shape {tuple(input_ids.shape)}: expected (batch, length).")
-        for name, given in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
-            if given is not None and given.shape != input_ids.shape:
-                raise ValueError(
-                    f"{name} has shape {tuple(given.shape)}: expected that of input_ids, {tuple(input_ids.shape)}."
-                )
-        if input_ids.shape[1] > self.config.max_position_embeddings:
+
+def check_input(
+    config: EncoderConfig, input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None
+) -> None:
+    """Refuse what an encoder cannot read; arguments as for Encoder.forward.
+
+    Raises:
+        ValueError: wrong shape or type, or too many tokens.
+    """
+    if input_ids.dim() != 2:
+        raise ValueError(f"input_ids has shape {tuple(input_ids.shape)}: expected (batch, length).")
+    if input_ids.is_floating_point():
+        raise ValueError(f"input_ids has type {input_ids.dtype}: expected whole numbers, torch.int64.")
+    for name, given in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
+        if given is not None and given.shape != input_ids.shape:
             raise ValueError(
-                f"The input is {input_ids.shape[1]} tokens long, the model takes "
-                f"{self.config.max_position_embeddings} at most: truncate or split the text."
+                f"{name} has shape {tuple(given.shape)}: expected that of input_ids, {tuple(input_ids.shape)}."
             )
+    if input_ids.shape[1] > config.max_position_embeddings:
+        raise ValueError(
+            f"The input is {input_ids.shape[1]} tokens long, the model takes "
+            f"{config.max_position_embeddings} at most: truncate or split the text."
+        )
 
 
 def initialize(module: nn.Module, std: float) -> None:
@@ -233,3 +278,16 @@ def initialize(module: nn.Module, std: float) -> None:
     if isinstance(module, nn.Embedding) and module.padding_idx is not None:
         with torch.no_grad():
             module.weight[module.padding_idx].zero_()
+
+
+def count_parameters(config: EncoderConfig) -> dict[str, int]:
+    """How many parameters each part of an encoder has, on paper: no model is built."""
+    d, i, n = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    return {
+        "word embeddings": config.vocab_size * d,
+        "position embeddings": config.max_position_embeddings * d,
+        "token-type embeddings": config.type_vocab_size * d,
+        "attention": n * 4 * (d * d + d),  # query, key, value, output: a matrix and a bias each
+        "feed-forward": n * ((d * i + i) + (i * d + d)),
+        "layer norms": 2 * d + n * 2 * 2 * d,  # a weight and a bias: of the embeddings, and two a block
+    }

@@ -14,7 +14,7 @@ def widths(axis: object) -> list[float]:
 
 
 def drawn(axis: object) -> list[float]:
-    return list(axis.lines[0].get_ydata())  # type: ignore[attr-defined]
+    return np.asarray(axis.lines[0].get_ydata()).tolist()  # type: ignore[attr-defined]
 
 
 def test_guesses_are_drawn_panel_by_panel() -> None:
@@ -51,7 +51,7 @@ def test_curves_hold_every_term_that_was_logged(tmp_path: Path) -> None:
 
 
 def all_drawn(axis: object) -> list[list[float]]:
-    return [list(line.get_ydata()) for line in axis.lines]  # type: ignore[attr-defined]
+    return [np.asarray(line.get_ydata()).tolist() for line in axis.lines]  # type: ignore[attr-defined]
 
 
 def heights(axis: object, colour: str) -> list[float]:
@@ -108,38 +108,6 @@ def test_smoothing_draws_the_weights_and_what_was_hidden() -> None:
     assert [text.get_text() for text in left.texts] == ["the"]
 
 
-def test_one_chapter_is_lit_and_all_are_named() -> None:
-    for chapter in (1, 12):
-        axis = plots.where_we_are(chapter).axes[0]
-        texts = [text for text in axis.texts if text.get_text()]
-        lit = [text.get_text() for text in texts if text.get_fontweight() == "bold"]
-        assert len(texts) == len(plots.CHAPTERS) == 12
-        assert lit == [f"{chapter}\n{plots.CHAPTERS[chapter - 1]}"]
-
-
-def test_the_share_of_lookups_answered_ends_at_all() -> None:
-    left, right = plots.word_frequencies([60, 30, 10]).axes
-    assert list(right.lines[0].get_ydata()) == [60, 90, 100]
-    assert list(left.lines[0].get_ydata()) == [60, 30, 10]
-
-
-def test_curves_begin_with_the_characters() -> None:
-    axis = plots.vocabulary_growth({"frequency": [4.0, 3.0, 2.5]}, characters=10).axes[0]
-    assert list(axis.lines[0].get_xdata()) == [10, 11, 12]
-
-
-def test_tokens_stand_under_their_characters() -> None:
-    axis = plots.token_map("café!", ["[CLS]", "cafe", "!"], [(0, 0), (0, 4), (4, 5)]).axes[0]
-    words = {text.get_text(): text.get_position()[0] for text in axis.texts}
-    assert (words["cafe"], words["!"]) == (1.5, 4.0)
-    assert "[CLS]" not in words
-
-
-def test_a_picture_shows_itself_in_a_notebook() -> None:
-    png = plots.speeds([("docs", 4e6, 1e6)])._repr_png_()  # type: ignore[attr-defined]
-    assert png.startswith(b"\x89PNG")
-
-
 def test_a_map_has_queries_down_keys_across_and_writes_its_weights() -> None:
     axis = plots.attention_maps({"head": [[0.9, 0.1], [0.2, 0.8]]}, ["a", "b"], "title", digits=True).axes[0]
     written = {text.get_position(): text.get_text() for text in axis.texts}
@@ -164,3 +132,35 @@ def test_lines_over_width_and_length_are_the_numbers_given() -> None:
             str(line.get_label()): [float(y) for y in np.asarray(line.get_ydata())] for line in figure.axes[0].lines
         }
         assert drawn == lines
+
+
+def test_one_chapter_is_lit_and_all_are_named() -> None:
+    for chapter in (1, 12):
+        axis = plots.where_we_are(chapter).axes[0]
+        texts = [text for text in axis.texts if text.get_text()]
+        lit = [text.get_text() for text in texts if text.get_fontweight() == "bold"]
+        assert len(texts) == len(plots.CHAPTERS) == 12
+        assert lit == [f"{chapter}\n{plots.CHAPTERS[chapter - 1]}"]
+
+
+def test_the_share_of_lookups_answered_ends_at_all() -> None:
+    left, right = plots.word_frequencies([60, 30, 10]).axes
+    assert np.asarray(right.lines[0].get_ydata()).tolist() == [60, 90, 100]
+    assert np.asarray(left.lines[0].get_ydata()).tolist() == [60, 30, 10]
+
+
+def test_curves_begin_with_the_characters() -> None:
+    axis = plots.vocabulary_growth({"frequency": [4.0, 3.0, 2.5]}, characters=10).axes[0]
+    assert np.asarray(axis.lines[0].get_xdata()).tolist() == [10, 11, 12]
+
+
+def test_tokens_stand_under_their_characters() -> None:
+    axis = plots.token_map("café!", ["[CLS]", "cafe", "!"], [(0, 0), (0, 4), (4, 5)]).axes[0]
+    words = {text.get_text(): text.get_position()[0] for text in axis.texts}
+    assert (words["cafe"], words["!"]) == (1.5, 4.0)
+    assert "[CLS]" not in words
+
+
+def test_a_picture_shows_itself_in_a_notebook() -> None:
+    png = plots.speeds([("docs", 4e6, 1e6)])._repr_png_()  # type: ignore[attr-defined]
+    assert png.startswith(b"\x89PNG")
