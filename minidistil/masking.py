@@ -2,8 +2,12 @@
 
 BERT's scheme (Devlin et al., 2019, section 3.1): 15 % of the tokens are chosen; of these
 80 % become [MASK], 10 % another random token, 10 % stay. The model must guess the original
-at all chosen positions. DistilBERT draws the positions anew for each batch and prefers rare
-tokens, each with probability proportional to count^-0.7 (its distillation code, `--mlm_smoothing`).
+at all chosen positions. DistilBERT draws the positions anew for each batch, an exact number of them,
+and prefers rare tokens: each is drawn with a probability proportional to count^-0.7 (its distillation
+code: huggingface/transformers, research_projects/distillation, distiller.py, `--mlm_smoothing`).
+
+A special token is never chosen, but a random token may be one: the code of BERT and of DistilBERT
+draws it from the whole vocabulary, and the model card rules out one token only, the original.
 
 Letters in shapes: B sequences, L tokens, V vocabulary.
 """
@@ -65,8 +69,13 @@ def mask_tokens(
     """Replace the chosen tokens, 80/10/10; returns (masked input_ids, labels), both (B, L).
 
     labels hold the original token at chosen positions and -100 elsewhere. A random
-    replacement is uniform over the tokens other than the one it replaces.
+    replacement is uniform over all tokens of the vocabulary other than the one it replaces.
+
+    Raises:
+        ValueError: the vocabulary has no [MASK].
     """
+    if not 0 <= mask_token_id < vocab_size:
+        raise ValueError(f"[MASK] has id {mask_token_id}: expected one in the vocabulary of {vocab_size} tokens.")
     draw = torch.rand(input_ids.shape, generator=generator)  # (B, L)
     shift = torch.randint(1, vocab_size, input_ids.shape, generator=generator)  # (B, L)
     masked = torch.where(chosen & (draw < 0.8), mask_token_id, input_ids)

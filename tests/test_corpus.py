@@ -1,52 +1,31 @@
-"""Chapter 2, text: splits, drop rules, batches."""
+"""Chapter 2, corpora: splits, files of every kind, bad input."""
 
-import ast
-import json
+import gzip
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+from scipy.stats import chisquare
 
-from minidistil import corpus
-from minidistil.corpus import Corpus, epoch_batches, from_documents, prose, sequences, text_files
-from minidistil.wordpiece import WordPiece
+from minidistil.corpus import Corpus, from_documents, text_files
 
 
 def test_docs_are_large_split_and_without_repetition(docs_corpus: Corpus) -> None:
     assert sum(map(len, docs_corpus)) > 8_000_000
     texts = [" ".join(document.split()) for document in docs_corpus]
     assert len(set(texts)) == len(texts)
-    assert 0.95 < len(docs_corpus.train) / len(texts) < 0.97
 
 
-def test_docs_hold_a_known_docstring_and_no_code(docs_corpus: Corpus) -> None:
-    assert any(json.dumps.__doc__.split("\n")[0] in document for document in docs_corpus)  # type: ignore[union-attr]
-    assert not any(line.startswith(">>>") for document in docs_corpus for line in document.splitlines())
-
-
-def test_a_source_is_read_but_never_run(tmp_path: Path) -> None:
-    source = (
-        '"""Module."""\nraise SystemExit\nclass A:\n  """Class."""\n  if True:\n    def f(self):\n      "Method."\n'
-    )
-    (tmp_path / "m.py").write_text(source)
-    expected = [ast.get_docstring(node) for node in ast.walk(ast.parse(source)) if hasattr(node, "body")
-                and isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]  # fmt: skip
-    assert sorted(corpus._docstrings(tmp_path / "m.py")) == sorted(filter(None, expected))
-
-
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINIDISTIL_CACHE", str(tmp_path))
-    monkeypatch.setattr(corpus, "_docs_documents", lambda packages: iter(["one document", "another"]))
-    first = corpus.docs()
-    (cached,) = tmp_path.iterdir()
-    cached.write_text(cached.read_text()[:10])
-    assert corpus.docs() == first
-    assert json.loads(cached.read_text()) == ["one document", "another"]
-
-
-def test_prose_keeps_sentences_only() -> None:
-    docstring = "Returns the sum.\n\n>>> f(1)\narray([[1, 2], [3, 4]])\n----------\nAll numbers count."
-    assert prose(docstring) == "Returns the sum.\nAll numbers count."
+def test_the_split_is_a_percentage_of_the_sha256(docs_corpus: Corpus) -> None:
+    expected: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    for document in docs_corpus:
+        head = hashlib.sha256(" ".join(document.split()).encode()).hexdigest()[:8]
+        percent = int(head, 16) / 2**32 * 100
+        expected["train" if percent < 96 else "validation" if percent < 98 else "test"].append(document)
+    assert expected == {split: getattr(docs_corpus, split) for split in expected}
+    counts = [len(documents) for documents in expected.values()]
+    assert chisquare(counts, [sum(counts) * share for share in (0.96, 0.02, 0.02)]).pvalue > 0.001
 
 
 def test_a_document_keeps_its_split_whatever_is_added(docs_corpus: Corpus) -> None:
@@ -55,41 +34,87 @@ def test_a_document_keeps_its_split_whatever_is_added(docs_corpus: Corpus) -> No
     assert set((few + docs_corpus).test) == set(few.test) | set(docs_corpus.test)
 
 
-def test_sequences_follow_the_official_drop_rules(tokenizer: WordPiece) -> None:
-    kept, dropped = "word " * 10, "word " * 9  # with the frame 12 and 11 tokens
-    unknown = "word " * 10 + "\u0bb4 " * 12  # 12 of 24 are [UNK]
-    assert [len(ids) for ids in sequences([kept, dropped, unknown], tokenizer)] == [12]
-    chunks = sequences(["word " * 300], tokenizer, max_length=128)
-    assert [len(ids) for ids in chunks] == [128, 128, 50]
-    assert all(ids[0] == 101 and ids[-1] == 102 for ids in chunks)
+def test_the_fingerprint_is_sha256_of_the_documents_with_nul_between_them() -> None:
+    corpus = Corpus("c", ["one", "two"], ["three"], ["four"])
+    assert corpus.fingerprint() == hashlib.sha256(b"one\0two\0three\0four\0").hexdigest()
 
 
-def test_an_epoch_holds_every_sequence_once_in_batches_of_like_length() -> None:
-    lengths = torch.randint(12, 128, (1000,)).tolist()
-    batches = epoch_batches(lengths, 8, seed=1)
-    assert sorted(index for batch in batches for index in batch) == list(range(1000))
-    waste = sum(max(lengths[i] for i in batch) * len(batch) for batch in batches) / sum(lengths)
-    assert waste < 1.06  # random batches of 8 waste about two thirds
-    assert batches == epoch_batches(lengths, 8, seed=1)
-    assert batches != epoch_batches(lengths, 8, seed=2)
+TEXT = "A well @-@ known <unk> of 1 @,@ 000 .\nAnother line.\n\nAnother line.\n"
 
 
-def test_text_files(tmp_path: Path) -> None:
-    path = tmp_path / "text.txt"
-    path.write_text("A well @-@ known <unk> of 1 @,@ 000 .\nAnother line.\n\nAnother line.\n")
-    assert sorted(text_files([path])) == ["A well-known [UNK] of 1,000 .", "Another line."]
+def test_a_line_is_a_document(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    assert sorted(text_files([tmp_path / "text.txt"])) == ["A well-known [UNK] of 1,000 .", "Another line."]
 
 
-def test_bad_input_is_explained(tmp_path: Path, tokenizer: WordPiece) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no text file .*absent\.txt"):
-        text_files([tmp_path / "absent.txt"])
-    (tmp_path / "latin.txt").write_bytes("déjà".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"latin\.txt is not UTF-8: byte 0xe9 at offset 1"):
-        text_files([tmp_path / "latin.txt"])
-    (tmp_path / "empty.txt").write_text("\n \n")
-    with pytest.raises(ValueError, match=r"empty\.txt is empty"):
-        text_files([tmp_path / "empty.txt"])
-    with pytest.raises(ValueError, match="corpus is empty"):
-        sequences(["too short"], tokenizer)
-    with pytest.raises(ValueError, match="max_length=2 is too small"):
-        sequences(["a text"], tokenizer, max_length=2)
+def test_a_whole_file_is_a_document(tmp_path: Path) -> None:
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_text(f"First line of {name}.\nSecond line.\n")
+    corpus = text_files([tmp_path / "one.txt", tmp_path / "two.txt"], whole=True)
+    assert sorted(corpus) == [f"First line of {name}.\nSecond line.\n" for name in ("one.txt", "two.txt")]
+    assert corpus.name == "one.txt, two.txt"
+
+
+def test_a_gz_file_gives_what_its_content_gives(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "text.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    assert list(text_files([tmp_path / "text.txt.gz"])) == list(text_files([tmp_path / "text.txt"]))
+
+
+def test_wikitext_lines_are_documents(outside_data: Path) -> None:
+    path = outside_data / "wikitext-2" / "test.txt"
+    corpus = text_files([path])
+    lines = {line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
+    assert len(list(corpus)) == len(lines)
+    assert not any(mark in document for document in corpus for mark in ("<unk>", " @-@ ", " @,@ ", " @.@ "))
+
+
+def _latin(path: Path) -> None:
+    path.write_bytes("déjà".encode("latin-1"))
+
+
+def _latin_inside_gz(path: Path) -> None:
+    path.write_bytes(gzip.compress("a déjà".encode("latin-1")))
+
+
+def _cut_short(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"some text" * 100)[:-12])
+
+
+def _flipped(path: Path) -> None:
+    data = bytearray(gzip.compress(b"some text" * 100))
+    data[12] ^= 0xFF
+    path.write_bytes(data)
+
+
+def _no_gzip(path: Path) -> None:
+    path.write_text("plain text")
+
+
+def _blank(path: Path) -> None:
+    path.write_text("\n \n")
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "error", "message"),
+    [
+        ("absent.txt", lambda path: None, FileNotFoundError, r"There is no text file .*absent\.txt"),
+        ("latin.txt", _latin, ValueError, r"latin\.txt is not UTF-8: byte 0xe9 at offset 1\. Convert"),
+        (
+            "latin.gz",
+            _latin_inside_gz,
+            ValueError,
+            r"latin\.gz is not UTF-8: byte 0xe9 at offset 3 of its decompressed",
+        ),
+        ("short.gz", _cut_short, ValueError, r"short\.gz is damaged or no gzip file \(Compressed file ended"),
+        ("flipped.gz", _flipped, ValueError, r"flipped\.gz is damaged or no gzip file"),
+        ("plain.gz", _no_gzip, ValueError, r"plain\.gz is damaged or no gzip file \(Not a gzipped file"),
+        ("blank.txt", _blank, ValueError, r"The corpus blank\.txt is empty: expected at least one document"),
+    ],
+)
+def test_bad_files_are_named(
+    tmp_path: Path, name: str, make: Callable[[Path], None], error: type[Exception], message: str
+) -> None:
+    make(tmp_path / name)
+    with pytest.raises(error, match=message):
+        text_files([tmp_path / name])

@@ -1,5 +1,6 @@
 """Chapters 4 and 5 against transformers: every hidden state, logit, loss and gradient."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def perturb(model: torch.nn.Module) -> None:
     """Biases and norms start at 0 and 1, where many mistakes do not show."""
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.add_(0.05 * torch.randn_like(parameter))
 
 
 @pytest.fixture(
@@ -90,7 +91,7 @@ def test_every_gradient_is_official(pair: tuple[MaskedLM, Peer]) -> None:
         assert parameter.grad is not None
         assert other.grad is not None
         torch.testing.assert_close(
-            parameter.grad, other.grad, atol=TOLERANCE, rtol=0, msg=lambda text, n=name: n + text
+            parameter.grad, other.grad, atol=TOLERANCE, rtol=0, msg=functools.partial("{}: {}".format, name)
         )
         compared.add(other)
     assert compared == set(official.values())

@@ -1,0 +1,116 @@
+"""Chapter 2. Text that every learner has on disk: docstrings, read and never run.
+
+The sources of the standard library and of seven installed packages are parsed (`ast`), not imported,
+and the lines of their docstrings that are prose are kept; so is the language reference in
+`pydoc_data.topics`. That makes 17 MB of technical English, the same for the same versions.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import inspect
+import json
+import os
+import sys
+import sysconfig
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from minidistil.files import cache_folder, write_atomically
+
+PACKAGES = ("torch", "numpy", "scipy", "matplotlib", "datasets", "pandas", "sklearn")
+_SKIPPED_FOLDERS = {"test", "tests", "idlelib", "lib2to3", "site-packages", "__pycache__", "pydoc_data"}
+_FORMAT = 1  # of the cached extract; a new number makes old caches stale
+
+
+def documents() -> list[str]:
+    """The prose of each docstring; parsing takes half a minute once, then the extract lies in the cache."""
+    cached, packages = _cache()
+    try:
+        return json.loads(cached.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # absent, unreadable or cut short: made anew
+        extract = list(_extract(packages))
+        text = json.dumps(extract)
+        write_atomically(cached, lambda part: part.write_text(text, encoding="utf-8"), optional=True)
+        return extract
+
+
+def are_cached() -> bool:
+    """Whether `documents()` will answer at once."""
+    return _cache()[0].is_file()
+
+
+def _cache() -> tuple[Path, list[str]]:
+    """Path of the extract for the installed versions, and the packages that are installed."""
+    versions = {name: version for name in PACKAGES if (version := _version(name))}
+    key = hashlib.sha256(json.dumps([_FORMAT, sys.version_info[:3], versions]).encode()).hexdigest()[:16]
+    return cache_folder() / f"docs-{key}.json", list(versions)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version({"sklearn": "scikit-learn"}.get(package, package))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _extract(packages: list[str]) -> Iterator[str]:
+    library = Path(sysconfig.get_paths()["stdlib"])
+    roots = [library]
+    for name in packages:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            roots.append(Path(spec.origin).parent)
+    for root in roots:
+        for path in _python_files(root):
+            yield from filter(None, map(prose, _docstrings(path)))
+    topics = library / "pydoc_data" / "topics.py"
+    if topics.is_file():
+        yield from filter(None, map(prose, _topics(topics)))
+
+
+def _python_files(root: Path) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(set(subfolders) - _SKIPPED_FOLDERS)
+        yield from (Path(folder, name) for name in sorted(names) if name.endswith(".py"))
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in other people's sources
+            return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # sources for other Pythons lie in some packages
+        return ast.Module([], [])
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    stack: list[ast.AST] = [_parse(path)]
+    while stack:  # statements only: no docstring hides in an expression
+        node = stack.pop()
+        if isinstance(node, documented) and (docstring := ast.get_docstring(node)):
+            yield docstring
+        for block in ("finalbody", "orelse", "handlers", "body"):
+            stack.extend(reversed(getattr(node, block, [])))
+
+
+def _topics(path: Path) -> Iterator[str]:
+    for node in ast.walk(_parse(path)):
+        if isinstance(node, ast.Dict):
+            for value in node.values:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield inspect.cleandoc(value.value)
+
+
+def prose(docstring: str) -> str:
+    """The lines of a docstring that are prose: no examples to run, no tables, no printed arrays."""
+
+    def is_prose(line: str) -> bool:
+        letters = sum(char.isalpha() or char == " " for char in line)
+        return letters >= 0.8 * len(line) and not line.startswith((">>>", "..."))
+
+    lines = (" ".join(line.split()) for line in docstring.splitlines())
+    return "\n".join(line for line in lines if line and is_prose(line))

@@ -1,0 +1,154 @@
+"""Chapter 2. Text that does not fit in memory: streamed, shared out to processes, with a position.
+
+Streaming, sharing out and the position are those of the `datasets` library (Lhoest et al., 2021,
+"Datasets: A Community Library for Natural Language Processing"). A corpus in memory is streamed
+through it as well, so that there is one behaviour to know.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datasets import IterableDataset
+
+SPLITS = ("train", "validation", "test")
+
+
+def digest(document: str) -> bytes:
+    """sha256 of a document; white space does not count."""
+    return hashlib.sha256(" ".join(document.split()).encode("utf-8", "surrogatepass")).digest()
+
+
+def split_of(document: str) -> str:
+    """The split that a document belongs to, whatever else is in the corpus: 96 % train, 2 % each of the others."""
+    percent = int.from_bytes(digest(document)[:4], "big") * 100 >> 32  # uniform in 0..99
+    return SPLITS[0 if percent < 96 else 1 if percent < 98 else 2]
+
+
+class DocumentStream:
+    """One process's share of documents, one after another, with a position.
+
+    Every document goes to exactly one rank. Iterating goes on from the position and moves it; at the end of
+    the share it is back at the beginning. Shares differ in length by a document or, where each process
+    reads files of its own, by more: a trainer has to count steps, not documents.
+
+    Args:
+        dataset: rows with a column "text".
+
+    Raises:
+        ValueError: no such rank.
+    """
+
+    def __init__(self, dataset: "IterableDataset", rank: int = 0, world_size: int = 1):
+        if not 0 <= rank < world_size:
+            raise ValueError(f"rank={rank} of world_size={world_size}: expected a rank from 0 to world_size - 1.")
+        from datasets.distributed import split_dataset_by_node
+
+        self._dataset = split_dataset_by_node(dataset, rank, world_size)
+        self._start = self._dataset.state_dict()
+        self._loaded: dict[str, Any] | None = self._start  # until the first row: the dataset itself tells only then
+
+    def __iter__(self) -> Iterator[str]:
+        self._dataset.load_state_dict(self.state_dict())
+        for row in self._dataset:
+            self._loaded = None
+            yield row["text"]
+        self._loaded = self._start
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position as plain JSON values: behind the last document that was handed out."""
+        return self._loaded or self._dataset.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a position that `state_dict()` gave for the same share of the same documents."""
+        self._loaded = state
+
+
+def in_memory(documents: Sequence[str]) -> "IterableDataset":
+    """A list of documents as a streamed dataset."""
+    from datasets import IterableDataset
+
+    # A tuple is passed on as it is; a list would be taken for a list of shards.
+    return IterableDataset.from_generator(_rows, gen_kwargs={"documents": tuple(documents)})
+
+
+def _rows(documents: Sequence[str]) -> Iterator[dict[str, str]]:
+    for document in documents:
+        yield {"text": document}
+
+
+class HubCorpus:
+    """A dataset of the hub, read while it is used; split by `split_of` like any other corpus.
+
+    Nothing is kept in memory, so repeated documents stay. `train`, `validation` and `test` each start a
+    new pass; `validation` and `test` read past all the rest: take from them what is needed
+    (`itertools.islice`) and keep it.
+    """
+
+    def __init__(self, name: str, dataset: "IterableDataset", version: str):
+        self.name = name
+        self._dataset = dataset
+        self._version = version
+
+    def stream(self, split: str = "train", rank: int = 0, world_size: int = 1) -> DocumentStream:
+        """As `Corpus.stream`. Files are shared out where their number allows it, else documents."""
+        require_split(split)
+        mine = self._dataset.filter(_belongs, input_columns="text", fn_kwargs={"split": split})
+        return DocumentStream(mine, rank, world_size)
+
+    @property
+    def train(self) -> DocumentStream:
+        """The documents to train on."""
+        return self.stream("train")
+
+    @property
+    def validation(self) -> DocumentStream:
+        """The documents to choose settings on."""
+        return self.stream("validation")
+
+    @property
+    def test(self) -> DocumentStream:
+        """The documents to report figures on."""
+        return self.stream("test")
+
+    def __iter__(self) -> Iterator[str]:
+        for split in SPLITS:
+            yield from self.stream(split)
+
+    def fingerprint(self) -> str:
+        """A value that changes with the dataset's files: their revision on the hub, their dates in a folder."""
+        return self._version
+
+
+def hub(name: str, config: str | None = None, revision: str | None = None) -> HubCorpus:
+    """The train split of a dataset on the hub, or of a folder of text, JSON or Parquet files.
+
+    Args:
+        name: such as "wikimedia/wikipedia", or a folder.
+        config: which of the dataset's configurations, such as "20231101.en".
+        revision: commit to read. A run that is to be resumed weeks later should name one.
+
+    Raises:
+        OSError: the dataset cannot be reached or does not exist.
+        ValueError: it has no such configuration, no train split or no column "text".
+    """
+    from datasets import load_dataset_builder
+
+    builder = load_dataset_builder(name, config, revision=revision)
+    dataset = builder.as_streaming_dataset("train")
+    columns = dataset.column_names or list(next(iter(dataset)))  # some formats do not say beforehand
+    if "text" not in columns:
+        raise ValueError(f'The dataset {name} has no column "text", only {", ".join(columns)}.')
+    title = " ".join(part for part in (name, config, revision) if part)
+    return HubCorpus(title, dataset.select_columns(["text"]), str(builder.hash))
+
+
+def require_split(split: str) -> None:
+    """Raise ValueError unless there is such a split."""
+    if split not in SPLITS:
+        raise ValueError(f"There is no split {split!r}: expected one of {', '.join(SPLITS)}.")
+
+
+def _belongs(text: str, split: str) -> bool:
+    return bool(text.strip()) and split_of(text) == split
