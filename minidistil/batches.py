@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from minidistil.inputs import chunks
+from minidistil.inputs import NOTHING_LEFT, chunks
 from minidistil.streams import DocumentStream
 from minidistil.wordpiece import WordPiece
 
@@ -56,6 +56,8 @@ class StreamBatches:
 
     Args:
         window: documents read at a time. More: less padding and a better shuffle, for more memory.
+
+    Iterating raises ValueError if a whole pass gives no batch.
     """
 
     def __init__(
@@ -86,6 +88,8 @@ class StreamBatches:
                 self._state = {"documents": start, "window": number, "taken": place + 1}
                 yield [sequences[index] for index in batches[place]]
             number, taken = number + 1, 0
+        if not self._state["window"] and not self._state["taken"]:
+            raise ValueError(NOTHING_LEFT)
         self._state = {"documents": self.documents.state_dict(), "window": number, "taken": 0}
 
     def state_dict(self) -> dict[str, Any]:

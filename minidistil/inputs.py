@@ -22,6 +22,10 @@ from minidistil.wordpiece import WordPiece
 MIN_TOKENS = 12  # shorter sequences are dropped (11 tokens or fewer in the official code)
 MAX_UNKNOWN = 0.5  # as are those with this share of [UNK] or more
 
+NOTHING_LEFT = (
+    f"The corpus is empty: no sequence of {MIN_TOKENS} tokens or more, less than half of them [UNK], is in it."
+)
+
 CONSECUTIVE, RANDOM = 0, 1  # a pair's label, in BERT's own numbering
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -35,9 +39,7 @@ def sequences(documents: Iterable[str], tokenizer: WordPiece, max_length: int = 
     """
     result = [chunk for document in documents for chunk in chunks(document, tokenizer, max_length)]
     if not result:
-        raise ValueError(
-            f"The corpus is empty: no sequence of {MIN_TOKENS} tokens or more, less than half of them [UNK], is in it."
-        )
+        raise ValueError(NOTHING_LEFT)
     return result
 
 

@@ -123,6 +123,18 @@ def test_a_window_without_a_sequence_does_not_end_the_pass(tokenizer: WordPiece)
     assert [len(batch) for batch in StreamBatches(stream, tokenizer, 4, window=5)] == [1]
 
 
+@pytest.mark.parametrize("documents", [[], ["short", "also short"]])
+def test_a_stream_without_a_sequence_is_an_empty_corpus(documents: list[str], tokenizer: WordPiece) -> None:
+    stream = Corpus("poor", documents, [], []).stream()
+    with pytest.raises(ValueError, match="The corpus is empty: no sequence of 12 tokens or more"):
+        list(StreamBatches(stream, tokenizer, 4, window=1))
+
+
+def test_a_folder_of_text_files_has_a_document_a_line(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("\n\n".join(TEXTS) + "\n")
+    assert sorted(hub(str(tmp_path))) == sorted(TEXTS)
+
+
 def test_the_fingerprint_changes_with_the_files(hub_folder: Path, tmp_path: Path) -> None:
     for path in hub_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
