@@ -113,8 +113,9 @@ class HubCorpus:
         return self.stream("test")
 
     def __iter__(self) -> Iterator[str]:
-        for split in SPLITS:
-            yield from self.stream(split)
+        for row in self._dataset:
+            if row["text"].strip():
+                yield row["text"]
 
     def fingerprint(self) -> str:
         """A value that changes with the dataset's files: their revision on the hub, their dates in a folder."""

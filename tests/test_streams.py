@@ -75,6 +75,18 @@ def test_a_stream_goes_on_where_it_was_and_begins_again_at_the_end(corpus: Corpu
     assert list(stream) == whole
 
 
+def test_streams_of_one_corpus_do_not_disturb_each_other(corpus: Corpus | HubCorpus) -> None:
+    wholes = [list(corpus.stream("train", rank, 2)) for rank in range(2)]
+    streams = [corpus.stream("train", rank, 2) for rank in range(2)]
+    readers = [iter(stream) for stream in streams]
+    for place in range(7):
+        assert [next(reader) for reader in readers] == [whole[place] for whole in wholes]
+    for rank, whole in enumerate(wholes):
+        resumed = corpus.stream("train", rank, 2)
+        resumed.load_state_dict(streams[rank].state_dict())
+        assert list(resumed) == whole[7:]
+
+
 @pytest.fixture(scope="module")
 def batches(corpus: Corpus | HubCorpus, tokenizer: WordPiece) -> Callable[[], StreamBatches]:
     return lambda: StreamBatches(corpus.stream("train", 1, 2), tokenizer, batch_size=4, max_length=12, window=10)
