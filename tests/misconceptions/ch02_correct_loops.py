@@ -72,15 +72,15 @@ def choose_positions(input_ids, special_ids, share=0.15, weights=None, generator
 def mask_tokens(input_ids, chosen, mask_token_id, vocab_size, generator=None):
     if mask_token_id not in range(vocab_size):
         raise ValueError(f"{mask_token_id} is no id in the vocabulary of {vocab_size}")
-    masked, labels = input_ids.clone(), torch.full_like(input_ids, -100)
+    masked, labels = input_ids.tolist(), torch.full_like(input_ids, -100).tolist()
     places = chosen.nonzero().tolist()
     fates = torch.rand(len(places), generator=generator).tolist()
     others = torch.randint(vocab_size - 1, (len(places),), generator=generator).tolist()
     for (row, column), fate, other in zip(places, fates, others, strict=True):
-        original = int(input_ids[row, column])
-        labels[row, column] = original
+        original = masked[row][column]
+        labels[row][column] = original
         if fate < 0.1:
-            masked[row, column] = other if other < original else other + 1
+            masked[row][column] = other if other < original else other + 1
         elif fate < 0.9:
-            masked[row, column] = mask_token_id
-    return masked, labels
+            masked[row][column] = mask_token_id
+    return torch.tensor(masked), torch.tensor(labels)
