@@ -27,6 +27,7 @@ from typing import Any
 import minidistil
 
 HINTS = 3  # for each exercise
+STILL_RUNNING = "still running after"
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in code that runs for longer (where the system has alarms, in the main thread)."""
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"still running after {seconds:g} s: is there a loop that does not end?")
+        raise TimeoutError(f"{STILL_RUNNING} {seconds:g} s: is there a loop that does not end?")
 
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
         yield

@@ -1,9 +1,9 @@
 """Chapter 1. Words: from a text to the words that WordPiece cuts into pieces.
 
-The steps of BERT's uncased tokenizer before any vocabulary:
+Two of the five steps of BERT's uncased tokenizer (`wordpiece` has the others), those before any vocabulary:
 
-1. normalise: drop control characters, set Chinese characters apart, strip accents, lower-case;
-2. split at white space and around every punctuation mark.
+2. normalise: drop control characters, set Chinese characters apart, strip accents, lower-case;
+3. split at white space and around every punctuation mark.
 
 Reference: Devlin et al. (2019), "BERT", and the tokenizer published with it
 (google-research/bert, tokenization.py).
@@ -21,7 +21,7 @@ Characters = list[tuple[str, int]]
 
 
 def normalize(text: str) -> Characters:
-    """Step 1: clean, set ideographs apart, strip accents, lower-case.
+    """Step 2: clean, set ideographs apart, strip accents, lower-case.
 
     Each resulting character comes with the index of the original character that it came
     from, so that offsets hold even where the length changes.
@@ -53,7 +53,7 @@ def _parts(characters: Characters) -> Characters:
 
 
 def split_words(characters: Characters) -> Iterator[Characters]:
-    """Step 2: words between white space; every punctuation mark is a word."""
+    """Step 3: words between white space; every punctuation mark is a word."""
     word: Characters = []
     for char, index in characters:
         if char == " " or is_punctuation(char):
