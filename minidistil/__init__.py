@@ -8,9 +8,9 @@ from minidistil.fillmask import fill_mask
 from minidistil.heads import MaskedLM, SentenceEncoder
 from minidistil.losses import distillation_loss
 from minidistil.runs import Run, distil, teach
+from minidistil.settings import DistilConfig, TeachConfig
 from minidistil.source import show
 from minidistil.student import student_of
-from minidistil.training import DistilConfig, TeachConfig
 from minidistil.weights import BareEncoder as Encoder
 from minidistil.wordpiece import WordPiece
 

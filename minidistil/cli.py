@@ -122,7 +122,7 @@ def _add_training_flags(command: argparse.ArgumentParser, out: str) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="UTF-8 files, one document a line, instead of the docs corpus",
+        help="UTF-8 files, also .gz, one document a line, instead of the docs corpus",
     )
     add("--docs", action="store_true", help="the docs corpus as well as --text")
 
@@ -168,7 +168,7 @@ def _say(line: str) -> None:
 
 
 def _first_light(options: argparse.Namespace) -> int:
-    from minidistil.training import DistilConfig
+    from minidistil.settings import DistilConfig
 
     _say(
         "minidistil: distils the offline teacher (MiniLM, 6 layers) into a student with half of its layers,\n"
@@ -178,21 +178,26 @@ def _first_light(options: argparse.Namespace) -> int:
 
 
 def _distil(options: argparse.Namespace) -> int:
-    from minidistil.training import DistilConfig
+    from minidistil.settings import DistilConfig
 
     config = DistilConfig(**_given(options, DistilConfig))
     return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
 
 
 def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> int:
+    from minidistil.evaluation import parameters
     from minidistil.heads import MaskedLM
-    from minidistil.runs import comparison_table, distil, side_by_side
+    from minidistil.official import official_name
+    from minidistil.report import comparison_table, side_by_side
+    from minidistil.runs import distil
     from minidistil.student import student_of
-    from minidistil.training import to_best_device
+    from minidistil.training import device_of, to_best_device
     from minidistil.wordpiece import WordPiece
 
     tokenizer = WordPiece.from_pretrained(name)
     teacher = to_best_device(MaskedLM.from_pretrained(name))
+    checked = ", size and sha256 verified" if official_name(name) else ""
+    _say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
     student = to_best_device(student_of(teacher, config.layers))
     run = distil(teacher, student, text(), config, out, tokenizer, _say)
     _say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")
@@ -218,7 +223,7 @@ def _say_if_finished(run: Any) -> int:
 
 def _teach(options: argparse.Namespace) -> int:
     from minidistil.runs import teach
-    from minidistil.training import TeachConfig
+    from minidistil.settings import TeachConfig
 
     config = TeachConfig(**_given(options, TeachConfig))
     run = teach(_corpus(options), config, options.out, test_text=options.test_text, say=_say)

@@ -3,13 +3,22 @@
 Letters in shapes: L tokens, N masks, V vocabulary.
 """
 
+from typing import Any, TypedDict
+
 import torch
 from torch import Tensor
 
 from minidistil.heads import MaskedLM
 from minidistil.wordpiece import WordPiece
 
-Guess = dict[str, float | int | str]  # sequence, score, token, token_str
+
+class Guess(TypedDict):
+    """One word for a hole."""
+
+    sequence: str  # the text with the word in place
+    score: float  # its probability
+    token: int  # its id
+    token_str: str
 
 
 def require_fit(tokenizer: WordPiece, model: MaskedLM) -> None:
@@ -22,12 +31,11 @@ def require_fit(tokenizer: WordPiece, model: MaskedLM) -> None:
 
 
 @torch.no_grad()
-def fill_mask(text: str, model: MaskedLM, tokenizer: WordPiece, top_k: int = 5) -> list[Guess] | list[list[Guess]]:
+def fill_mask(text: str, model: MaskedLM, tokenizer: WordPiece, top_k: int = 5) -> list[Any]:
     """The likeliest words for each [MASK] of a text.
 
     Returns:
-        For one [MASK] a list of top_k dictionaries, best first: "sequence" (the text with the word in
-        place), "score" (probability), "token" (id), "token_str". For several, one such list a mask,
+        For one [MASK] the top_k guesses, best first, each a `Guess`. For several, one such list a mask,
         each word set in alone, the other masks left as they are.
 
     Raises:

@@ -16,7 +16,8 @@ from torch import Tensor
 from minidistil.files import write_atomically
 from minidistil.heads import MaskedLM
 from minidistil.official import sha256
-from minidistil.training import BatchStream, TeachConfig
+from minidistil.settings import TeachConfig
+from minidistil.training import BatchStream
 from minidistil.weights import OWN_LAYERS, BareEncoder, apply_changes, their_name
 
 

@@ -13,122 +13,24 @@ Letters in shapes: B sequences, L tokens, N masked positions, M real tokens, D w
 
 import copy
 import ctypes
-import json
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from minidistil.checkpoints import Progress, load_checkpoint, optimizer_is_whole, save_checkpoint
 from minidistil.corpus import epoch_batches, pad
-from minidistil.files import write_atomically
 from minidistil.heads import MaskedLM
 from minidistil.losses import distillation_loss, masked_lm_loss
 from minidistil.masking import IGNORE, choose_positions, mask_tokens, token_weights
+from minidistil.settings import DistilConfig, TrainingConfig
 from minidistil.wordpiece import WordPiece
-
-PRECISIONS = ("auto", "fp32", "bf16")
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Settings of a run. The defaults suit minutes on a CPU; `DistilConfig.paper()` has the official ones.
-
-    Raises:
-        ValueError: a setting is outside its range.
-    """
-
-    seed: int = 56
-    steps: int | None = None  # optimiser steps; None: as many as the budget allows
-    budget_seconds: float = 240.0  # training time that steps=None aims at
-    max_epochs: float = 3.0  # steps=None never takes more passes over the text than this
-    batch_size: int = 32  # sequences in a micro-batch
-    accumulate: int = 1  # micro-batches in an optimiser step
-    max_length: int = 128  # tokens in a sequence, frame included
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.98)
-    eps: float = 1e-6
-    weight_decay: float = 0.0
-    warmup_share: float = 0.05  # of the steps; then linear decay to 0
-    max_grad_norm: float = 5.0
-    dropout: float = 0.0
-    mask_share: float = 0.15
-    mask_smoothing: float = 0.0  # 0.7 in the paper's code: rare tokens masked more often
-    precision: str = "auto"  # auto: bf16 where it is measured to be faster
-    checkpoint_seconds: float = 60.0
-    log_every: int = 10  # steps between two lines of metrics.jsonl
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "accumulate", "log_every"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        for name in ("warmup_share", "mask_share", "dropout"):
-            _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
-        for name in ("learning_rate", "max_grad_norm", "eps", "budget_seconds", "max_epochs"):
-            _require(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
-        _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more")
-        _require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
-        _require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
-
-    def to_json(self) -> dict[str, Any]:
-        """The settings as plain JSON values."""
-        return json.loads(json.dumps(asdict(self)))
-
-
-@dataclass(frozen=True)
-class DistilConfig(TrainingConfig):
-    """Settings of a distillation."""
-
-    layers: tuple[int, ...] | None = None  # teacher's layers that the student starts from
-    alpha_ce: float = 5.0
-    alpha_mlm: float = 2.0
-    alpha_cos: float = 1.0
-    temperature: float = 2.0
-    ce_positions: str = "masked"  # or "all": at which positions L_ce compares the two
-    freeze_positions: bool = False  # keep the position embeddings as copied
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("alpha_ce", "alpha_mlm", "alpha_cos"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        _require(self.temperature > 0, "temperature", self.temperature, "a number above 0")
-        _require(self.ce_positions in ("masked", "all"), "ce_positions", self.ce_positions, "masked or all")
-
-    @classmethod
-    def paper(cls) -> "DistilConfig":
-        """The published single-machine command and the script's defaults."""
-        return cls(
-            max_epochs=3.0,
-            batch_size=5,
-            accumulate=50,
-            max_length=512,
-            learning_rate=5e-4,
-            dropout=0.1,
-            mask_smoothing=0.7,
-            ce_positions="all",
-            freeze_positions=True,
-        )
-
-
-@dataclass(frozen=True)
-class TeachConfig(TrainingConfig):
-    """Settings of giving a headless encoder a masked-LM head.
-
-    A quarter of the tokens is hidden: on a short budget more guesses a sequence pay
-    (Wettig et al., 2023, "Should You Mask 15% in Masked Language Modeling?").
-    """
-
-    learning_rate: float = 5e-4
-    max_epochs: float = 20.0
-    mask_share: float = 0.25
-    trained_tokens: int = 11500  # word embeddings of so many, the most frequent, are trained
 
 
 @dataclass(frozen=True)
@@ -234,7 +136,7 @@ def set_dropout(model: MaskedLM, share: float) -> None:
         if isinstance(module, torch.nn.Dropout):
             module.p = share
         elif hasattr(module, "dropout") and isinstance(module.dropout, float):
-            module.dropout = share
+            module.dropout = share  # type: ignore[assignment]  # a float of our own modules
 
 
 def keep_freed_memory() -> None:
@@ -334,16 +236,6 @@ def make_plan(model: MaskedLM, losses: Losses, stream: BatchStream, config: Trai
     return Plan(steps, precision, measured[precision])
 
 
-@dataclass
-class Progress:
-    """How far a run is."""
-
-    step: int = 0
-    seconds: float = 0.0
-    tokens: int = 0
-    log: list[dict[str, float]] = field(default_factory=list)
-
-
 def train(
     model: MaskedLM,
     losses: Losses,
@@ -390,60 +282,8 @@ def train(
     model.eval()
 
 
-def optimizer_is_whole(optimizer: torch.optim.AdamW, step: int) -> bool:
-    """Whether every parameter has taken exactly `step` updates: an interrupt may fall inside one."""
-    return all(int(state["step"]) == step for state in optimizer.state.values())
-
-
-def save_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW, progress: Progress) -> None:
-    """Write weights, optimiser and progress as one safetensors file, then remove older ones."""
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    tensors = {f"model.{name}": parameter.detach() for parameter, name in names.items()}
-    for parameter, state in optimizer.state.items():
-        for key in ("exp_avg", "exp_avg_sq"):
-            tensors[f"{key}.{names[parameter]}"] = state[key]
-    path = folder / f"step-{progress.step:08d}.safetensors"
-    metadata = {"progress": json.dumps(asdict(progress))}
-    write_atomically(path, lambda part: save_file(tensors, part, metadata=metadata))
-    for old in sorted(folder.glob("step-*.safetensors")):
-        if old != path:
-            old.unlink()
-
-
-def load_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW) -> Progress | None:
-    """Put the newest checkpoint into model and optimiser; None where there is none.
-
-    Raises:
-        ValueError: the file is damaged or belongs to a model of another shape.
-    """
-    paths = sorted(folder.glob("step-*.safetensors"))
-    if not paths:
-        return None
-    try:
-        with safe_open(paths[-1], framework="pt") as file, torch.no_grad():
-            progress = Progress(**json.loads(file.metadata()["progress"]))
-            for name, parameter in model.named_parameters():
-                parameter.copy_(file.get_tensor(f"model.{name}"))
-                if parameter.requires_grad:
-                    optimizer.state[parameter] = {
-                        "step": torch.tensor(float(progress.step), device=parameter.device),
-                        "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),
-                        "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}").to(parameter.device),
-                    }
-    except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"The checkpoint {paths[-1]} is damaged or belongs to another run ({error}): delete it to start afresh."
-        ) from error
-    return progress
-
-
 def _mix(seed: int, number: int) -> int:
     """A seed for draw `number` of a run; neighbouring numbers share nothing."""
     mixed = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
     mixed = ((mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9) % 2**64
     return (mixed ^ mixed >> 31) % 2**63
-
-
-def _require(holds: bool, name: str, value: object, expected: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} is {value}: expected {expected}.")

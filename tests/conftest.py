@@ -47,7 +47,7 @@ def _learner(request: pytest.FixtureRequest) -> Callable[[str], Learner]:
 @pytest.fixture
 def impl(request: pytest.FixtureRequest, _learner: Callable[[str], Learner]) -> Iterator[ModuleType]:
     """The module that a test file is named after; under --impl with the learner's functions in place of its own."""
-    module = importlib.import_module("minidistil." + request.module.__name__.removeprefix("test_"))
+    module = importlib.import_module("minidistil." + request.module.__name__.rpartition(".")[2].removeprefix("test_"))
     if request.config.getoption("--impl") == "minidistil":
         yield module
         return

@@ -1,42 +1,62 @@
 """Chapter 2, inputs: sequences with their drop rules, and sentence pairs."""
 
+from types import ModuleType
+
 import pytest
 import torch
 from scipy.stats import binomtest
 from tokenizers import Tokenizer
 
 from minidistil.corpus import Corpus
-from minidistil.inputs import CONSECUTIVE, RANDOM, sentence_pairs, sequences
+from minidistil.inputs import CONSECUTIVE, RANDOM, chunks, sentence_pairs, sequences
 from minidistil.wordpiece import WordPiece
 
 
 def test_a_short_document_is_one_sequence_as_the_official_tokenizer_frames_it(
-    tokenizer: WordPiece, official_tokenizer: Tokenizer
+    impl: ModuleType, tokenizer: WordPiece, official_tokenizer: Tokenizer
 ) -> None:
     text = "Returns a list of all the files that were found in the folder."
-    (ids,) = sequences([text], tokenizer)
+    (ids,) = impl.chunks(text, tokenizer, 128)
     assert ids.dtype == torch.int64
     assert ids.tolist() == official_tokenizer.encode(text).ids
 
 
-def test_short_chunks_and_half_unknown_ones_are_dropped(tokenizer: WordPiece) -> None:
+def test_short_chunks_are_dropped(impl: ModuleType, tokenizer: WordPiece) -> None:
     kept, dropped = "word " * 10, "word " * 9  # with the frame 12 and 11 tokens
+    assert [len(ids) for ids in impl.chunks(kept, tokenizer, 128)] == [12]
+    assert list(impl.chunks(dropped, tokenizer, 128)) == []
+    assert [len(ids) for ids in impl.chunks("word " * 135, tokenizer, 128)] == [128]  # 126 and the rest of 9
+
+
+def test_chunks_that_are_half_unknown_are_dropped(impl: ModuleType, tokenizer: WordPiece) -> None:
     half_unknown, less = "word " * 10 + "\u0bb4 " * 12, "word " * 11 + "\u0bb4 " * 12  # 12 of 24, 12 of 25
-    lengths = [len(ids) for ids in sequences([kept, dropped, half_unknown, less], tokenizer)]
-    assert lengths == [12, 25]
+    assert list(impl.chunks(half_unknown, tokenizer, 128)) == []
+    assert [len(ids) for ids in impl.chunks(less, tokenizer, 128)] == [25]
 
 
-def test_a_long_document_is_cut_in_chunks_with_a_frame_each(tokenizer: WordPiece) -> None:
+def test_a_long_document_is_cut_in_chunks_with_a_frame_each(impl: ModuleType, tokenizer: WordPiece) -> None:
     text = " ".join(f"word{number}" for number in range(300))
-    chunks = sequences([text], tokenizer, max_length=128)
-    ids = tokenizer.ids(text)
+    chunks = list(impl.chunks(text, tokenizer, 128))
     assert [len(chunk) for chunk in chunks[:-1]] == [128] * (len(chunks) - 1)
-    assert all(chunk[0] == 101 and chunk[-1] == 102 for chunk in chunks)
-    assert torch.cat([chunk[1:-1] for chunk in chunks]).tolist() == ids
+    assert all(chunk[0] == 101 and chunk[-1] == 102 for chunk in chunks), (
+        "every chunk begins with [CLS], ends with [SEP]"
+    )
+    assert torch.cat([chunk[1:-1] for chunk in chunks]).tolist() == tokenizer.ids(text)
 
 
-def test_a_limit_below_the_shortest_length_still_gives_sequences(tokenizer: WordPiece) -> None:
-    assert [len(ids) for ids in sequences(["one two three four"], tokenizer, max_length=4)] == [4, 4]
+def test_a_limit_below_the_shortest_length_still_gives_chunks(impl: ModuleType, tokenizer: WordPiece) -> None:
+    assert [len(ids) for ids in impl.chunks("one two three four", tokenizer, 4)] == [4, 4]
+
+
+def test_a_limit_below_3_is_explained(impl: ModuleType, tokenizer: WordPiece) -> None:
+    with pytest.raises(ValueError, match=r"max_length=2\b.* 3"):
+        list(impl.chunks("a text", tokenizer, 2))
+
+
+def test_sequences_are_the_chunks_of_all_documents(docs_corpus: Corpus, tokenizer: WordPiece) -> None:
+    documents = docs_corpus.validation[:50]
+    expected = [ids.tolist() for document in documents for ids in chunks(document, tokenizer, 32)]
+    assert [ids.tolist() for ids in sequences(documents, tokenizer, 32)] == expected
 
 
 DOCUMENTS = [" ".join(f"Text {d} has a sentence {s} here." for s in range(d % 7 + 2)) for d in range(60)]

@@ -1,5 +1,6 @@
 """Chapter 8: the schedule, one step against its formula, and resume = uninterrupted, bit for bit."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -40,14 +41,10 @@ def stream(tiny_corpus: Corpus, tokenizer: WordPiece) -> BatchStream:
 
 def run(teacher: MaskedLM, stream: BatchStream, folder: Path, plan: Plan = PLAN, stop: int | None = None) -> Progress:
     """Train a student of the teacher; `stop` interrupts after that many steps in this go."""
-    student = student_of(teacher)
-    progress = Progress()
-    for count, progress in enumerate(
-        train(student, distillation_losses(teacher, CONFIG), stream, CONFIG, plan, folder), start=1
-    ):
-        if count == stop:
-            break
-    return progress
+    steps = train(student_of(teacher), distillation_losses(teacher, CONFIG), stream, CONFIG, plan, folder)
+    *_, last = itertools.islice(steps, stop)
+    steps.close()  # type: ignore[attr-defined]  # an Iterator that is a generator
+    return last
 
 
 def final_weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -81,7 +78,8 @@ teacher = md.MaskedLM(EncoderConfig(hidden_size=32, num_hidden_layers=4, num_att
 words = "the list of all files in a folder is read by this function and each line is returned as one text".split()
 documents = [" ".join(words[(i * j) % len(words)] for j in range(1, 16)) for i in range(1, 200)]
 config = md.DistilConfig(steps=30, batch_size=4, max_length=32, precision="fp32", checkpoint_seconds=1e-9, dropout=0.1)
-md.distil(teacher, md.student_of(teacher), Corpus("words", documents, [], documents[:8]), config, sys.argv[1], say=print)
+corpus = Corpus("words", documents, [], documents[:8])
+md.distil(teacher, md.student_of(teacher), corpus, config, sys.argv[1])
 """
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from random_text import random_texts
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece as OfficialModel
 
 from minidistil.corpus import Corpus
 from minidistil.wordpiece import SPECIAL_TOKENS, WordPiece
+from tests.random_text import random_texts
 
 HARD_TEXTS = [
     "Hello I'm a [MASK] model.",

@@ -1,0 +1,109 @@
+"""Chapter 8. The settings of a run, each with its default, its range and where it comes from.
+
+The official values are those of DistilBERT's distillation script and of the command published with it
+(huggingface/transformers, research_projects/distillation, train.py and README.md).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Settings of a run. The defaults suit minutes on a CPU; `DistilConfig.paper()` has the official ones.
+
+    Raises:
+        ValueError: a setting is outside its range.
+    """
+
+    seed: int = 56
+    steps: int | None = None  # optimiser steps; None: as many as the budget allows
+    budget_seconds: float = 240.0  # training time that steps=None aims at
+    max_epochs: float = 3.0  # steps=None never takes more passes over the text than this
+    batch_size: int = 32  # sequences in a micro-batch
+    accumulate: int = 1  # micro-batches in an optimiser step
+    max_length: int = 128  # tokens in a sequence, frame included
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-6
+    weight_decay: float = 0.0
+    warmup_share: float = 0.05  # of the steps; then linear decay to 0
+    max_grad_norm: float = 5.0
+    dropout: float = 0.0
+    mask_share: float = 0.15
+    mask_smoothing: float = 0.0  # 0.7 in the paper's code: rare tokens masked more often
+    precision: str = "auto"  # auto: bf16 where it is measured to be faster
+    checkpoint_seconds: float = 60.0
+    log_every: int = 10  # steps between two lines of metrics.jsonl
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "accumulate", "log_every"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        for name in ("warmup_share", "mask_share", "dropout"):
+            _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
+        for name in ("learning_rate", "max_grad_norm", "eps", "budget_seconds", "max_epochs"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
+        _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more")
+        _require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
+        _require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+@dataclass(frozen=True)
+class DistilConfig(TrainingConfig):
+    """Settings of a distillation."""
+
+    layers: tuple[int, ...] | None = None  # teacher's layers that the student starts from
+    alpha_ce: float = 5.0
+    alpha_mlm: float = 2.0
+    alpha_cos: float = 1.0
+    temperature: float = 2.0
+    ce_positions: str = "masked"  # or "all": at which positions L_ce compares the two
+    freeze_positions: bool = False  # keep the position embeddings as copied
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("alpha_ce", "alpha_mlm", "alpha_cos"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _require(self.temperature > 0, "temperature", self.temperature, "a number above 0")
+        _require(self.ce_positions in ("masked", "all"), "ce_positions", self.ce_positions, "masked or all")
+
+    @classmethod
+    def paper(cls) -> "DistilConfig":
+        """The published single-machine command and the script's defaults."""
+        return cls(
+            max_epochs=3.0,
+            batch_size=5,
+            accumulate=50,
+            max_length=512,
+            learning_rate=5e-4,
+            dropout=0.1,
+            mask_smoothing=0.7,
+            ce_positions="all",
+            freeze_positions=True,
+        )
+
+
+@dataclass(frozen=True)
+class TeachConfig(TrainingConfig):
+    """Settings of giving a headless encoder a masked-LM head.
+
+    A quarter of the tokens is hidden: on a short budget more guesses a sequence pay
+    (Wettig et al., 2023, "Should You Mask 15% in Masked Language Modeling?").
+    """
+
+    learning_rate: float = 5e-4
+    max_epochs: float = 20.0
+    mask_share: float = 0.25
+    trained_tokens: int = 11500  # word embeddings of so many, the most frequent, are trained
+
+
+def _require(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} is {value}: expected {expected}.")

@@ -1,0 +1,49 @@
+"""The build-up of the course shows in the imports: a module knows only those that come before it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import minidistil
+
+PACKAGE = Path(minidistil.__file__).parent
+
+# In the order of the chapters; the files of a line may come in one chapter, in this order.
+ORDER = (
+    *("files", "official"),  # where things lie, needed by all
+    *("characters", "words", "vocabulary", "wordpiece"),  # 1
+    *("docstrings", "streams", "inputs", "batches", "corpus", "masking"),  # 2
+    *("attention",),  # 3
+    *("encoder",),  # 4
+    *("weights", "heads", "fillmask"),  # 5
+    *("losses",),  # 6
+    *("student",),  # 7
+    *("settings", "checkpoints", "training", "teacher"),  # 8
+    *("evaluation",),  # 9
+    *("source", "bench", "plots", "report", "runs", "doctor", "exercises", "check", "cli"),  # all of it put to work
+)
+
+
+def imported(module: str) -> set[str]:
+    """Modules of the package that a module imports, anywhere in its source."""
+    found = set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "minidistil":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minidistil."):
+            found.add(str(node.module).removeprefix("minidistil.").split(".")[0])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("minidistil.")}
+    return found - {"__version__"}
+
+
+def test_every_module_has_its_place() -> None:
+    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert modules == set(ORDER)
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_no_import_goes_up(module: str) -> None:
+    later = set(ORDER[ORDER.index(module) :])
+    assert not imported(module) & later, f"{module} imports modules that come later in the course"
