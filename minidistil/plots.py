@@ -451,7 +451,7 @@ def small_matrices(matrices: Mapping[str, Any], rows: Sequence[str], title: str)
     """A few small matrices side by side, every number written into its field; blue is negative, red positive."""
     figure, axes = _figure(2.3 * len(matrices), 0.9 + 0.38 * len(rows), len(matrices))
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=True):
-        axis.imshow(matrix, cmap="RdBu_r", vmin=-6, vmax=6, aspect="auto")
+        axis.imshow(matrix.tolist(), cmap="RdBu_r", vmin=-6, vmax=6, aspect="auto")
         for row, values in enumerate(matrix.tolist()):
             for column, value in enumerate(values):
                 axis.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=10)
@@ -496,7 +496,7 @@ def position_similarity(similarity: Any, title: str) -> "Figure":
         similarity: (P, P).
     """
     figure, (left, right) = _figure(9, 3.6, 2)
-    image = left.imshow(similarity, cmap="viridis", vmin=-0.2, vmax=1)
+    image = left.imshow(similarity.tolist(), cmap="viridis", vmin=-0.2, vmax=1)
     left.set(xlabel="position", ylabel="position")
     figure.colorbar(image, ax=left, label="cosine", shrink=0.9)
     distances = range(len(similarity) // 2)

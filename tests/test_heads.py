@@ -1,5 +1,6 @@
 """Chapter 5 against transformers: every hidden state, logit, loss and gradient of a model with its head."""
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_every_gradient_is_official(pair: tuple[MaskedLM, Peer]) -> None:
         assert parameter.grad is not None
         assert other.grad is not None
         torch.testing.assert_close(
-            parameter.grad, other.grad, atol=TOLERANCE, rtol=0, msg=f"The gradient of {name} differs."
+            parameter.grad, other.grad, atol=TOLERANCE, rtol=0, msg=functools.partial("{}: {}".format, name)
         )
         compared.add(other)
     assert compared == set(official.values())
