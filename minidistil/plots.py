@@ -56,11 +56,14 @@ def training_curves(log: Log) -> "Figure":
     return figure
 
 
-def guesses(panels: Mapping[str, Sequence[Mapping[str, Any]]], title: str, right_word: str | None = None) -> "Figure":
-    """Ranked words for one hole, a panel a guesser, all on one scale; the right word, if named, in green.
+def guesses(
+    panels: Mapping[str, Sequence[Mapping[str, Any]]], title: str, right_word: str | None = None, one_scale: bool = True
+) -> "Figure":
+    """Ranked words for one hole, a panel a guesser; the right word, if named, in green.
 
     Args:
         panels: title of each panel -> guesses as `fill_mask` returns them for one [MASK].
+        one_scale: whether all panels have the same scale.
     """
     figure, axes = _figure(3.2 * len(panels), 2.6, len(panels))
     highest = max(float(guess["score"]) for panel in panels.values() for guess in panel)
@@ -71,7 +74,7 @@ def guesses(panels: Mapping[str, Sequence[Mapping[str, Any]]], title: str, right
         axis.bar_label(bars, [f"{score:.2f}" for score in scores], padding=3, fontsize=9)
         axis.set_yticks(range(len(words)), words)
         axis.invert_yaxis()
-        axis.set_xlim(0, 1.2 * highest)
+        axis.set_xlim(0, 1.2 * (highest if one_scale else max(scores)))
         axis.set_title(name, fontsize=11)
         axis.set_xlabel("probability")
     figure.suptitle(title)
