@@ -236,11 +236,11 @@ MISCONCEPTIONS = [Misconception(name="all doubled", exercise="MultiHeadAttention
         (tmp_path / name).write_text(text.replace("FACTOR", "2"), encoding="utf-8")
     command = [sys.executable, "-m", "minidistil", "check", "ch03"]
     monkeypatch.setenv("PYTHONPATH", str(Path(minidistil.__file__).parent.parent))
-    wrong = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    wrong = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert wrong.returncode == 1, wrong.stderr
     assert "This looks like: all doubled. w" in wrong.stdout
     (tmp_path / "exercises/ch03_attention.py").write_text(files["exercises/ch03_attention.py"].replace("FACTOR", "1"))
-    right = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    right = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert right.returncode == 0, right.stdout
     assert "Passed: all 1 exercises of ch03" in right.stdout
 
@@ -254,10 +254,10 @@ def test_outside_of_a_checkout_it_says_where_to_go(tmp_path: Path, monkeypatch: 
 
 def test_the_command_in_a_process_of_its_own() -> None:
     command = [sys.executable, "-m", "minidistil", "check", "ch01"]
-    untouched = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    untouched = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert untouched.returncode == 1, untouched.stderr
     assert "Not yet: 0 of 8 exercises of ch01 pass." in untouched.stdout
-    solved = subprocess.run([*command, "--file", str(CORRECT["ch01"][0])], capture_output=True, text=True, timeout=60)
+    solved = subprocess.run([*command, "--file", str(CORRECT["ch01"][0])], capture_output=True, text=True, timeout=300)
     assert solved.returncode == 0, solved.stdout
     assert "Passed: all 8 exercises" in solved.stdout
 
@@ -265,7 +265,7 @@ def test_the_command_in_a_process_of_its_own() -> None:
 def test_pytest_itself_takes_the_learners_file() -> None:
     command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-q", "tests/test_vocabulary.py", "--impl"]
     outputs = [
-        subprocess.run([*command, what], capture_output=True, text=True, timeout=60, cwd=course_folder())
+        subprocess.run([*command, what], capture_output=True, text=True, timeout=300, cwd=course_folder())
         for what in ("exercises", str(CORRECT["ch01"][0]))
     ]
     assert outputs[0].returncode == 1
