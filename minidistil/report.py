@@ -9,7 +9,7 @@ from minidistil.wordpiece import WordPiece
 SENTENCES = (
     "Returns a [MASK] of the elements in the list.",
     "If the file does not exist, an [MASK] is raised.",
-    "The capital of France is [MASK].",
+    "Paris is the [MASK] of France.",
 )
 
 
