@@ -12,7 +12,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from minidistil.corpus import Corpus, docs, from_documents
+from minidistil.corpus import Corpus, docs
 from minidistil.encoder import EncoderConfig
 from minidistil.exercises import Learner, chapter_keys, read_chapter, time_limit
 from minidistil.heads import MaskedLM
@@ -114,4 +114,4 @@ def tiny_teacher() -> MaskedLM:
 @pytest.fixture(scope="session")
 def tiny_corpus(docs_corpus: Corpus) -> Corpus:
     """Enough text for a few steps and an evaluation."""
-    return from_documents("tiny", docs_corpus.train[:1500])
+    return Corpus("tiny", docs_corpus.train[:1500], [], docs_corpus.test[:40])

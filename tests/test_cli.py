@@ -83,15 +83,26 @@ def test_a_finished_run_is_shown_again_and_never_overwritten(
     assert {path: path.read_bytes() for path in files} == files
 
 
+def _listen_to_interrupts() -> None:
+    """Undo what a shell does to a command in the background: it makes it deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_run_goes_on(distil: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "minidistil", *distil, "--steps", "100000"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    log = tmp_path / "run" / "metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while not log.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=_listen_to_interrupts,
+    )  # fmt: skip
+    try:
+        log = tmp_path / "run" / "metrics.jsonl"
+        deadline = time.monotonic() + 120
+        while not log.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert error.strip() == "minidistil: interrupted; the same command goes on where it was."
     (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
