@@ -127,7 +127,8 @@ def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, strea
     norm = float(sum(gradient.square().sum() for gradient in gradients)) ** 0.5
     plan = Plan(steps=1, precision="fp32", seconds_per_step=1.0)
     (progress,) = train(student, losses, stream, config, plan, tmp_path)
-    assert progress.log[0]["gradient_norm"] == pytest.approx(norm, rel=1e-4)
+    # torch adds up the million squares of the word embeddings' gradient in fp32.
+    assert progress.log[0]["gradient_norm"] == pytest.approx(norm, rel=1e-3)
     for (name, parameter), gradient in zip(student.named_parameters(), gradients, strict=True):
         clipped = gradient * 1e-3 / (norm + 1e-6)
         # Kingma and Ba (2015): in the first step both bias-corrected moments are the gradient's own.

@@ -1,0 +1,32 @@
+"""The figures that the README quotes are those of the run that is on record."""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_measured_table_is_that_of_the_recorded_run() -> None:
+    run = json.loads((ROOT / "data" / "results" / "first_light.json").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for row in (
+        f"| parameters | {run['teacher_parameters']:,} | {run['student_parameters']:,} |",
+        f"| masked accuracy, held-out docs | {run['teacher_masked_accuracy']:.3f} | {run['student_masked_accuracy']:.3f} |",
+        f"| … before training | | {run['student_masked_accuracy_before']:.3f} |",
+        f"| perplexity | {run['teacher_perplexity']:.1f} | {run['student_perplexity']:.1f} |",
+        f"| speed | 1 | {run['speedup']:.2f} |",
+        f"keeps {run['retention']:.1%} of its teacher's accuracy after {run['seconds']:.0f} seconds",
+        f"`{run['command']}`",
+    ):
+        assert row in readme
+    assert run["retention"] == run["student_masked_accuracy"] / run["teacher_masked_accuracy"]
+
+
+def test_the_commands_of_the_readme_set_themselves_up() -> None:
+    commands = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if "-m venv" in line]
+    set_up = "python3 -m venv .venv && .venv/bin/python -m pip install -q -r requirements.txt && "
+    assert [command.removeprefix(set_up) for command in commands] == [
+        ".venv/bin/python -m minidistil",
+        ".venv/bin/python -m pytest",
+        ".venv/bin/jupyter lab notebooks/00_tour.ipynb",
+    ]
