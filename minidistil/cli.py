@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_distil)
 
     command = commands.add_parser("teach", help="give an official encoder a masked-LM head: makes the offline teacher")
+    command.add_argument("--teacher", metavar="NAME", help="go on from this teacher, as minilm, with a fresh schedule")
     command.add_argument(
         "--test-text", type=Path, nargs="+", default=[], metavar="FILE", help="report figures on it too"
     )
@@ -226,7 +227,7 @@ def _teach(options: argparse.Namespace) -> int:
     from minidistil.settings import TeachConfig
 
     config = TeachConfig(**_given(options, TeachConfig))
-    run = teach(_corpus(options), config, options.out, test_text=options.test_text, say=_say)
+    run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, _say)
     for name, figures in run.metrics["figures"].items():
         _say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
     _say(f"Everything is in {run.folder}: report.md, model/ and own/, the layers that were trained.")

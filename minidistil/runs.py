@@ -106,25 +106,27 @@ def teach(
     corpus: Corpus,
     config: TeachConfig | None = None,
     out: str | Path = "runs/teach",
-    encoder: str | Path = "minilm",
+    start: str | Path | None = None,
     test_text: Sequence[str | Path] = (),
     say: Say = lambda line: None,
 ) -> Run:
-    """Make the offline teacher: train a masked-LM head and the top layers of an official encoder.
+    """Make the offline teacher: give official MiniLM a masked-LM head and train the two together.
 
     Leaves besides the usual things `own/` in the run's folder: the trained tensors alone, and their provenance.
 
     Args:
+        start: name or folder of a teacher to go on from; None: official MiniLM under a fresh head.
         test_text: files to report figures on, never trained on.
 
     Raises:
         As `distil`.
     """
     config = config or TeachConfig()
-    tokenizer = WordPiece.from_pretrained(encoder)
-    official = BareEncoder.from_pretrained(encoder)
-    model = to_best_device(untaught_teacher(official, config))
-    workshop = _Workshop(model, corpus, config, Path(out), tokenizer, say)
+    tokenizer = WordPiece.from_pretrained("minilm")
+    official = BareEncoder.from_pretrained("minilm")
+    model = MaskedLM.from_pretrained(start) if start else untaught_teacher(official, config.seed)
+    _require_same_architecture(model, official)
+    workshop = _Workshop(to_best_device(model), corpus, config, Path(out), tokenizer, say, {"start": str(start or "")})
     if finished := workshop.finished():
         return finished
     held_out = {f"held-out documents of {corpus.name}": workshop.held_out()}
@@ -135,7 +137,8 @@ def teach(
     own = take_changes(model, official, rows)
     figures = {name: asdict(score(model, text)) | {"hidden_tokens": text.count} for name, text in held_out.items()}
     effort = _effort(progress, plan)
-    provenance = {"settings": workshop.settings["config"], "corpus": workshop.settings["corpus"], **effort}
+    told = {"settings": "config", "corpus": "corpus", "start": "start"}
+    provenance = {name: workshop.settings[key] for name, key in told.items()} | effort
     save_own_layers(own, Path(out) / "own", provenance | {"figures": figures})
     lines = [
         f"{name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"
@@ -145,11 +148,26 @@ def teach(
     return workshop.finish(progress, metrics, "\n".join(f"* {line}" for line in lines))
 
 
+def _require_same_architecture(start: MaskedLM, official: BareEncoder) -> None:
+    if start.config != official.config:
+        raise ValueError(
+            "The teacher to go on from is no MiniLM with a masked-LM head: its config.json differs from the official "
+            "one. Expected the offline teacher (minilm) or the model/ folder of an earlier `minidistil teach`."
+        )
+
+
 class _Workshop:
     """The folder of one run and the steps that all runs share."""
 
     def __init__(
-        self, model: MaskedLM, corpus: Corpus, config: TrainingConfig, folder: Path, tokenizer: WordPiece, say: Say
+        self,
+        model: MaskedLM,
+        corpus: Corpus,
+        config: TrainingConfig,
+        folder: Path,
+        tokenizer: WordPiece,
+        say: Say,
+        more_settings: dict[str, Any] | None = None,
     ):
         require_fit(tokenizer, model)
         self.model, self.corpus, self.config = model, corpus, config
@@ -161,6 +179,7 @@ class _Workshop:
             "config": config.to_json(),
             "corpus": {"name": corpus.name, "documents": len(corpus.train), "sha256": corpus.fingerprint()},
             "model": asdict(model.config),
+            **(more_settings or {}),
         }
         self._compare_with_earlier()
 

@@ -16,14 +16,13 @@ from torch import Tensor
 from minidistil.files import write_atomically
 from minidistil.heads import MaskedLM
 from minidistil.official import sha256
-from minidistil.settings import TeachConfig
 from minidistil.training import BatchStream
 from minidistil.weights import OWN_LAYERS, BareEncoder, apply_changes, their_name
 
 
-def untaught_teacher(official: BareEncoder, config: TeachConfig) -> MaskedLM:
+def untaught_teacher(official: BareEncoder, seed: int) -> MaskedLM:
     """A copy of an official encoder under a fresh masked-LM head."""
-    torch.manual_seed(config.seed)
+    torch.manual_seed(seed)
     model = MaskedLM(official.config)
     model.encoder.load_state_dict(official.state_dict())
     return model

@@ -27,19 +27,21 @@ ORDER = (
 
 def imported(module: str) -> set[str]:
     """Modules of the package that a module imports, anywhere in its source."""
+    paths = [PACKAGE / f"{module}.py"] if (PACKAGE / f"{module}.py").is_file() else (PACKAGE / module).glob("*.py")
     found = set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+    for node in (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
         if isinstance(node, ast.ImportFrom) and node.module == "minidistil":
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minidistil."):
             found.add(str(node.module).removeprefix("minidistil.").split(".")[0])
         elif isinstance(node, ast.Import):
             found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("minidistil.")}
-    return found - {"__version__"}
+    return found - {"__version__", module}
 
 
 def test_every_module_has_its_place() -> None:
     modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    modules |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert modules == set(ORDER)
 
 

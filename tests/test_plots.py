@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from minidistil import plots
+from minidistil.plots import style
 
 
 def widths(axis: object) -> list[float]:
@@ -63,15 +64,15 @@ def heights(axis: object, colour: str) -> list[float]:
 
 def test_document_lengths_are_counted_on_both_sides_of_the_limit() -> None:
     (axis,) = plots.document_lengths([10, 10, 100, 128, 129, 1000], limit=128).axes
-    assert sum(heights(axis, plots.BLUE)) == 4
-    assert sum(heights(axis, plots.ORANGE)) == 2
+    assert sum(heights(axis, style.BLUE)) == 4
+    assert sum(heights(axis, style.ORANGE)) == 2
     assert axis.get_title() == "67% fit into 128 tokens"
 
 
 def test_batch_padding_draws_longest_and_mean() -> None:
     random, grouped = plots.batch_padding([2, 3, 4, 5], {"random": [[0, 3], [1, 2]], "grouped": [[0, 1], [2, 3]]}).axes
-    assert (heights(random, plots.ORANGE), heights(random, plots.BLUE)) == ([5, 4], [3.5, 3.5])
-    assert (heights(grouped, plots.ORANGE), heights(grouped, plots.BLUE)) == ([3, 5], [2.5, 4.5])
+    assert (heights(random, style.ORANGE), heights(random, style.BLUE)) == ([5, 4], [3.5, 3.5])
+    assert (heights(grouped, style.ORANGE), heights(grouped, style.BLUE)) == ([3, 5], [2.5, 4.5])
     assert random.get_title() == "random: 22% padding"
 
 
@@ -97,8 +98,8 @@ def test_a_mask_map_shows_the_kind_of_each_position() -> None:
 
 def test_replacement_shares_are_in_per_cent() -> None:
     (axis,) = plots.replacement_shares({"one": [0.8, 0.1, 0.1], "two": [0.7, 0.2, 0.1]}, (0.8, 0.1, 0.1)).axes
-    assert heights(axis, plots.BLUE) == pytest.approx([80, 10, 10])
-    assert heights(axis, plots.ORANGE) == pytest.approx([70, 20, 10])
+    assert heights(axis, style.BLUE) == pytest.approx([80, 10, 10])
+    assert heights(axis, style.ORANGE) == pytest.approx([70, 20, 10])
 
 
 def test_smoothing_draws_the_weights_and_what_was_hidden() -> None:
@@ -139,8 +140,8 @@ def test_one_chapter_is_lit_and_all_are_named() -> None:
         axis = plots.where_we_are(chapter).axes[0]
         texts = [text for text in axis.texts if text.get_text()]
         lit = [text.get_text() for text in texts if text.get_fontweight() == "bold"]
-        assert len(texts) == len(plots.CHAPTERS) == 12
-        assert lit == [f"{chapter}\n{plots.CHAPTERS[chapter - 1]}"]
+        assert len(texts) == len(style.CHAPTERS) == 12
+        assert lit == [f"{chapter}\n{style.CHAPTERS[chapter - 1]}"]
 
 
 def test_the_share_of_lookups_answered_ends_at_all() -> None:
@@ -164,3 +165,30 @@ def test_tokens_stand_under_their_characters() -> None:
 def test_a_picture_shows_itself_in_a_notebook() -> None:
     png = plots.speeds([("docs", 4e6, 1e6)])._repr_png_()  # type: ignore[attr-defined]
     assert png.startswith(b"\x89PNG")
+
+
+def test_small_matrices_have_their_numbers_written_in() -> None:
+    figure = plots.small_matrices({"a": torch.tensor([[1.0, -2.5]]), "b": torch.tensor([[0.0, 1.41421]])}, ["row"], "t")
+    assert [[text.get_text() for text in axis.texts] for axis in figure.axes] == [["1", "-2.5"], ["0", "1.41"]]
+
+
+def test_curves_are_the_values_and_small_ones_are_left_out_on_request() -> None:
+    axis = plots.curves([0, 1], {"size": {"one": [1.0, 2.0], "other": [1e-9, 1.0]}}, "depth", "t", log_from=1e-5).axes[
+        0
+    ]
+    assert [np.asarray(line.get_ydata()).tolist() for line in axis.lines] == [[1.0, 2.0], [1e-9, 1.0]]
+    assert axis.get_ylim()[0] == 1e-5
+    assert axis.get_ylabel() == "size"
+
+
+def test_position_similarity_is_averaged_by_distance() -> None:
+    similarity = torch.tensor([[1.0, 0.5, 0.2, 0.0], [0.5, 1, 0.7, 0], [0.2, 0.7, 1, 0], [0, 0, 0, 1]])
+    right = plots.position_similarity(similarity, "t").axes[1]
+    means = np.asarray(right.lines[0].get_ydata()).round(6).tolist()
+    assert means == [1.0, 0.4]  # (0.5 + 0.7 + 0) / 3
+
+
+def test_shares_follow_one_another_along_the_bar() -> None:
+    axis = plots.shares({"big": {"a": 2, "b": 3}, "small": {"b": 1}}, "unit", "t").axes[0]
+    ends = {(bar.get_x(), bar.get_x() + bar.get_width()) for bars in axis.containers for bar in bars}
+    assert ends == {(0, 2), (2, 5), (0, 0), (0, 1)}

@@ -1,0 +1,46 @@
+"""Every picture of the course, drawn from the numbers it shows."""
+
+from minidistil.plots.attention import attention_maps, cost_by_length, head_profiles, softmax_by_width
+from minidistil.plots.corpus import (
+    MASK_KINDS,
+    batch_padding,
+    chosen_per_batch,
+    document_lengths,
+    mask_map,
+    padding_by_window,
+    replacement_shares,
+    smoothing,
+)
+from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
+from minidistil.plots.heads import guesses
+from minidistil.plots.style import save, where_we_are
+from minidistil.plots.training import training_curves, won_and_lost
+from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, word_frequencies
+
+__all__ = [
+    "MASK_KINDS",
+    "attention_maps",
+    "batch_padding",
+    "chosen_per_batch",
+    "cost_by_length",
+    "curves",
+    "document_lengths",
+    "guesses",
+    "head_profiles",
+    "mask_map",
+    "padding_by_window",
+    "position_similarity",
+    "replacement_shares",
+    "save",
+    "shares",
+    "small_matrices",
+    "smoothing",
+    "softmax_by_width",
+    "speeds",
+    "token_map",
+    "training_curves",
+    "vocabulary_growth",
+    "where_we_are",
+    "won_and_lost",
+    "word_frequencies",
+]

@@ -1,0 +1,76 @@
+"""What all pictures of the course share. Colours: Okabe and Ito (2008), safe for all eyes."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#888888"
+SKY, PURPLE = "#56B4E9", "#CC79A7"
+
+
+def new_figure(width: float = 8, height: float = 3.2, columns: int = 1) -> tuple["Figure", list[Any]]:
+    """A figure without pyplot's global state: the same on a server, and shown by a notebook as a cell's result."""
+    from matplotlib.figure import Figure
+
+    class Picture(Figure):
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, dpi=110, format="png")
+            return buffer.getvalue()
+
+    figure = Picture(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, list(axes)
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure as PNG."""
+    figure.savefig(path, dpi=110, format="png")
+
+
+CHAPTERS = (
+    "WordPiece:\ntext to ids",
+    "corpus and\nmasking",
+    "attention",
+    "encoder",
+    "heads and\nofficial\nweights",
+    "three\nlosses",
+    "a student\nfrom half\nits teacher",
+    "training",
+    "evaluation",
+    "tasks:\nGLUE,\nSQuAD",
+    "int8,\nONNX",
+    "bias",
+)
+
+
+def where_we_are(chapter: int) -> "Figure":
+    """The course from left to right and top to bottom, with one chapter lit."""
+    figure, (axis,) = new_figure(9, 2.5)
+    axis.set_axis_off()
+    axis.set(xlim=(-0.55, 5.55), ylim=(-0.5, 1.5))
+    for place, name in enumerate(CHAPTERS):
+        column, row = place % 6, 1 - place // 6
+        lit = place + 1 == chapter
+        box = {"boxstyle": "round,pad=0.3", "facecolor": ORANGE if lit else "#eeeeee", "edgecolor": "none"}
+        axis.text(
+            column,
+            row,
+            f"{place + 1}\n{name}",
+            ha="center",
+            va="center",
+            fontsize=9.5,
+            weight="bold" if lit else "normal",
+            color="black" if lit else "#666666",
+            bbox=box,
+        )
+        if column < 5:
+            axis.annotate(
+                "", (column + 0.57, row), (column + 0.43, row), arrowprops={"arrowstyle": "->", "color": GREY}
+            )
+    return figure
