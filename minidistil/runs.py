@@ -160,8 +160,8 @@ def _require_both_splits(corpus: Corpus) -> None:
     for what, documents in (("training", corpus.train), ("test", corpus.test)):
         if not documents:
             raise ValueError(
-                f"None of the {len(list(corpus))} documents of {corpus.name} fell into the {what} split (one in 50 is for "
-                "testing): give more text, or --docs as well."
+                f"None of the {len(list(corpus))} documents of {corpus.name} fell into the {what} split (one in 50 "
+                "is for testing): give more text, or --docs as well."
             )
 
 
