@@ -100,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_hint)
 
     command = commands.add_parser("doctor", help="what this machine has, and what to do about what is missing")
+    command.add_argument(
+        "--parity", action="store_true", help="compare with the official libraries on each device that is here"
+    )
     command.set_defaults(run=_doctor)
     return parser
 
@@ -318,8 +321,23 @@ def _hint(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    if options.parity:
+        return _parity()
     from minidistil.doctor import report
 
     for line in report():
         print(line)
     return 0
+
+
+def _parity() -> int:
+    from minidistil.parity import HEADER, devices, ladder
+
+    _say(HEADER)
+    failed = 0
+    for device in devices():
+        for comparison in ladder(device):
+            _say(comparison.line())
+            failed += comparison.fails
+    _say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
+    return 1 if failed else 0

@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from minidistil.encoder import EncoderConfig
 from minidistil.heads import MaskedLM, SentenceEncoder
-from minidistil.weights import model_type, their_name
+from minidistil.names import model_type, their_name
 from minidistil.wordpiece import WordPiece
 
 Peer = transformers.PreTrainedModel
