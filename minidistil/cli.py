@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_tokenize)
 
     command = commands.add_parser("bench", help="speed against the library that one would use instead")
-    command.add_argument("name", help="tokenizer or attention")
+    command.add_argument("name", help="tokenizer, attention or inference")
     command.set_defaults(run=_bench)
 
     command = commands.add_parser("check", help="the package's own tests of a chapter on your exercises")

@@ -130,11 +130,11 @@ def compare_tokenizer(device: str) -> Differences:
 def compare_attention(device: str) -> Differences:
     """The readable formula against PyTorch's kernel, padded, output and gradients."""
     generator = torch.Generator().manual_seed(0)
-    inputs = [torch.randn(3, 4, 37, 16, generator=generator).to(device).requires_grad_() for _ in range(3)]
+    query, key, value = (torch.randn(3, 4, 37, 16, generator=generator).to(device).requires_grad_() for _ in range(3))
     visible = (torch.arange(37) < torch.tensor([37, 20, 1])[:, None])[:, None, None, :].to(device)  # (B, 1, 1, L)
-    ours = attention.scaled_dot_product_attention(*inputs, visible)[0]  # (B, H, L, K)
-    theirs = nn.functional.scaled_dot_product_attention(*inputs, attn_mask=visible)
-    gradients = [torch.autograd.grad(output.square().mean(), inputs) for output in (ours, theirs)]
+    ours = attention.scaled_dot_product_attention(query, key, value, visible)[0]  # (B, H, L, K)
+    theirs = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=visible)
+    gradients = [torch.autograd.grad(output.square().mean(), (query, key, value)) for output in (ours, theirs)]
     return {
         "output": (largest_difference(ours, theirs), FP32),
         "gradients": (largest_difference(*gradients), FP32),

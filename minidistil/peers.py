@@ -97,10 +97,10 @@ def same_model_twice(config: EncoderConfig, seed: int, device: str) -> "tuple[Ma
     """A masked LM with random weights in transformers, and what ours reads from the folder that it writes."""
     from transformers import AutoConfig, AutoModelForMaskedLM
 
-    entries = AutoConfig.for_model(**config.to_hugging_face("ForMaskedLM"))
+    entries: dict[str, Any] = config.to_hugging_face("ForMaskedLM")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        theirs = AutoModelForMaskedLM.from_config(entries, attn_implementation="eager")
+        theirs = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**entries), attn_implementation="eager")
         with torch.no_grad():
             for parameter in theirs.parameters():  # biases of 0 and norms of 1 would hide many mistakes
                 parameter.add_(0.05 * torch.randn_like(parameter))

@@ -19,12 +19,12 @@ def peer(kind: str) -> Any:
     """transformers' masked LM of the same size."""
     with torch.device("meta"):
         if kind == "bert":
-            config = transformers.BertConfig(
+            bert = transformers.BertConfig(
                 vocab_size=9, hidden_size=8, num_hidden_layers=11, num_attention_heads=2, intermediate_size=8
             )
-            return transformers.BertForMaskedLM(config)
-        config = transformers.DistilBertConfig(vocab_size=9, dim=8, n_layers=11, n_heads=2, hidden_dim=8)
-        return transformers.DistilBertForMaskedLM(config)
+            return transformers.BertForMaskedLM(bert)
+        distilbert = transformers.DistilBertConfig(vocab_size=9, dim=8, n_layers=11, n_heads=2, hidden_dim=8)
+        return transformers.DistilBertForMaskedLM(distilbert)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
