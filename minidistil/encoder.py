@@ -294,6 +294,8 @@ def check_input(
 
 def initialize(module: nn.Module, std: float) -> None:
     """BERT's initial weights: normal for matrices, 0 for biases, 1 for norms, 0 for the padding row."""
+    if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
+        return  # a model without memory, which takes its weights from a file: nothing to draw
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=std)
     if isinstance(module, nn.Linear) and module.bias is not None:
