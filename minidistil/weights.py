@@ -39,6 +39,10 @@ _NAMES = (
     ("head.transform", "cls.predictions.transform.dense", "vocab_transform"),
     ("head.norm", "cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
     ("head", "cls.predictions", "vocab_projector"),  # its bias
+    ("head.dense", "pooler.dense", "pre_classifier"),
+    ("head.classifier", "classifier", "classifier"),
+    ("classifier", "classifier", "classifier"),
+    ("qa_outputs", "qa_outputs", "qa_outputs"),
 )
 _THEIRS = {
     "bert": {ours: bert for ours, bert, _ in _NAMES},
@@ -55,6 +59,7 @@ class Model(nn.Module):
     """What every public model can do: be read from and written to a folder in Hugging Face format."""
 
     architecture: str  # name of the transformers class, without Bert/DistilBert
+    config_class = EncoderConfig
     config: EncoderConfig
 
     @classmethod
@@ -84,13 +89,13 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
     """Name of one of our tensors in Hugging Face's `bert` or `distilbert` (without its prefix, if so wished)."""
-    in_encoder = ours.startswith("encoder.")
     path, kind = ours.removeprefix("encoder.").rsplit(".", 1)
     stack = ""
     if match := re.match(r"layers\.(\d+)\.", path):
         stack = f"{_STACK[model_type]}.{match[1]}."
         path = path[match.end() :]
     name = f"{stack}{_THEIRS[model_type][path]}.{kind}"
+    in_encoder = ours.startswith("encoder.") or name.startswith("pooler.")  # BERT counts its pooler as encoder
     return f"{model_type}.{name}" if in_encoder and prefix else name
 
 
@@ -101,7 +106,7 @@ def model_type(config: EncoderConfig) -> str:
 
 def load_pretrained(cls: type[AnyModel], name: str | Path) -> AnyModel:
     """See Model.from_pretrained."""
-    config = EncoderConfig.read(locate(name, "config.json"))
+    config = cls.config_class.read(locate(name, "config.json"))
     tensors = read_tensors(locate(name, "model.safetensors"))
     if official_name(name) == "minilm" and cls.architecture == "ForMaskedLM":
         tensors = add_own_layers(tensors)
