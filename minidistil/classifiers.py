@@ -133,18 +133,13 @@ def sequence_loss(logits: Tensor, labels: Tensor) -> Tensor:
             number of them at once: mean binary cross-entropy in nats.
 
     Raises:
-        ValueError: labels of another shape, or a class that there is not.
+        ValueError: a class that there is not.
     """
-    classes = logits.shape[-1]
-    several_at_once = classes > 1 and labels.is_floating_point()
-    expected = logits.shape if several_at_once else logits.shape[:1]
-    if labels.shape != expected and labels.shape != (*expected, 1):
-        raise ValueError(f"labels has shape {tuple(labels.shape)}: expected {tuple(expected)}.")
-    if classes == 1:
-        return nn.functional.mse_loss(logits.flatten(), labels.flatten().to(logits.dtype))
-    if several_at_once:
+    if logits.shape[-1] == 1:
+        return nn.functional.mse_loss(logits[:, 0], labels.to(logits.dtype))
+    if labels.is_floating_point():
         return nn.functional.binary_cross_entropy_with_logits(logits, labels)
-    return class_loss(logits, labels.flatten())
+    return class_loss(logits, labels)
 
 
 def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -175,7 +170,7 @@ class SequenceClassifier(TaskModel):
 
     def _take_pooler(self, name: str | Path) -> None:
         tensors = read_tensors(locate(name, "model.safetensors"))
-        if self.head.is_bert and "pooler.dense.weight" in tensors:
+        if model_type(self.config) == "bert" and "pooler.dense.weight" in tensors:
             self.head.dense.load_state_dict({kind: tensors[f"pooler.dense.{kind}"] for kind in ("weight", "bias")})
 
     def forward(
@@ -190,8 +185,17 @@ class SequenceClassifier(TaskModel):
         """As Encoder.forward, with logits (B, C) and, where labels are given, `sequence_loss`."""
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)
-        output.loss = None if labels is None else sequence_loss(output.logits, labels)
+        if labels is not None:
+            output.loss = sequence_loss(output.logits, self._fitting(labels, len(input_ids)))
         return output
+
+    def _fitting(self, labels: Tensor, batch: int) -> Tensor:
+        """Labels in the shape that the loss takes: (B,), also of (B, 1); or (B, C) where several classes may apply."""
+        classes = len(self.config.id2label)
+        expected = (batch, classes) if classes > 1 and labels.is_floating_point() else (batch,)
+        if labels.shape not in (expected, (*expected, 1)):
+            raise ValueError(f"labels has shape {tuple(labels.shape)}: expected {expected}.")
+        return labels.reshape(expected)
 
 
 class TokenClassifier(TaskModel):
@@ -244,7 +248,7 @@ def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tenso
     """
     length = start_logits.shape[1]
     losses = [
-        nn.functional.cross_entropy(logits, positions.flatten().clamp(0, length), ignore_index=length)
+        nn.functional.cross_entropy(logits, positions.clamp(0, length), ignore_index=length)
         for logits, positions in ((start_logits, start_positions), (end_logits, end_positions))
     ]
     return (losses[0] + losses[1]) / 2
@@ -278,5 +282,5 @@ class QuestionAnswering(TaskModel):
         start, end = self.qa_outputs(self.dropout(output.last_hidden_state)).unbind(-1)  # (B, L) each
         answer = AnswerOutput(**vars(output), start_logits=start, end_logits=end)
         if start_positions is not None and end_positions is not None:
-            answer.loss = answer_loss(start, end, start_positions, end_positions)
+            answer.loss = answer_loss(start, end, start_positions.flatten(), end_positions.flatten())
         return answer
