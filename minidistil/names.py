@@ -27,6 +27,10 @@ _NAMES = (  # ours, BERT's, DistilBERT's
     ("head.transform", "cls.predictions.transform.dense", "vocab_transform"),
     ("head.norm", "cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
     ("head", "cls.predictions", "vocab_projector"),  # its bias
+    ("head.dense", "pooler.dense", "pre_classifier"),
+    ("head.classifier", "classifier", "classifier"),
+    ("classifier", "classifier", "classifier"),
+    ("qa_outputs", "qa_outputs", "qa_outputs"),
 )
 _THEIRS = {
     "bert": {ours: bert for ours, bert, _ in _NAMES},
@@ -42,13 +46,13 @@ def model_type(config: EncoderConfig) -> str:
 
 def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
     """Name of one of our tensors in Hugging Face's `bert` or `distilbert` (without its prefix, if so wished)."""
-    in_encoder = ours.startswith("encoder.")
     path, kind = ours.removeprefix("encoder.").rsplit(".", 1)
     stack = ""
     if match := re.match(r"layers\.(\d+)\.", path):
         stack = f"{_STACK[model_type]}.{match[1]}."
         path = path[match.end() :]
     name = f"{stack}{_THEIRS[model_type][path]}.{kind}"
+    in_encoder = ours.startswith("encoder.") or name.startswith("pooler.")  # BERT counts its pooler as encoder
     return f"{model_type}.{name}" if in_encoder and prefix else name
 
 

@@ -34,6 +34,7 @@ class Model(nn.Module):
     """What every public model can do: be read from and written to a folder in Hugging Face format."""
 
     architecture: str  # name of the transformers class, without Bert/DistilBert
+    config_class = EncoderConfig
     config: EncoderConfig
 
     @classmethod
@@ -63,7 +64,7 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 def load_pretrained(cls: type[AnyModel], name: str | Path) -> AnyModel:
     """See Model.from_pretrained."""
-    config = EncoderConfig.read(locate(name, "config.json"))
+    config = cls.config_class.read(locate(name, "config.json"))
     tensors = read_tensors(locate(name, "model.safetensors"))
     if official_name(name) == "minilm" and cls.architecture == "ForMaskedLM":
         tensors = add_own_layers(tensors)

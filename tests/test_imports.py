@@ -16,7 +16,7 @@ ORDER = (
     *("docstrings", "streams", "inputs", "batches", "corpus", "masking"),  # 2
     *("attention",),  # 3
     *("encoder",),  # 4
-    *("names", "weights", "heads", "fillmask"),  # 5
+    *("names", "weights", "heads", "classifiers", "fillmask"),  # 5
     *("losses",),  # 6
     *("student",),  # 7
     *("settings", "checkpoints", "training", "teacher"),  # 8

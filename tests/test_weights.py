@@ -3,19 +3,64 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from minidistil.encoder import EncoderConfig
+from minidistil.encoder import Encoder, EncoderConfig
 from minidistil.heads import MaskedLM
 from minidistil.student import student_of
 from minidistil.weights import BareEncoder
 
 SMALL = EncoderConfig(vocab_size=99, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
+
+
+# Names, an exercise
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_names_in_the_encoder_are_official(kind: str, impl: ModuleType) -> None:
+    """Both libraries register the encoder's tensors in the same order, so the names can be paired."""
+    sizes: Any = {"vocab_size": 99, "max_position_embeddings": 9}
+    if kind == "bert":
+        config: Any = transformers.BertConfig(
+            hidden_size=16, num_hidden_layers=12, num_attention_heads=2, intermediate_size=24, **sizes
+        )
+        theirs: Any = transformers.BertModel(config, add_pooling_layer=False)
+    else:
+        config = transformers.DistilBertConfig(dim=16, n_layers=12, n_heads=2, hidden_dim=24, **sizes)
+        theirs = transformers.DistilBertModel(config)
+    ours = Encoder(replace(SMALL, num_hidden_layers=12, type_vocab_size=2 if kind == "bert" else 0))
+    for (mine, _), (official, _) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        assert impl.their_name(f"encoder.{mine}", kind) == f"{kind}.{official}"
+        assert impl.their_name(f"encoder.{mine}", kind, prefix=False) == official
+        assert impl.their_name(mine, kind) == official, "the encoder alone, without a head, has no prefix"
+
+
+@pytest.mark.parametrize(
+    ("ours", "bert", "distilbert"),
+    [
+        ("head.transform.weight", "cls.predictions.transform.dense.weight", "vocab_transform.weight"),
+        ("head.norm.bias", "cls.predictions.transform.LayerNorm.bias", "vocab_layer_norm.bias"),
+        ("head.bias", "cls.predictions.bias", "vocab_projector.bias"),
+        ("head.dense.weight", "bert.pooler.dense.weight", "pre_classifier.weight"),
+        ("head.dense.bias", "bert.pooler.dense.bias", "pre_classifier.bias"),
+        ("head.classifier.weight", "classifier.weight", "classifier.weight"),
+        ("classifier.bias", "classifier.bias", "classifier.bias"),
+        ("qa_outputs.weight", "qa_outputs.weight", "qa_outputs.weight"),
+    ],
+)
+def test_names_of_the_heads_are_official(ours: str, bert: str, distilbert: str, impl: ModuleType) -> None:
+    assert impl.their_name(ours, "bert") == bert
+    assert impl.their_name(ours, "distilbert") == distilbert
+    assert impl.their_name(ours, "bert", prefix=False) == bert.removeprefix("bert.")
+    assert impl.their_name(ours, "distilbert", prefix=False) == distilbert
 
 
 def test_saved_models_load_in_transformers_and_back(tmp_path: Path, tiny_teacher: MaskedLM) -> None:
