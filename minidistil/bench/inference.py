@@ -120,9 +120,8 @@ def compare_encoders(config: EncoderConfig, batch: int, length: int, seconds: fl
     ours.load_state_dict({name: tensors[their] for their, name in names.items()}, assign=True)
     inputs = {"input_ids": torch.randint(1, config.vocab_size, (batch, length))}  # (B, L)
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-    ways = [lambda: ours(**inputs).last_hidden_state, lambda: theirs(**inputs).last_hidden_state]
-    _require_equal(*(way() for way in ways))
-    return take_turns(*ways, seconds)
+    _require_equal(ours(**inputs).last_hidden_state, theirs(**inputs).last_hidden_state)
+    return take_turns(lambda: ours(**inputs), lambda: theirs(**inputs), seconds)
 
 
 def _require_equal(ours: Tensor, theirs: Tensor) -> None:
