@@ -6,8 +6,11 @@ that says what to do, and damaged files put aside so that they are not met again
 """
 
 import contextlib
+import re
 import time
 from pathlib import Path
+
+from minidistil.files import sha256
 
 TRIES = 3  # where the hub is there but stumbles (5xx)
 
@@ -42,6 +45,15 @@ def cached(hub_id: str, filename: str, revision: str | None) -> Path | None:
 
     found = try_to_load_from_cache(hub_id, filename, revision=revision)
     return Path(found) if isinstance(found, str) else None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of the cache is the one that was sent, as far as can be told.
+
+    The cache keeps a large file under its sha256 and links to it; of small files and without links nothing is known.
+    """
+    name = path.readlink().name if path.is_symlink() else ""
+    return not re.fullmatch("[0-9a-f]{64}", name) or sha256(path) == name
 
 
 def set_aside(path: Path) -> Path:
@@ -96,15 +108,16 @@ def _download(hub_id: str, filename: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError
 
     url = hf_hub_url(hub_id, filename, revision=revision)
-    for attempt in range(TRIES):
+    tries = 0
+    while True:
         try:
             get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)  # fails at once, hf_hub_download late
             return Path(hf_hub_download(hub_id, filename, revision=revision))
         except HfHubHTTPError as error:
-            if error.response.status_code < 500 or attempt == TRIES - 1:
+            tries += 1
+            if error.response.status_code < 500 or tries == TRIES:
                 raise
-            time.sleep(2**attempt)
-    raise AssertionError("unreachable")
+            time.sleep(tries)
 
 
 def _explain(error: BaseException, hub_id: str, filename: str, revision: str | None) -> str:

@@ -13,13 +13,13 @@ before anything reads it; a damaged copy in the cache is set aside, and the sear
 that carries a model is never imported: only the file inside it is opened.
 """
 
-import hashlib
 import importlib.util
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from minidistil import hub
+from minidistil.files import sha256
 
 _LOG = logging.getLogger(__name__)
 
@@ -160,15 +160,6 @@ def verify(path: Path, pin: Pin) -> None:
         raise ValueError(f"{path.name} has sha256 {digest}, expected {pin.sha256}.")
 
 
-def sha256(path: Path) -> str:
-    """The file's sha256 in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _locate_unpinned(name: str, filename: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -178,7 +169,12 @@ def _locate_unpinned(name: str, filename: str) -> Path:
     if folder.exists():
         raise ValueError(f"{folder} is a file; expected the folder of a model in Hugging Face format.")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return hub.fetch(name, filename)
+        path = hub.fetch(name, filename)
+        if not hub.is_whole(path):
+            aside = hub.set_aside(path)
+            _LOG.warning("%s of %s was damaged; it was set aside as %s and is fetched again.", filename, name, aside)
+            path = hub.fetch(name, filename)
+        return path
     raise ValueError(
         f"Unknown model {name!r}: expected one of {', '.join(OFFICIAL)}, a hub id such as "
         "'org/name', or an existing folder in Hugging Face format."

@@ -144,6 +144,23 @@ def test_loading_is_measured_in_processes_of_their_own() -> None:
         assert all(found > 0.9 * size for found in mebibytes.values()), mebibytes
 
 
+def test_the_tables_have_a_line_for_each_piece_of_work() -> None:
+    lines = list(inference.encoder_table(TINY_ENCODER, [(1, 3), (2, 5)], seconds=0.0))
+    assert [line[:12] for line in lines[2:]] == ["1 x 3 tokens", "2 x 5 tokens"]
+    lines = list(inference.fill_mask_table(seconds=0.0))
+    assert [line.split("  ")[0] for line in lines[2:]] == ["a sentence", "a paragraph"]
+    for line in lines[2:]:
+        ratio, goal = line.split(" ms")[2].split()[:2]
+        assert float(ratio) > 0
+        assert goal == "1.3"
+
+
+def test_without_transformers_there_is_nothing_to_compare_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install transformers"):
+        next(inference.table())
+
+
 def test_what_falls_short_is_said() -> None:
     line = inference._line("8 tokens", {"minidistil": [0.002], "transformers": [0.001]}, 1.0)
     assert line.split() == ["8", "tokens", "2.0", "ms", "1.0", "ms", "0.50", "1.0", "falls", "short"]

@@ -188,12 +188,33 @@ def test_a_damaged_file_is_not_lost_where_the_hub_cannot_help(
     assert len(caplog.messages) == 1
 
 
-def test_a_model_that_is_not_pinned_is_the_newest_or_the_one_in_the_cache(hub: Hub) -> None:
-    assert locate(NAME, "config.json").read_bytes() == hub.files[f"{NAME}/config.json"]
+@pytest.fixture
+def other(hub: Hub, toy: dict[str, bytes]) -> str:
+    """A model on the hub that nobody pinned."""
+    hub.files |= {name.replace(NAME, "org/other"): content for name, content in toy.items()}
+    return "org/other"
+
+
+def test_a_model_that_is_not_pinned_is_the_newest_or_the_one_in_the_cache(hub: Hub, other: str) -> None:
+    name = f"{other}/config.json"
+    assert locate(other, "config.json").read_bytes() == hub.files[name]
+    hub.files[name] = hub.files[name].replace(b"0.02", b"0.03")
+    assert b"0.02" not in hub.files[name]
     hub.behaviour = 503
-    assert locate(NAME, "config.json").read_bytes() == hub.files[f"{NAME}/config.json"]
+    assert b"0.02" in locate(other, "config.json").read_bytes()
     with pytest.raises(FileNotFoundError, match="error 503"):
-        locate(NAME, "model.safetensors")
+        locate(other, "model.safetensors")
+
+
+def test_a_model_that_is_not_pinned_is_checked_by_the_name_that_the_hub_gave_it(
+    other: str, toy: dict[str, bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = toy[WEIGHTS][:-1] + bytes([toy[WEIGHTS][-1] ^ 1])
+    locate(other, "model.safetensors").resolve().write_bytes(damaged)
+    assert locate(other, "model.safetensors").read_bytes() == toy[WEIGHTS]
+    (aside,) = kept(tmp_path, "*.damaged-*")
+    assert aside.read_bytes() == damaged
+    assert f"it was set aside as {aside} and is fetched again" in caplog.messages[0]
 
 
 @pytest.mark.parametrize(("found", "told"), [("pytorch_model.bin", "a pickle"), ("tf_model.h5", "TensorFlow's")])
