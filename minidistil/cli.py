@@ -63,11 +63,20 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_teach)
 
     command = commands.add_parser("fill", help="guess the words behind [MASK]")
-    command.add_argument("text", help="a sentence with one [MASK] or several")
+    command.add_argument("text", nargs="+", help="a sentence with one [MASK] or several; or several sentences")
     command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
     command.add_argument("--top-k", type=int, default=5, metavar="K", help="how many words (5)")
-    command.add_argument("--json", action="store_true", help="print the list of guesses as JSON")
+    command.add_argument("--targets", type=_words, metavar="A,B,C", help="only these words come into question")
+    command.add_argument("--json", action="store_true", help="print the list of guesses as JSON; of texts, a list each")
     command.set_defaults(run=_fill)
+
+    command = commands.add_parser(
+        "embed", help="a vector of length 1 for each text: alike in meaning, alike in direction"
+    )
+    command.add_argument("text", nargs="+")
+    command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write a .npy array there instead of printing JSON")
+    command.set_defaults(run=_embed)
 
     command = commands.add_parser("evaluate", help="masked accuracy and perplexity on held-out text")
     command.add_argument("model", help="ladder name, hub id or folder")
@@ -85,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_tokenize)
 
     command = commands.add_parser("bench", help="speed against the library that one would use instead")
-    command.add_argument("name", help="tokenizer or attention")
+    command.add_argument("name", help="tokenizer, attention or inference")
     command.set_defaults(run=_bench)
 
     command = commands.add_parser("check", help="the package's own tests of a chapter on your exercises")
@@ -100,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_hint)
 
     command = commands.add_parser("doctor", help="what this machine has, and what to do about what is missing")
+    command.add_argument(
+        "--parity", action="store_true", help="compare with the official libraries on each device that is here"
+    )
     command.set_defaults(run=_doctor)
     return parser
 
@@ -132,6 +144,10 @@ def _layers(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d+(,\d+)*", text):
         raise argparse.ArgumentTypeError(f"{text!r}: expected layer numbers with commas, such as 0,2,4")
     return tuple(map(int, text.split(",")))
+
+
+def _words(text: str) -> list[str]:
+    return text.split(",")
 
 
 def _seconds(text: str) -> float:
@@ -240,14 +256,36 @@ def _fill(options: argparse.Namespace) -> int:
     from minidistil.wordpiece import WordPiece
 
     model, tokenizer = MaskedLM.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
-    guesses = fill_mask(options.text, model, tokenizer, options.top_k)
+    results = fill_mask(options.text, model, tokenizer, options.top_k, options.targets)
     if options.json:
-        print(json.dumps(guesses, indent=2, ensure_ascii=False))
+        print(json.dumps(results if len(results) > 1 else results[0], indent=2, ensure_ascii=False))
         return 0
-    for group in guesses if isinstance(guesses[0], list) else [guesses]:
-        for guess in group:
-            print(f"{guess['score']:.4f}  {guess['token_str']:<16} {guess['sequence']}")
-        print()
+    for guesses in results:
+        for group in guesses if isinstance(guesses[0], list) else [guesses]:
+            for guess in group:
+                print(f"{guess['score']:.4f}  {guess['token_str']:<16} {guess['sequence']}")
+            print()
+    return 0
+
+
+def _embed(options: argparse.Namespace) -> int:
+    import numpy
+
+    from minidistil.files import write_atomically
+    from minidistil.heads import SentenceEncoder, embed
+    from minidistil.wordpiece import WordPiece
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
+            numpy.save(file, vectors.numpy())
+
+    model, tokenizer = SentenceEncoder.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    vectors = embed(options.text, model, tokenizer)  # (N, D)
+    if options.out is None:
+        print(json.dumps(vectors.tolist()))
+        return 0
+    write_atomically(options.out, write)
+    _say(f"{vectors.shape[0]} x {vectors.shape[1]} numbers in {options.out}")
     return 0
 
 
@@ -318,8 +356,23 @@ def _hint(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    if options.parity:
+        return _parity()
     from minidistil.doctor import report
 
     for line in report():
         print(line)
     return 0
+
+
+def _parity() -> int:
+    from minidistil.parity import HEADER, devices, ladder
+
+    _say(HEADER)
+    failed = 0
+    for device in devices():
+        for comparison in ladder(device):
+            _say(comparison.line())
+            failed += comparison.fails
+    _say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
+    return 1 if failed else 0

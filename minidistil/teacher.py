@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from minidistil.files import write_atomically
+from minidistil.files import sha256, write_atomically
 from minidistil.heads import MaskedLM
-from minidistil.official import sha256
+from minidistil.names import their_name
 from minidistil.training import BatchStream
-from minidistil.weights import OWN_LAYERS, BareEncoder, apply_changes, their_name
+from minidistil.weights import OWN_LAYERS, BareEncoder, apply_changes
 
 
 def untaught_teacher(official: BareEncoder, seed: int) -> MaskedLM:
