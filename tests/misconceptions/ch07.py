@@ -196,6 +196,26 @@ def _shares_with_the_teacher(function):
     return any(not torch.equal(tensor, tensors[name]) for name, tensor in _tensors().items())
 
 
+def _gives_the_same_as(wrong):
+    """Whether the result is that of the wrong one; on tensors made anew, since a wrong one may write into them."""
+
+    def shows(function):
+        if _changes_the_teacher(function):
+            return False
+        mine, others = (each(_tensors(), (1,)) for each in (function, wrong))
+        return mine.keys() == others.keys() and all(torch.equal(mine[name], others[name]) for name in mine)
+
+    return shows
+
+
+def _needs_token_types(function):
+    try:
+        function(_tensors(types=0), (1,))
+    except KeyError:
+        return True
+    return False
+
+
 # ---- student_of ----
 
 CONFIG = EncoderConfig(
@@ -576,7 +596,7 @@ MISCONCEPTIONS = [
         what="The token types are dropped without a trace; the teacher adds type 0 at every position.",
         look="Add row 0 of TOKEN_TYPE to all rows of POSITION.",
         wrong=type_0_forgotten,
-        inputs=[(_tensors(), (1,))],
+        symptom=_gives_the_same_as(type_0_forgotten),
     ),
     Misconception(
         name="all types added",
@@ -584,7 +604,7 @@ MISCONCEPTIONS = [
         what="Both rows are added; a single text has type 0 only.",
         look="tensors[TOKEN_TYPE][0].",
         wrong=all_types_added,
-        inputs=[(_tensors(), (1,))],
+        symptom=_gives_the_same_as(all_types_added),
     ),
     Misconception(
         name="added to the words",
@@ -592,7 +612,7 @@ MISCONCEPTIONS = [
         what="The embeddings come out right, but the word table is the decoder too, and its scores are wrong now.",
         look="Add it to the position embeddings, which are used once only.",
         wrong=added_to_the_words,
-        inputs=[(_tensors(), (1,))],
+        symptom=_gives_the_same_as(added_to_the_words),
     ),
     Misconception(
         name="added to the first position only",
@@ -600,7 +620,7 @@ MISCONCEPTIONS = [
         what="One row of the position embeddings gets the vector; the teacher adds it at every position.",
         look="Add the vector (D,) to the whole table (P, D).",
         wrong=added_to_position_0,
-        inputs=[(_tensors(), (1,))],
+        symptom=_gives_the_same_as(added_to_position_0),
     ),
     Misconception(
         name="token types taken for granted",
@@ -608,7 +628,7 @@ MISCONCEPTIONS = [
         what="A teacher without token types, a DistilBERT, raises a KeyError.",
         look="Ask first: if TOKEN_TYPE in tensors.",
         wrong=types_taken_for_granted,
-        inputs=[(_tensors(types=0), (1,))],
+        symptom=_needs_token_types,
     ),
     Misconception(
         name="left in training mode",
