@@ -28,7 +28,7 @@ def layer_choices(choices: Mapping[str, Sequence[int]], num_hidden_layers: int, 
 
 
 def layer_likeness(panels: Mapping[str, Any], title: str) -> "Figure":
-    """Mean cosines of hidden states as heat maps, the largest of each row framed.
+    """Mean cosines of hidden states as heat maps, the largest of each row framed if it is above 0.2.
 
     Args:
         panels: title of each panel -> (S, T): a row for each state of the student, a column for each of the teacher.
@@ -43,8 +43,8 @@ def layer_likeness(panels: Mapping[str, Any], title: str) -> "Figure":
                 axis.text(
                     x, y, f"{value:.2f}", ha="center", va="center", fontsize=9, color="white" if light else "black"
                 )
-            best = row.index(max(row))
-            axis.add_patch(_frame(best, y))
+            if max(row) > 0.2:  # below that nothing is alike
+                axis.add_patch(_frame(row.index(max(row)), y))
         axis.set_xticks(range(len(rows[0])), ["emb", *range(len(rows[0]) - 1)])
         axis.set_yticks(range(len(rows)), ["emb", *range(len(rows) - 1)])
         axis.set(xlabel="after layer … of the teacher", title=name)
