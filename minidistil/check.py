@@ -221,7 +221,7 @@ class _Recorder:
         error = excinfo.value
         lines = [entry.lineno + 1 for entry in excinfo.traceback if Path(str(entry.path)) == self.path]
         place = f" ({self.path.name}, line {lines[-1]})" if lines else ""
-        text = " ".join(str(error).split())
+        text = " ".join(str(error).split()).removesuffix(" Use -v to get more diff")
         if not isinstance(error, AssertionError | TimeoutError | PackageSolutionError) or lines:
             text = f"{type(error).__name__}: {text}"
         return (text if len(text) <= 300 else text[:299] + "…") + place

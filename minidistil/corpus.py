@@ -106,9 +106,14 @@ def text_files(paths: Sequence[str | Path], whole: bool = False) -> Corpus:
     WikiText's escapes are undone (" @-@ " is "-", <unk> is [UNK]).
 
     Raises:
+        TypeError: paths is one path, not several.
         FileNotFoundError: a path is no file.
-        ValueError: a file is not UTF-8 or a damaged .gz, or there is no text in any.
+        ValueError: no path was given, a file is not UTF-8 or a damaged .gz, or there is no text in any.
     """
+    if isinstance(paths, str | Path):
+        raise TypeError(f"Expected several paths, got one, {str(paths)!r}: wrap it in a list.")
+    if not paths:
+        raise ValueError("Expected at least one text file, got an empty list.")
     documents: list[str] = []
     for path in map(Path, paths):
         text = _read(path)

@@ -156,6 +156,15 @@ def _require_same_architecture(start: MaskedLM, official: BareEncoder) -> None:
         )
 
 
+def _require_both_splits(corpus: Corpus) -> None:
+    for what, documents in (("training", corpus.train), ("test", corpus.test)):
+        if not documents:
+            raise ValueError(
+                f"None of the {len(list(corpus))} documents of {corpus.name} fell into the {what} split (one in 50 "
+                "is for testing): give more text, or --docs as well."
+            )
+
+
 class _Workshop:
     """The folder of one run and the steps that all runs share."""
 
@@ -170,6 +179,7 @@ class _Workshop:
         more_settings: dict[str, Any] | None = None,
     ):
         require_fit(tokenizer, model)
+        _require_both_splits(corpus)
         self.model, self.corpus, self.config = model, corpus, config
         self.folder, self.tokenizer, self.say = folder, tokenizer, say
         size = sum(parameter.numel() * 4 for parameter in model.parameters())

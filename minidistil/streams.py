@@ -131,12 +131,18 @@ def hub(name: str, config: str | None = None, revision: str | None = None) -> Hu
         revision: commit to read. A run that is to be resumed weeks later should name one.
 
     Raises:
-        OSError: the dataset cannot be reached or does not exist.
+        FileNotFoundError: the dataset cannot be reached or does not exist.
         ValueError: it has no such configuration, no train split or no column "text".
     """
     from datasets import load_dataset_builder
 
-    builder = load_dataset_builder(name, config, revision=revision)
+    try:
+        builder = load_dataset_builder(name, config, revision=revision)
+    except (FileNotFoundError, ConnectionError) as error:
+        raise FileNotFoundError(
+            f"The dataset {name} is no folder here and could not be had from the hub ({error}). Check its name and the "
+            "network, or take `text_files` or the docs corpus, which need none."
+        ) from error
     dataset = builder.as_streaming_dataset("train")
     columns = dataset.column_names or list(next(iter(dataset)))  # some formats do not say beforehand
     if "text" not in columns:

@@ -23,9 +23,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from minidistil.official import locate, official_name
+from minidistil.tokenizer_json import tokenizer_json
 from minidistil.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS, learn
 from minidistil.words import Characters, count_words, normalize, plain_words, split_stretches, split_words
 
@@ -189,46 +190,8 @@ class WordPiece:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "vocab.txt").write_text("\n".join(self.tokens) + "\n", encoding="utf-8", newline="\n")
-        text = json.dumps(self._official_format(), ensure_ascii=False, indent=1)
+        text = json.dumps(tokenizer_json(self.vocab), ensure_ascii=False, indent=1)
         (folder / "tokenizer.json").write_text(text, encoding="utf-8")
-
-    def _official_format(self) -> dict[str, Any]:
-        """What tokenizer.json holds: the steps by their names in `tokenizers`, and the vocabulary."""
-        flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-        frame = {token: {"id": token, "ids": [self.vocab[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")}
-        first, second = (
-            [{"Sequence": {"id": name, "type_id": kind}}, {"SpecialToken": {"id": "[SEP]", "type_id": kind}}]
-            for name, kind in (("A", 0), ("B", 1))
-        )
-        single = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, *first]
-        return {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [{"id": self.vocab[token], "content": token, **flags} for token in SPECIAL_TOKENS],
-            "normalizer": {
-                "type": "BertNormalizer",
-                "clean_text": True,
-                "handle_chinese_chars": True,
-                "strip_accents": None,
-                "lowercase": True,
-            },
-            "pre_tokenizer": {"type": "BertPreTokenizer"},
-            "post_processor": {
-                "type": "TemplateProcessing",
-                "single": single,
-                "pair": [*single, *second],
-                "special_tokens": frame,
-            },
-            "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
-            "model": {
-                "type": "WordPiece",
-                "unk_token": "[UNK]",
-                "continuing_subword_prefix": "##",
-                "max_input_chars_per_word": MAX_WORD_LENGTH,
-                "vocab": self.vocab,
-            },
-        }
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -179,6 +179,7 @@ BAD_INPUT: list[tuple[str, Prepare, str]] = [
     ("other vocabulary", _vocabulary_of_another_model, "has 30522 tokens, the model was made for 99"),
     ("nothing to fill", lambda folder: ["fill", "Nothing hidden."], "There is no [MASK]"),
     ("empty corpus", _text(b"\n\n"), "is empty"),
+    ("no held-out text", _text(b"a document alone\n"), "None of the 1 documents of text.txt fell into the test split"),
     ("latin-1 corpus", _text("d\u00e9j\u00e0 vu".encode("latin-1")), "is not UTF-8: byte 0xe9 at offset 1"),
     ("no such file", lambda folder: ["distil", "--text", str(folder / "absent")], "There is no text file"),
     ("out not writable", _out_below_a_file, "is not writable"),

@@ -118,3 +118,10 @@ def test_bad_files_are_named(
     make(tmp_path / name)
     with pytest.raises(error, match=message):
         text_files([tmp_path / name])
+
+
+def test_a_path_alone_or_none_is_explained() -> None:
+    with pytest.raises(TypeError, match=r"Expected several paths, got one, 'a\.txt': wrap it in a list"):
+        text_files("a.txt")
+    with pytest.raises(ValueError, match="Expected at least one text file, got an empty list"):
+        text_files([])

@@ -12,7 +12,7 @@ PACKAGE = Path(minidistil.__file__).parent
 # In the order of the chapters; the files of a line may come in one chapter, in this order.
 ORDER = (
     *("files", "official"),  # where things lie, needed by all
-    *("source", "characters", "words", "vocabulary", "wordpiece"),  # 1
+    *("source", "characters", "words", "vocabulary", "tokenizer_json", "wordpiece"),  # 1
     *("docstrings", "streams", "inputs", "batches", "corpus", "masking"),  # 2
     *("attention",),  # 3
     *("encoder",),  # 4

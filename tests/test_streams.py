@@ -164,5 +164,12 @@ def test_bad_input_is_explained(corpus: Corpus | HubCorpus, tmp_path: Path) -> N
     (tmp_path / "train.jsonl").write_text('{"content": "a"}\n')
     with pytest.raises(ValueError, match=r'no column "text", only content'):
         hub(str(tmp_path))
-    with pytest.raises(OSError, match=r"absent"):
+    with pytest.raises(FileNotFoundError, match=r"absent is no folder here and could not be had from the hub"):
         hub(str(tmp_path / "absent"))
+
+
+def test_a_dataset_of_the_hub_without_a_network_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    with pytest.raises(FileNotFoundError, match=r"someone/something .*network, or take `text_files`"):
+        hub("someone/something")
