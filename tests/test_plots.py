@@ -209,3 +209,34 @@ def test_shares_follow_one_another_along_the_bar() -> None:
     axis = plots.shares({"big": {"a": 2, "b": 3}, "small": {"b": 1}}, "unit", "t").axes[0]
     ends = {(bar.get_x(), bar.get_x() + bar.get_width()) for bars in axis.containers for bar in bars}
     assert ends == {(0, 2), (2, 5), (0, 0), (0, 1)}
+
+
+def test_a_choice_of_layers_is_numbered_as_in_the_student() -> None:
+    (axis,) = plots.layer_choices({"one": (0, 2, 4), "other": (1, 5)}, 6, "t").axes
+    written = {text.get_position(): text.get_text() for text in axis.texts}
+    assert written == {(0, 0): "0", (2, 0): "1", (4, 0): "2", (1, 1): "0", (5, 1): "1"}
+    assert len(axis.collections) == 12
+
+
+def test_likeness_is_written_in_and_the_best_of_a_row_is_framed() -> None:
+    axis, scale = plots.layer_likeness({"p": torch.tensor([[0.25, 0.5, 0.125], [0.75, 0.5, 1.0]])}, "t").axes
+    assert [text.get_text() for text in axis.texts] == ["0.25", "0.50", "0.12", "0.75", "0.50", "1.00"]
+    assert [round(patch.get_x() + 0.47) for patch in axis.patches] == [1, 2]  # type: ignore[attr-defined]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["emb", "0", "1"]
+    assert scale.get_ylabel() == "mean cosine"
+
+
+def test_bars_are_ranked_and_the_marked_ones_named() -> None:
+    (axis,) = plots.ranked({"a": 1.0, "b": 3.0, "c": 2.0}, {"c": "this one"}, "x", "t").axes
+    assert widths(axis) == [3.0, 2.0, 1.0]
+    assert [text.get_text().strip() for text in axis.texts] == ["", "this one", ""]
+    colours = [patch.get_facecolor() for patch in axis.patches]
+    assert colours[0] == colours[2] != colours[1]
+
+
+def test_arrows_lead_from_before_to_after() -> None:
+    (axis,) = plots.before_and_after({"a": 0.1, "b": 0.2}, {"a": 0.3, "b": 0.25}, 0.5, "x", "t").axes
+    assert [np.asarray(line.get_xdata()).tolist() for line in axis.lines[:2]] == [[0.1, 0.2], [0.3, 0.25]]
+    assert np.asarray(axis.lines[2].get_xdata()).tolist() == [0.5, 0.5]
+    arrows = [(text.xyann[0], text.xy[0]) for text in axis.texts]  # type: ignore[attr-defined]
+    assert arrows == [(0.1, 0.3), (0.2, 0.25)]

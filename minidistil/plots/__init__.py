@@ -13,6 +13,7 @@ from minidistil.plots.corpus import (
 )
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.heads import guesses, names_map, similarities
+from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import training_curves, won_and_lost
 from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, word_frequencies
@@ -21,16 +22,20 @@ __all__ = [
     "MASK_KINDS",
     "attention_maps",
     "batch_padding",
+    "before_and_after",
     "chosen_per_batch",
     "cost_by_length",
     "curves",
     "document_lengths",
     "guesses",
     "head_profiles",
+    "layer_choices",
+    "layer_likeness",
     "mask_map",
     "names_map",
     "padding_by_window",
     "position_similarity",
+    "ranked",
     "replacement_shares",
     "save",
     "shares",
