@@ -49,6 +49,17 @@ class Language:
         if self.emission[:, [PAD, MASK]].any():
             raise ValueError("A state says [PAD] or [MASK]: expected probability 0 in the first two columns.")
 
+    def read(self, sentence: str) -> Tensor:
+        """The ids (L,) of a sentence in words.
+
+        Raises:
+            ValueError: a word that the language does not have.
+        """
+        unknown = [word for word in sentence.split() if word not in self.words]
+        if unknown:
+            raise ValueError(f"The language has no word {unknown[0]!r}: expected words among {' '.join(self.words)}.")
+        return torch.tensor([self.words.index(word) for word in sentence.split()])
+
     def spell(self, word_ids: Tensor) -> str:
         """The sentence (L,) in words."""
         return " ".join(self.words[word] for word in word_ids.tolist())

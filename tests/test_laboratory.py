@@ -108,7 +108,7 @@ def test_a_sentence_of_one_word_has_the_words_of_the_start(impl: ModuleType) -> 
 
 def test_words_that_cannot_meet_are_refused() -> None:
     language = toy_language()
-    ids = torch.tensor([[language.words.index(word) for word in ("these", "big", "cat")]])
+    ids = language.read("these big cat")[None]
     with pytest.raises(ValueError, match="cannot occur together"):
         true_distribution(language, ids, torch.ones(1, 3, dtype=torch.bool))
 
@@ -124,7 +124,7 @@ def test_samples_follow_the_language() -> None:
 
 def test_the_toy_languages_verbs_agree_and_its_topics_show() -> None:
     language = toy_language()
-    ids = torch.tensor([[language.words.index(word) for word in "these brown dogs chase the big fish".split()]])
+    ids = language.read("these brown dogs chase the big fish")[None]
     truth = true_distribution(language, ids, torch.ones_like(ids, dtype=torch.bool))[0]
     verb = dict(zip(language.words, truth[3].tolist(), strict=True))
     assert verb["chases"] == verb["sees"] == 0
@@ -144,6 +144,13 @@ def test_the_toy_languages_verbs_agree_and_its_topics_show() -> None:
 def test_a_bad_language_is_refused(change: dict[str, Tensor], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Language(**{**vars(random_language(0)), **change})
+
+
+def test_words_are_read_and_spelled() -> None:
+    language = toy_language()
+    assert language.spell(language.read("the wet cat sees some fish")) == "the wet cat sees some fish"
+    with pytest.raises(ValueError, match="no word 'elephant': expected words among"):
+        language.read("the elephant sees")
 
 
 def test_a_quiz_hides_words_and_knows_the_truth() -> None:
