@@ -440,7 +440,7 @@ MISCONCEPTIONS = [
     Misconception(
         name="temperature on the student only",
         exercise="soft_target_loss",
-        what="The student is softened, its teacher is not: the student's logits would have to become T times too large.",
+        what="The student is softened, its teacher is not: the student's logits would have to be T times too large.",
         look="Divide both logits by the temperature.",
         wrong=only_the_student_softened,
         inputs=LOGITS,
