@@ -107,8 +107,9 @@ def distillation_losses(teacher: MaskedLM, config: DistilConfig) -> Losses:
             config.alpha_ce,
             config.alpha_mlm,
             config.alpha_cos,
+            config.alpha_mse,
         )
-        return {"loss": loss.total, "ce": loss.ce, "mlm": loss.mlm, "cos": loss.cos}
+        return {"loss": loss.total, **loss.terms()}
 
     return losses
 

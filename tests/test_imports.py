@@ -17,7 +17,7 @@ ORDER = (
     *("attention",),  # 3
     *("encoder",),  # 4
     *("names", "weights", "heads", "classifiers", "fillmask"),  # 5
-    *("losses",),  # 6
+    *("losses", "laboratory"),  # 6
     *("student",),  # 7
     *("settings", "checkpoints", "training", "teacher"),  # 8
     *("evaluation",),  # 9

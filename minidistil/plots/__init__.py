@@ -13,6 +13,7 @@ from minidistil.plots.corpus import (
 )
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.heads import guesses, names_map, similarities
+from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import training_curves, won_and_lost
@@ -25,10 +26,15 @@ __all__ = [
     "before_and_after",
     "chosen_per_batch",
     "cost_by_length",
+    "counted_positions",
     "curves",
+    "dark_knowledge",
+    "distance_by_examples",
+    "distributions",
     "document_lengths",
     "guesses",
     "head_profiles",
+    "landscapes",
     "layer_choices",
     "layer_likeness",
     "mask_map",
