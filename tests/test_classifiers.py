@@ -75,13 +75,13 @@ def questions_of(kind: str, classes: int) -> list[dict[str, Tensor]]:
     return [{"labels": torch.randint(0, classes, (4,))}]
 
 
-@pytest.mark.parametrize(("kind", "architecture"), CASES)
-@pytest.mark.parametrize("classes", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("kind", "architecture", "classes"),
+    [(*case, classes) for case in CASES for classes in (1, 2, 3) if classes == 2 or case[0] != "ForQuestionAnswering"],
+)
 def test_logits_losses_and_gradients_are_official(
     kind: str, architecture: str, classes: int, impl: ModuleType, tmp_path: Path
 ) -> None:
-    if kind == "ForQuestionAnswering" and classes != 2:
-        pytest.skip("an answer has two ends")
     theirs = peer(kind, architecture, classes).train()
     theirs.save_pretrained(tmp_path)
     ours = KINDS[kind].from_pretrained(tmp_path).train()

@@ -32,6 +32,23 @@ def test_guesses_are_drawn_panel_by_panel() -> None:
     assert colours[1] == colours[2] != colours[0]
 
 
+def test_a_map_of_names_shows_every_name_in_its_column() -> None:
+    groups = {"one": [["a", "b", ""]], "two": [["c", "d", "e"]]}
+    (axis,) = plots.names_map(groups, ["ours", "his", "hers"], "t").axes
+    cells = {text.get_text(): (round(text.get_position()[0]), text.get_position()[1]) for text in axis.texts}
+    assert {name: cells[name] for name in "abcde–"} == {
+        "a": (0, 0), "b": (1, 0), "–": (2, 0), "c": (0, 1), "d": (1, 1), "e": (2, 1),
+    }  # fmt: skip
+    assert [text.get_text() for text in axis.figure.legends[0].get_texts()] == ["one", "two"]
+
+
+def test_similarities_are_drawn_and_written() -> None:
+    axis = plots.similarities(torch.tensor([[1.0, 0.25], [0.25, 1.0]]), ["one", "other"], "t").axes[0]
+    assert [text.get_text() for text in axis.texts] == ["1.00", "0.25", "0.25", "1.00"]
+    assert np.asarray(axis.images[0].get_array()).tolist() == [[1, 0.25], [0.25, 1]]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["one  1", "other  2"]
+
+
 def test_won_and_lost_shows_shares_of_the_teacher() -> None:
     metrics = {
         "student_parameters": 30, "teacher_parameters": 40, "speedup": 2.0, "retention": 0.9,

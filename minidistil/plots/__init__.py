@@ -12,7 +12,7 @@ from minidistil.plots.corpus import (
     smoothing,
 )
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
-from minidistil.plots.heads import guesses
+from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import training_curves, won_and_lost
 from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, word_frequencies
@@ -28,11 +28,13 @@ __all__ = [
     "guesses",
     "head_profiles",
     "mask_map",
+    "names_map",
     "padding_by_window",
     "position_similarity",
     "replacement_shares",
     "save",
     "shares",
+    "similarities",
     "small_matrices",
     "smoothing",
     "softmax_by_width",

@@ -414,12 +414,12 @@ CONFIGS = [
 HIDDEN = torch.sin(torch.arange(24.0)).reshape(2, 3, 4) * 2
 
 
-def _filled(module):
+def _filled(module, scale=1.0):
     """The same weights by name for whoever has them, large enough that differences show."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for _, tensor in sorted(module.state_dict().items()):
-            tensor.copy_(torch.randn(tensor.shape, generator=generator))
+            tensor.copy_(scale * torch.randn(tensor.shape, generator=generator))
     return module.eval()
 
 
@@ -438,7 +438,7 @@ def _classify(kind):
 
 
 def _fill(function):
-    model = _filled(MaskedLM(EncoderConfig(**SIZES)))
+    model = _filled(MaskedLM(EncoderConfig(**SIZES)), 0.5)
     ids = torch.tensor([[1, 3, 5, 3, 6], [3, 2, 7, 0, 0]])
     with torch.no_grad():
         return [function(model, ids, (ids > 0).long(), 3), function(model, ids, None, 3)]
@@ -457,10 +457,16 @@ def _does_as(wrong, run):
 
 
 def _projects_everything(function):
-    model, seen = _filled(MaskedLM(EncoderConfig(**SIZES))), []
+    model, seen = _filled(MaskedLM(EncoderConfig(**SIZES)), 0.5), []
     model.head.register_forward_hook(lambda module, inputs, output: seen.append(output[..., 0].numel()))
     function(model, torch.tensor([[1, 3, 5, 3, 6], [3, 2, 7, 0, 0]]), None, 3)
     return sum(seen) == 10
+
+
+def _forgets_the_pooler(function):
+    return (function("head.dense.weight", "bert"), function("encoder.layers.0.expand.bias", "bert")) == (
+        "pooler.dense.weight", "bert.encoder.layer.0.intermediate.dense.bias",
+    )  # fmt: skip
 
 
 SCORES = torch.tensor([[0.3, -1.0, 2.0], [1.5, 0.2, -0.4]])
@@ -475,7 +481,6 @@ POOLED = [(HIDDEN, torch.tensor([[1, 1, 0], [1, 1, 1]])), (HIDDEN, torch.tensor(
 UNMASKED = [(HIDDEN,)]
 IN_ENCODER = [("encoder.embeddings.word.weight", kind) for kind in ("bert", "distilbert")]
 IN_HEAD = [("head.transform.bias", "bert"), ("head.transform.bias", "distilbert")]
-POOLER = [("head.dense.weight", "bert")]
 SHORT = [(*IN_ENCODER[0], False), (*IN_ENCODER[1], False)]
 
 
@@ -779,7 +784,7 @@ MISCONCEPTIONS = [
         "pooler without prefix",
         "BERT counts the pooler as part of its encoder: bert.pooler.dense.weight.",
         'The one exception: a result that begins with "pooler." gets the prefix too.',
-        POOLER,
+        symptom=_forgets_the_pooler,
     ),
     _name(
         prefix_against_the_wish,
