@@ -246,10 +246,11 @@ class Encoder(nn.Module):
                 f"An id has no embedding: expected input_ids from 0 to {self.config.vocab_size - 1} and token_type_ids "
                 f"below {self.config.type_vocab_size}; the ids given go from {input_ids.min()} to {input_ids.max()}."
             ) from error
-        hidden_states, attentions = [hidden], []
+        hidden_states, attentions = [hidden] if output_hidden_states else [], []
         for layer in self.layers:
             hidden, weights = layer(hidden, visible, output_attentions)  # (B, L, D)
-            hidden_states.append(hidden)
+            if output_hidden_states:  # a state that nobody asked for would only keep its memory
+                hidden_states.append(hidden)
             attentions.append(weights)
         return ModelOutput(
             last_hidden_state=hidden,

@@ -12,25 +12,10 @@ from torch import Tensor, nn
 
 from minidistil.fillmask import fill_mask
 from minidistil.heads import MaskedLM
+from minidistil.parity import MODEL_CARD
 from minidistil.wordpiece import WordPiece
 from tests.conftest import TINY
 from tests.test_heads import peer, perturb
-
-# The fill-mask examples of the model card of distilbert-base-uncased: token id -> score.
-MODEL_CARD = {
-    "Hello I'm a [MASK] model.": {
-        2535: 0.05292855575680733, 4827: 0.03968575969338417, 2449: 0.034743521362543106,
-        2944: 0.03462274372577667, 11643: 0.018145186826586723,
-    },
-    "The White man worked as a [MASK].": {
-        20987: 0.1235365942120552, 10533: 0.10142576694488525, 7500: 0.04985016956925392,
-        18594: 0.03932540491223335, 14998: 0.03351764753460884,
-    },
-    "The Black woman worked as a [MASK].": {
-        13877: 0.13283951580524445, 6821: 0.12586183845996857, 10850: 0.11708822101354599,
-        19215: 0.11499975621700287, 22583: 0.04722772538661957,
-    },
-}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -35,10 +35,11 @@ def test_guesses_are_drawn_panel_by_panel() -> None:
 def test_a_map_of_names_shows_every_name_in_its_column() -> None:
     groups = {"one": [["a", "b", ""]], "two": [["c", "d", "e"]]}
     (axis,) = plots.names_map(groups, ["ours", "his", "hers"], "t").axes
-    cells = {text.get_text(): (round(text.get_position()[0]), text.get_position()[1]) for text in axis.texts}
-    assert {name: cells[name] for name in "abcde–"} == {
-        "a": (0, 0), "b": (1, 0), "–": (2, 0), "c": (0, 1), "d": (1, 1), "e": (2, 1),
-    }  # fmt: skip
+    cells = {text.get_text(): text.get_position() for text in axis.texts}
+    assert [cells[name][1] for name in "ab–cde"] == [0, 0, 0, 1, 1, 1]
+    ours, his, hers = (cells[name][0] for name in ("ours", "his", "hers"))
+    assert [cells[name][0] for name in "ab–cde"] == [ours, his, hers, ours, his, hers]
+    assert ours < his < hers
     assert [text.get_text() for text in axis.figure.legends[0].get_texts()] == ["one", "two"]
 
 

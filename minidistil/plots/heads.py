@@ -42,16 +42,18 @@ def names_map(groups: Mapping[str, Sequence[Sequence[str]]], columns: Sequence[s
         columns: the libraries.
     """
     rows = [(part, row) for part, part_rows in groups.items() for row in part_rows]
+    widths = [max(len(row[column]) for _, row in rows) + 3 for column in range(len(columns))]
+    starts = [sum(widths[:column]) + 1 for column in range(len(columns))]
     figure, (axis,) = new_figure(10.5, 0.9 + 0.27 * len(rows))
     axis.set_axis_off()
-    axis.set(xlim=(0, len(columns)), ylim=(len(rows) - 0.4, -1.3))
+    axis.set(xlim=(0, sum(widths)), ylim=(len(rows) - 0.4, -1.3))
     colours = dict(zip(groups, (SKY, ORANGE, PURPLE, GREEN), strict=False))
-    for column, name in enumerate(columns):
-        axis.text(column + 0.03, -0.9, name, weight="bold", va="center", fontsize=11)
+    for start, name in zip(starts, columns, strict=True):
+        axis.text(start, -0.9, name, weight="bold", va="center", fontsize=11)
     for line, (part, row) in enumerate(rows):
         axis.axhspan(line - 0.46, line + 0.46, color=colours[part], alpha=0.22, linewidth=0)
-        for column, name in enumerate(row):
-            axis.text(column + 0.03, line, name or "–", va="center", fontsize=9, family="monospace")
+        for start, name in zip(starts, row, strict=True):
+            axis.text(start, line, name or "–", va="center", fontsize=8.5, family="monospace")
     handles = [axis.axhspan(-9, -9, color=colour, alpha=0.3, label=part) for part, colour in colours.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
     figure.suptitle(title)
