@@ -70,7 +70,7 @@ def dark_knowledge(favourites: Sequence[float], likeness: Sequence[float], chanc
     left.set(xlabel="probability of the first guess (%)", ylabel="holes", title="Some doubt is the rule")
     right.plot(range(2, 2 + len(likeness)), likeness, "o-", color=ORANGE, label="the teacher's guess")
     right.axhline(chance, color=GREY, linestyle="--", label="any word")
-    right.set(xlabel="rank of the guess", ylabel="cosine with the first guess", ylim=(0, None))
+    right.set(xlabel="rank of the guess", ylabel="cosine with the first guess", ylim=(min(0.0, chance - 0.02), None))
     right.set_title("The runners-up are relatives of the favourite")
     right.legend(frameon=False)
     figure.suptitle(title)
