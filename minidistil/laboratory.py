@@ -19,7 +19,7 @@ from minidistil.heads import MaskedLM
 from minidistil.losses import soft_target_loss
 from minidistil.masking import IGNORE, choose_positions
 
-BATCH = 32
+BATCH = 32  # sentences a step
 PAD, MASK = 0, 1  # the ids of the two tokens that are no words of the language
 
 
@@ -242,7 +242,7 @@ def learn(
         model: changed in place.
         targets: (M, V) logits that the model is to imitate at the holes: L_ce at temperature 1.
         held_out: another quiz, on which the distance is measured after every tenth of the steps.
-        steps: optimiser steps, each on 64 sentences.
+        steps: optimiser steps, 10 at least, each on 32 sentences.
 
     Returns:
         Mean KL(truth || model) in nats at ten moments.
@@ -255,7 +255,7 @@ def learn(
     distances = []
     for step in range(steps):
         drawn = torch.randint(len(quiz.input_ids), (BATCH,), generator=order)
-        holes = quiz.holes[drawn]  # (64, L)
+        holes = quiz.holes[drawn]  # (32, L)
         logits = model.head(model.encoder(quiz.input_ids[drawn]).last_hidden_state[holes])
         soft_target_loss(logits, table[drawn][holes], temperature=1.0).backward()
         optimizer.step()

@@ -51,14 +51,21 @@ def probability(language: Language, sentence: tuple[int, ...]) -> float:
     return total
 
 
-def by_enumeration(language: Language, sentence: tuple[int, ...], known: tuple[bool, ...], place: int) -> list[float]:
+def all_sentences(language: Language, length: int) -> dict[tuple[int, ...], float]:
+    """Every sentence of that length with its probability."""
+    words = range(2, len(language.words))
+    return {sentence: probability(language, sentence) for sentence in itertools.product(words, repeat=length)}
+
+
+def by_enumeration(
+    sentences: dict[tuple[int, ...], float], sentence: tuple[int, ...], known: tuple[bool, ...], place: int
+) -> list[float]:
     """P(word at the place | known words elsewhere), from the probability of every sentence that agrees with them."""
-    words = range(len(language.words))
-    weights = [0.0] * len(language.words)
-    for other in itertools.product(words[2:], repeat=len(sentence)):
-        elsewhere = [at for at in range(len(sentence)) if known[at] and at != place]
+    elsewhere = [at for at in range(len(sentence)) if known[at] and at != place]
+    weights = [0.0] * 5
+    for other, likely in sentences.items():
         if all(other[at] == sentence[at] for at in elsewhere):
-            weights[other[place]] += probability(language, other)
+            weights[other[place]] += likely
     return [weight / sum(weights) for weight in weights]
 
 
@@ -77,9 +84,10 @@ def test_the_truth_is_what_enumeration_gives(impl: ModuleType, seed: int, zeros:
     sentences = sample(language, len(KNOWN), 4, torch.Generator().manual_seed(seed))
     truth = impl.true_distribution(language, sentences, torch.tensor(KNOWN))
     assert truth.shape == (len(KNOWN), 4, 5)
+    every = all_sentences(language, 4)
     for row, known in enumerate(KNOWN):
         for place in range(4):
-            expected = by_enumeration(language, tuple(sentences[row].tolist()), known, place)
+            expected = by_enumeration(every, tuple(sentences[row].tolist()), known, place)
             assert truth[row, place].tolist() == pytest.approx(expected, abs=1e-12), f"known {known}, place {place}"
 
 

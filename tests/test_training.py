@@ -197,6 +197,8 @@ def test_the_papers_settings_are_the_published_ones() -> None:
         ({"max_length": 2}, "max_length is 2: expected 3 or more"),
         ({"mask_share": 1.5}, "mask_share is 1.5: expected a number from 0 to below 1"),
         ({"ce_positions": "some"}, "ce_positions is some"),
+        ({"alpha_mse": -1.0}, "alpha_mse is -1.0: expected 0 or more"),
+        ({"alpha_ce": 0.0, "alpha_mlm": 0.0, "alpha_cos": 0.0}, "are all 0: there is nothing to minimise"),
     ],
 )
 def test_bad_settings_are_explained(setting: dict[str, object], message: str) -> None:

@@ -67,10 +67,10 @@ def dark_knowledge(favourites: Sequence[float], likeness: Sequence[float], chanc
     """
     figure, (left, right) = new_figure(9, 3.2, 2)
     left.hist([100 * each for each in favourites], bins=20, range=(0, 100), color=BLUE)
-    left.set(xlabel="probability of the first guess (%)", ylabel="holes", title="Seldom sure, seldom lost")
+    left.set(xlabel="probability of the first guess (%)", ylabel="holes", title="Some doubt is the rule")
     right.plot(range(2, 2 + len(likeness)), likeness, "o-", color=ORANGE, label="the teacher's guess")
     right.axhline(chance, color=GREY, linestyle="--", label="any word")
-    right.set(xlabel="rank of the guess", ylabel="cosine with the first guess", ylim=(0, None))
+    right.set(xlabel="rank of the guess", ylabel="cosine with the first guess", ylim=(min(0.0, chance - 0.02), None))
     right.set_title("The runners-up are relatives of the favourite")
     right.legend(frameon=False)
     figure.suptitle(title)
