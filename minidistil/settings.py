@@ -38,6 +38,7 @@ class TrainingConfig:
     precision: str = "auto"  # auto: bf16 where it is measured to be faster
     checkpoint_seconds: float = 60.0
     log_every: int = 10  # steps between two lines of metrics.jsonl
+    validate_every: int | None = 100  # steps between two looks at the validation split; None: never
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate", "log_every"):
@@ -46,7 +47,8 @@ class TrainingConfig:
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
         for name in ("learning_rate", "max_grad_norm", "eps", "budget_seconds", "max_epochs"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
-        _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more")
+        for name in ("steps", "validate_every"):
+            _require(getattr(self, name) is None or getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
         _require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
 

@@ -19,9 +19,10 @@ ORDER = (
     *("weights", "heads", "fillmask"),  # 5
     *("losses",),  # 6
     *("student",),  # 7
-    *("settings", "checkpoints", "training", "teacher"),  # 8
+    *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
+    *("teacher",),  # 8
     *("evaluation",),  # 9
-    *("plots", "report", "runs", "doctor", "exercises", "check", "bench", "cli"),  # all of it put to work
+    *("plots", "report", "workshop", "runs", "doctor", "exercises", "check", "bench", "cli"),  # all of it put to work
 )
 
 
