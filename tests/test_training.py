@@ -221,6 +221,7 @@ def test_the_papers_settings_are_the_published_ones() -> None:
         "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.0, "warmup_share": 0.05, "max_grad_norm": 5.0,
         "batch_size": 5, "accumulate": 50, "max_epochs": 3.0, "seed": 56, "mask_share": 0.15,
         "mask_smoothing": 0.7, "dropout": 0.1, "max_length": 512, "ce_positions": "all", "freeze_positions": True,
+        "log_every": 500, "layers": None,
     }  # fmt: skip
     assert {name: getattr(paper, name) for name in published} == published
 
