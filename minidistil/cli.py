@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("distil", help="distil a teacher into a student with some of its layers")
     command.add_argument("--teacher", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
     command.add_argument("--layers", type=_layers, metavar="0,2,4", help="teacher's layers to start from (every other)")
-    for name in ("ce", "mlm", "cos"):
+    for name in ("ce", "mlm", "cos", "mse"):
         command.add_argument(f"--alpha-{name}", type=float, metavar="X", help=f"weight of L_{name}")
     command.add_argument("--temperature", type=float, metavar="T", help="softens both distributions in L_ce (2)")
     _add_training_flags(command, "runs/distil")

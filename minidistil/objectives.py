@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from minidistil.heads import MaskedLM
-from minidistil.losses import cosine_loss, distillation_loss, masked_lm_loss, soft_target_loss
+from minidistil.losses import cosine_loss, distillation_loss, logits_mse_loss, masked_lm_loss, soft_target_loss
 from minidistil.masking import IGNORE
 from minidistil.microbatches import Batch
 from minidistil.settings import DistilConfig
@@ -55,8 +55,9 @@ def distillation_losses(teacher: MaskedLM, config: DistilConfig) -> Losses:
             config.alpha_ce,
             config.alpha_mlm,
             config.alpha_cos,
+            config.alpha_mse,
         )
-        return {"loss": loss.total, "ce": loss.ce, "mlm": loss.mlm, "cos": loss.cos}
+        return {"loss": loss.total, **loss.terms()}
 
     return losses
 
@@ -69,25 +70,33 @@ def _at_all_positions(
     labels: Tensor,  # (M,)
     config: DistilConfig,
 ) -> dict[str, Tensor]:
-    """The same losses with L_ce at every real token, chunk by chunk."""
+    """The same losses with L_ce and L_mse at every real token, chunk by chunk."""
     tokens, guesses = len(labels), int((labels != IGNORE).sum())
+    alphas = {"ce": config.alpha_ce, "mlm": config.alpha_mlm} | ({"mse": config.alpha_mse} if config.alpha_mse else {})
 
     def part(hidden: Tensor, at: slice) -> Tensor:
-        """What some positions (C, D) add to L_ce and to L_mlm: (2,)."""
+        """What some positions (C, D) add to each of the losses named in alphas."""
         logits = student.head(hidden)  # (C, V)
         with torch.no_grad():
             teacher_logits = teacher.head(teacher_hidden[at])  # (C, V)
         chosen = labels[at] != IGNORE
-        ce = soft_target_loss(logits, teacher_logits, config.temperature) * len(hidden) / tokens
         share = int(chosen.sum()) / guesses
-        mlm = masked_lm_loss(logits[chosen], labels[at][chosen]) * share if share else logits.new_zeros(())
-        return torch.stack([ce, mlm])
+        losses = {
+            "ce": soft_target_loss(logits, teacher_logits, config.temperature) * (len(hidden) / tokens),
+            "mlm": masked_lm_loss(logits[chosen], labels[at][chosen]) * share if share else logits.new_zeros(()),
+        }
+        if "mse" in alphas:
+            losses["mse"] = logits_mse_loss(logits, teacher_logits) * (len(hidden) / tokens)
+        return torch.stack(list(losses.values()))
 
-    alphas = student_hidden.new_tensor([config.alpha_ce, config.alpha_mlm], dtype=torch.float32)
+    weights = torch.tensor(list(alphas.values()), dtype=torch.float32, device=labels.device)
     trained = [parameter for parameter in student.head.parameters() if parameter.requires_grad]
-    weighted, terms = InChunks.apply(part, alphas, student_hidden, *trained)
-    cos = cosine_loss(student_hidden, teacher_hidden)
-    return {"loss": weighted + config.alpha_cos * cos, "ce": terms[0], "mlm": terms[1], "cos": cos}
+    total, values = InChunks.apply(part, weights, student_hidden, *trained)
+    terms = dict(zip(alphas, values, strict=True))
+    if config.alpha_cos or student_hidden.shape == teacher_hidden.shape:
+        terms["cos"] = cosine_loss(student_hidden, teacher_hidden)
+        total = total + config.alpha_cos * terms["cos"]
+    return {"loss": total, **terms}
 
 
 class InChunks(torch.autograd.Function):
@@ -99,10 +108,10 @@ class InChunks(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, part: Callable[[Tensor, slice], Tensor], alphas: Tensor, hidden: Tensor, *parameters: Tensor
+        ctx: Any, part: Callable[[Tensor, slice], Tensor], weights: Tensor, hidden: Tensor, *parameters: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The weighted sum (scalar) and the losses (K,) of part(hidden[at], at), alphas (K,), hidden (M, D)."""
-        terms = torch.zeros_like(alphas)
+        """The weighted sum (scalar) and the losses (K,) of part(hidden[at], at), weights (K,), hidden (M, D)."""
+        terms = torch.zeros_like(weights)
         hidden_gradient = torch.empty_like(hidden)
         gradients = [torch.zeros_like(parameter) for parameter in parameters]
         for start in range(0, len(hidden), CHUNK):
@@ -110,13 +119,13 @@ class InChunks(torch.autograd.Function):
             with torch.enable_grad():
                 piece = hidden[at].detach().requires_grad_()
                 losses = part(piece, at)
-                hidden_gradient[at], *more = torch.autograd.grad((alphas * losses).sum(), [piece, *parameters])
+                hidden_gradient[at], *more = torch.autograd.grad((weights * losses).sum(), [piece, *parameters])
             terms += losses.detach()
             for gradient, new in zip(gradients, more, strict=True):
                 gradient += new
         ctx.save_for_backward(hidden_gradient, *gradients)
         ctx.mark_non_differentiable(terms)
-        return (alphas * terms).sum(), terms
+        return (weights * terms).sum(), terms
 
     @staticmethod
     def backward(ctx: Any, weighted: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:

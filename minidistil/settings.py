@@ -8,6 +8,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from minidistil.losses import require_weights
+
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -66,6 +68,7 @@ class DistilConfig(TrainingConfig):
 
     ================================  ==========  ==========================================================
     --alpha_ce, _mlm, _cos            5, 2, 1     alpha_ce, alpha_mlm, alpha_cos (README.md's command for one GPU)
+    --alpha_mse                       0           alpha_mse
     --temperature                     2.0         temperature
     --restrict_ce_to_mask             off         ce_positions="all"
     --mlm_mask_prop                   0.15        mask_share
@@ -97,14 +100,14 @@ class DistilConfig(TrainingConfig):
     alpha_ce: float = 5.0
     alpha_mlm: float = 2.0
     alpha_cos: float = 1.0
+    alpha_mse: float = 0.0  # on logits; off in the published command
     temperature: float = 2.0
     ce_positions: str = "masked"  # or "all": at which positions L_ce compares the two
     freeze_positions: bool = False  # keep the position embeddings as copied
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("alpha_ce", "alpha_mlm", "alpha_cos"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        require_weights({name: getattr(self, name) for name in ("alpha_ce", "alpha_mlm", "alpha_cos", "alpha_mse")})
         _require(self.temperature > 0, "temperature", self.temperature, "a number above 0")
         _require(self.ce_positions in ("masked", "all"), "ce_positions", self.ce_positions, "masked or all")
 

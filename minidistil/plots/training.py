@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure
+from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,18 +13,17 @@ Log = Sequence[dict[str, Any]]
 
 def training_curves(log: Log) -> "Figure":
     """Each loss term and the learning rate over the tokens read; points: the loss on held-out text."""
-    terms = [
-        name for name in ("ce", "mlm", "cos", "loss") if name in log[0] and not (name == "loss" and "ce" in log[0])
-    ]
+    terms = [name for name in ("ce", "mlm", "cos", "mse") if name in log[0]] or ["loss"]
     labels = {
         "ce": "$L_{ce}$ (nats)",
         "mlm": "$L_{mlm}$ (nats)",
         "cos": "$L_{cos}$ (1 - cosine)",
+        "mse": "$L_{mse}$ (squared logits)",
         "loss": "loss (nats)",
     }
     figure, axes = new_figure(3.2 * (len(terms) + 1), 2.8, len(terms) + 1)
     tokens = [line["tokens"] / 1e6 for line in log]
-    for axis, name, colour in zip(axes, terms, (BLUE, ORANGE, GREEN), strict=False):
+    for axis, name, colour in zip(axes, terms, (BLUE, ORANGE, GREEN, RED), strict=False):
         values = [line[name] for line in log]
         axis.plot(tokens, values, color=colour, linewidth=0.8, alpha=0.35)
         axis.plot(tokens, _smooth(values), color=colour, linewidth=2)
