@@ -55,16 +55,19 @@ def distil(
     require_fit(tokenizer, teacher)
     if config.freeze_positions:
         student.encoder.embeddings.position.requires_grad_(False)
+    if not (config.alpha_ce or config.alpha_mlm or config.alpha_mse):  # no loss reads the head's own weights
+        student.head.requires_grad_(False)
+        student.head.word.requires_grad_(True)
     teacher.eval().requires_grad_(False)
     workshop = Workshop(student, corpus, config, Path(out), tokenizer, say)
     if finished := workshop.finished():
         return finished
-    held_out = workshop.held_out()
-    before = workshop.remembered("student_masked_accuracy_before", lambda: score(student, held_out).accuracy)
+    before = workshop.remembered("student_masked_accuracy_before", lambda: score(student, workshop.held_out()).accuracy)
     progress, plan = workshop.train(distillation_losses(teacher, config))
 
     def measure() -> tuple[dict[str, Any], str]:
         workshop.say("evaluating teacher and student on held-out documents …")
+        held_out = workshop.held_out()
         metrics = {
             **_comparison_metrics(compare(teacher, student, held_out, plan.precision)),
             "student_masked_accuracy_before": before,

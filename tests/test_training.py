@@ -104,13 +104,6 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> 
     assert lines == [3, 3]
 
 
-def test_batch_n_is_the_same_whenever_it_is_asked_for(stream: BatchStream, tokenizer: WordPiece) -> None:
-    other = BatchStream(stream.sequences, tokenizer, CONFIG)
-    for number in (7, 0, stream.batches_per_epoch + 3, 7):
-        assert torch.equal(stream[number].input_ids, other[number].input_ids)
-    assert not torch.equal(stream[7].labels, stream[7 + stream.batches_per_epoch].labels)
-
-
 def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path) -> None:
     config = replace(CONFIG, dropout=0.0, max_grad_norm=1e-3)
     student = student_of(tiny_teacher).eval()  # without dropout, like the run below
