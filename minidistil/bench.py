@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from minidistil.attention import MultiHeadAttention
 from minidistil.corpus import docs
 from minidistil.official import locate
+from minidistil.stepbench import step
 from minidistil.wordpiece import WordPiece
 
 if TYPE_CHECKING:
@@ -167,4 +168,4 @@ def kept_for_backward(function: Callable[[], Tensor]) -> float:
     return sum(sizes.values()) / 2**20
 
 
-BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {"tokenizer": tokenizer, "attention": attention}
+BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {"tokenizer": tokenizer, "attention": attention, "step": step}

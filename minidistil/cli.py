@@ -87,8 +87,17 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_tokenize)
 
     command = commands.add_parser("bench", help="speed against the library that one would use instead")
-    command.add_argument("name", help="tokenizer or attention")
+    command.add_argument("name", help="tokenizer, attention or step")
     command.set_defaults(run=_bench)
+
+    command = commands.add_parser("plan", help="what the paper's distillation takes: memory, time and cost")
+    command.add_argument("--tokens", type=float, metavar="N", help="in the text (BERT's corpus, 3.28e9)")
+    command.add_argument("--tflops", type=float, dest="teraflops", metavar="X", help="speed of a GPU (V100 fp32, 15.7)")
+    command.add_argument("--utilisation", type=float, metavar="X", help="share of it put to use (the paper's own)")
+    command.add_argument("--price", type=float, metavar="X", help="of a GPU and hour")
+    command.add_argument("--batch-size", type=int, metavar="B", help="sequences in a micro-batch (5)")
+    command.add_argument("--max-length", type=int, metavar="L", help="tokens in a sequence (512)")
+    command.set_defaults(run=_plan)
 
     command = commands.add_parser("check", help="the package's own tests of a chapter on your exercises")
     command.add_argument("chapter", help="ch01, ch02 …")
@@ -318,6 +327,21 @@ def _bench(options: argparse.Namespace) -> int:
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
     for line in BENCHMARKS[options.name]():
+        _say(line)
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from minidistil.estimate import plan
+    from minidistil.settings import DistilConfig
+
+    config = dataclasses.replace(DistilConfig.paper(), **_given(options, DistilConfig))
+    names = ("tokens", "teraflops", "utilisation", "price")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for name, value in given.items():
+        if value <= 0:
+            raise ValueError(f"--{name} is {value:g}: expected a number above 0.")
+    for line in plan(config, **given):
         _say(line)
     return 0
 

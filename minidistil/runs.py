@@ -154,7 +154,7 @@ def _require_same_architecture(start: MaskedLM, official: BareEncoder) -> None:
         )
 
 
-def _comparison_metrics(comparison: Comparison) -> dict[str, float]:
+def _comparison_metrics(comparison: Comparison) -> dict[str, float | None]:
     return {
         "teacher_masked_accuracy": comparison.teacher.accuracy,
         "student_masked_accuracy": comparison.student.accuracy,

@@ -22,7 +22,8 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("evaluation",),  # 9
-    *("plots", "report", "workshop", "runs", "doctor", "exercises", "check", "bench", "cli"),  # all of it put to work
+    *("plots", "report", "workshop", "runs", "doctor", "exercises", "check"),  # all of it put to work
+    *("stepbench", "bench", "estimate", "cli"),
 )
 
 

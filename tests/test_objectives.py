@@ -53,7 +53,7 @@ def test_losses_and_gradients_are_those_of_the_official_step(
     student, batch = student_of(teacher).eval(), a_batch()
     with torch.no_grad():
         for parameter in student.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
+            parameter.add_(0.1 * torch.randn_like(parameter))
     terms = distillation_losses(teacher, config)(student, batch)
     expected = official(teacher, student, batch, config)
     torch.testing.assert_close(terms["loss"], expected, atol=1e-5, rtol=1e-5)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -77,7 +78,8 @@ torch.manual_seed(0)
 teacher = md.MaskedLM(EncoderConfig(hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=64))
 words = "the list of all files in a folder is read by this function and each line is returned as one text".split()
 documents = [" ".join(words[(i * j) % len(words)] for j in range(1, 16)) for i in range(1, 200)]
-config = md.DistilConfig(steps=30, batch_size=4, max_length=32, precision="fp32", checkpoint_seconds=1e-9, dropout=0.1)
+config = md.DistilConfig(steps=30, batch_size=4, accumulate=2, max_length=32, precision="fp32",
+                         checkpoint_seconds=1e-9, dropout=0.1, mask_smoothing=0.7)
 corpus = Corpus("words", documents, [], documents[:8])
 md.distil(teacher, md.student_of(teacher), corpus, config, sys.argv[1])
 """
@@ -87,7 +89,7 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> 
     command = [sys.executable, "-c", SCRIPT]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True, timeout=300)
     killed = 0
-    for wait in (0.0, 0.4, 0.9):  # seconds of training before the next kill
+    for wait in (random.uniform(0, 1.5) for _ in range(3)):  # seconds of training before the next kill
         process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL)
         checkpoints = tmp_path / "killed" / "checkpoints"
         while process.poll() is None and not list(checkpoints.glob("step-*")):

@@ -13,7 +13,7 @@ Log = Sequence[dict[str, Any]]
 
 def training_curves(log: Log) -> "Figure":
     """Each loss term and the learning rate over the tokens read; points: the loss on held-out text."""
-    terms = [name for name in ("ce", "mlm", "cos", "mse") if name in log[0]] or ["loss"]
+    terms: list[str] = [name for name in ("ce", "mlm", "cos", "mse") if name in log[0]] or ["loss"]
     labels = {
         "ce": "$L_{ce}$ (nats)",
         "mlm": "$L_{mlm}$ (nats)",
