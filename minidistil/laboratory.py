@@ -49,68 +49,75 @@ class Language:
         if self.emission[:, [PAD, MASK]].any():
             raise ValueError("A state says [PAD] or [MASK]: expected probability 0 in the first two columns.")
 
+    def read(self, sentence: str) -> Tensor:
+        """The ids (L,) of a sentence in words.
+
+        Raises:
+            ValueError: a word that the language does not have.
+        """
+        unknown = [word for word in sentence.split() if word not in self.words]
+        if unknown:
+            raise ValueError(f"The language has no word {unknown[0]!r}: expected words among {' '.join(self.words)}.")
+        return torch.tensor([self.words.index(word) for word in sentence.split()])
+
     def spell(self, word_ids: Tensor) -> str:
         """The sentence (L,) in words."""
         return " ".join(self.words[word] for word in word_ids.tolist())
 
 
+PLACES = ("det", "adj", "noun", "verb", "object det", "object adj", "object noun")  # a sentence
 NUMBERS, TOPICS = ("one", "many"), ("land", "sea")
-PLACES = ("subject det", "subject adj", "subject noun", "verb", "object det", "object adj", "object noun", "stop")
-SAYS: dict[str, dict[str, dict[str, float]]] = {  # by part of speech, then by number, topic or both
-    "det": {"one": {"the": 6, "a": 4}, "many": {"the": 6, "these": 4}},
-    "adj": {"land": {"old": 5, "small": 4, "wet": 1}, "sea": {"old": 4, "small": 1, "wet": 5}},
+SAYS: dict[str, dict[str, dict[object, float]]] = {  # part of speech -> number, topic or both -> weight of each word
+    "det": {"one": {"the": 5, "a": 5}, "many": {"the": 5, "these": 3, "some": 2}},
+    "adj": {
+        "land": {"big": 4, "small": 3, "brown": 3, "wet": 1},
+        "sea": {"big": 4, "small": 1, "grey": 3, "wet": 4},
+    },
     "noun": {
-        "one land": {"cat": 8, "dog": 5, "fish": 1, "ship": 1},
-        "many land": {"cats": 8, "dogs": 5, "fish": 1, "ships": 1},
-        "one sea": {"cat": 1, "dog": 1, "fish": 5, "ship": 8},
-        "many sea": {"cats": 1, "dogs": 1, "fish": 5, "ships": 8},
+        "one land": {"cat": 7, "dog": 5, "horse": 3, "fish": 1, "ship": 1},
+        "many land": {"cats": 7, "dogs": 5, "horses": 3, "fish": 1, "ships": 1},
+        "one sea": {"ship": 7, "fish": 5, "whale": 3, "cat": 1, "dog": 1},
+        "many sea": {"ships": 7, "fish": 5, "whales": 3, "cats": 1, "dogs": 1},
     },
     "verb": {
-        "one land": {"sees": 6, "chases": 4},
-        "many land": {"see": 6, "chase": 4},
-        "one sea": {"sees": 6, "passes": 4},
-        "many sea": {"see": 6, "pass": 4},
+        "one land": {"sees": 5, "chases": 4, "passes": 1},
+        "many land": {"see": 5, "chase": 4, "pass": 1},
+        "one sea": {"sees": 5, "passes": 4, "chases": 1},
+        "many sea": {"see": 5, "pass": 4, "chase": 1},
     },
-    "stop": {"": {".": 1}},
 }
 
 
 def toy_language() -> Language:
-    """Sentences such as "the old cat sees these ships .": number agrees, and a topic lasts for some sentences.
+    """Sentences of seven words such as "the big cat chases some small dogs".
 
-    A state is a place in the sentence, a number and a topic. What shows through a hole is therefore graded:
-    grammar rules words out, number and topic make some of the others likelier, and chance keeps several alive.
+    A state is a place in the sentence, a number and a topic: a verb agrees with its subject, a sentence keeps
+    to its topic. What fits a hole is graded therefore: grammar rules words out, number and topic
+    make some of the others likelier, and chance keeps several alive.
     """
     states = [(place, number, topic) for place in PLACES for number in NUMBERS for topic in TOPICS]
     says = [_says(*state) for state in states]
-    words = ("[PAD]", "[MASK]", *dict.fromkeys(word for weights in says for word in weights))
-    begin: dict[object, float] = {("subject det", number, topic): 1 for number in NUMBERS for topic in TOPICS}
+    words = ("[PAD]", "[MASK]", *dict.fromkeys(str(word) for weights in says for word in weights))
+    first: dict[object, float] = {(PLACES[0], number, topic): 1 for number in NUMBERS for topic in TOPICS}
     return Language(
         words,
-        _distributions([begin], states)[0],
-        _distributions([_follows(*state) for state in states], states),
+        _distributions([first], states)[0],
+        _distributions([_next_states(*state) for state in states], states),
         _distributions(says, words),
     )
 
 
 def _says(place: str, number: str, topic: str) -> dict[object, float]:
     by = SAYS[place.split()[-1]]
-    return dict(next(by[key] for key in (f"{number} {topic}", number, topic, "") if key in by))
+    return next(by[key] for key in (f"{number} {topic}", number, topic) if key in by)
 
 
-def _follows(place: str, number: str, topic: str) -> dict[object, float]:
-    role, _, part = place.partition(" ")
-    if part == "det":
-        return {(f"{role} adj", number, topic): 4, (f"{role} noun", number, topic): 6}
-    if part == "adj":
-        return {(f"{role} noun", number, topic): 1}
-    if place == "subject noun":
-        return {("verb", number, topic): 1}
-    if place == "verb":
-        return {("object det", other, topic): 7 for other in NUMBERS} | {("stop", number, topic): 6}
-    if place == "object noun":
-        return {("stop", number, topic): 1}
-    return {("subject det", new, other): 9 if other == topic else 1 for new in NUMBERS for other in TOPICS}
+def _next_states(place: str, number: str, topic: str) -> dict[object, float]:
+    """The next place; the object has a number of its own, the next sentence sometimes another topic."""
+    following = PLACES[(PLACES.index(place) + 1) % len(PLACES)]
+    numbers = NUMBERS if following.endswith("det") else (number,)
+    topics = TOPICS if following == PLACES[0] else (topic,)
+    return {(following, new, other): 4 if other == topic else 1 for new in numbers for other in topics}
 
 
 def _distributions(rows: list[dict[object, float]], columns: Sequence[object]) -> Tensor:

@@ -17,7 +17,7 @@ ORDER = (
     *("attention",),  # 3
     *("encoder",),  # 4
     *("weights", "heads", "fillmask"),  # 5
-    *("losses",),  # 6
+    *("losses", "laboratory"),  # 6
     *("student",),  # 7
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8

@@ -195,3 +195,35 @@ def test_shares_follow_one_another_along_the_bar() -> None:
     axis = plots.shares({"big": {"a": 2, "b": 3}, "small": {"b": 1}}, "unit", "t").axes[0]
     ends = {(bar.get_x(), bar.get_x() + bar.get_width()) for bars in axis.containers for bar in bars}
     assert ends == {(0, 2), (2, 5), (0, 0), (0, 1)}
+
+
+def test_distributions_stand_side_by_side_word_by_word() -> None:
+    axis = plots.distributions(["a", "b"], {"truth": [0.25, 0.75], "student": [0.5, 0.5]}, "t").axes[0]
+    assert (heights(axis, style.GREY), heights(axis, style.BLUE)) == ([0.25, 0.75], [0.5, 0.5])
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["a", "b"]
+
+
+def test_a_landscape_reaches_as_far_as_it_is_told() -> None:
+    axis = plots.landscapes({"loss": torch.eye(5)}, 2.0, (1.0, 1.5), "t").axes[0]
+    assert axis.get_xlim() == axis.get_ylim() == (-2, 2)
+    assert [text.get_position() for text in axis.texts if text.get_text() == " teacher"] == [(1.0, 1.5)]
+
+
+def test_counted_positions_are_lit() -> None:
+    axis = plots.counted_positions(["x", "y"], {"L_1": [True, False], "L_2": [True, True]}, "t").axes[0]
+    assert {text.get_position(): text.get_text() for text in axis.texts} == {
+        (0, 0): "●", (1, 0): "·", (0, 1): "●", (1, 1): "●",
+    }  # fmt: skip
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["L_1", "L_2"]
+
+
+def test_dark_knowledge_counts_holes_and_draws_the_ranks() -> None:
+    left, right = plots.dark_knowledge([0.5, 0.52, 0.99], [0.4, 0.3], 0.1, "t").axes
+    assert sum(heights(left, style.BLUE)) == 3
+    assert np.asarray(right.lines[0].get_xdata()).tolist() == [2, 3]
+    assert all_drawn(right) == [[0.4, 0.3], [0.1, 0.1]]
+
+
+def test_distance_by_examples_draws_medians_and_every_seed() -> None:
+    axis = plots.distance_by_examples([10, 20], {"text": [[3.0, 1.0, 2.0], [0.5, 0.4, 0.9]]}, 0.05, "t").axes[0]
+    assert all_drawn(axis) == [[2.0, 0.5], [3.0, 1.0, 2.0], [0.5, 0.4, 0.9], [0.05, 0.05]]

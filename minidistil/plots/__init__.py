@@ -13,6 +13,7 @@ from minidistil.plots.corpus import (
 )
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.heads import guesses
+from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import training_curves, won_and_lost
 from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, word_frequencies
@@ -23,10 +24,15 @@ __all__ = [
     "batch_padding",
     "chosen_per_batch",
     "cost_by_length",
+    "counted_positions",
     "curves",
+    "dark_knowledge",
+    "distance_by_examples",
+    "distributions",
     "document_lengths",
     "guesses",
     "head_profiles",
+    "landscapes",
     "mask_map",
     "padding_by_window",
     "position_similarity",

@@ -13,7 +13,8 @@ Log = Sequence[dict[str, Any]]
 
 def training_curves(log: Log) -> "Figure":
     """Each loss term and the learning rate over the tokens read; points: the loss on held-out text."""
-    terms: list[str] = [name for name in ("ce", "mlm", "cos", "mse") if name in log[0]] or ["loss"]
+    named = ("ce", "mlm", "cos", "mse") if "ce" in log[0] else ("loss",)
+    terms = [name for name in named if name in log[0]]
     labels = {
         "ce": "$L_{ce}$ (nats)",
         "mlm": "$L_{mlm}$ (nats)",
