@@ -71,11 +71,11 @@ def test_gradients_are_averaged_after_the_last_micro_batch_only(folder: Path, tm
     distil(folder, tmp_path / "one", *text, "--accumulate", "4")
     distil(folder, tmp_path / "two", *text, "--accumulate", "2", together=True)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
-    # (a + c) + (b + d) is rounded otherwise than ((a + b) + c) + d: by 2^-24 at each sum. AdamW divides by the
-    # gradient's own size, so a weight moves by the rate at most, 6 steps of 1e-3 at most, whatever the gradient;
-    # where the gradient is itself rounding noise the two runs may part, elsewhere they agree far better.
+    # (a + c) + (b + d) is rounded otherwise than ((a + b) + c) + d, by 2^-24 at each sum. AdamW divides a gradient by
+    # its own size: where it is nothing but rounding noise, the two runs may step apart, by the learning rate each.
+    # The rates of these 6 steps add up to 4e-3. Elsewhere, and so on average, the runs agree far better.
     apart = torch.cat([(one[name] - two[name]).abs().flatten() for name in one])
-    assert apart.max() < 6e-3
+    assert apart.max() <= 2 * 4e-3
     assert apart.mean() < 1e-6
 
 

@@ -10,13 +10,15 @@ import torch
 from safetensors.torch import load_file
 
 from minidistil import plots
-from minidistil.corpus import Corpus
+from minidistil.checkpoints import Progress, save_checkpoint
+from minidistil.corpus import Corpus, sequences
 from minidistil.encoder import EncoderConfig
 from minidistil.evaluation import masked_text, score
 from minidistil.heads import MaskedLM
 from minidistil.runs import distil
 from minidistil.settings import DistilConfig
 from minidistil.student import student_of
+from minidistil.training import make_optimizer
 from minidistil.wordpiece import WordPiece
 from tests.conftest import TINY
 
@@ -53,8 +55,6 @@ def test_the_log_tells_what_a_run_does(corpus: Corpus, tmp_path: Path, tokenizer
         assert line["tokens_per_second"] == pytest.approx(pace, rel=0.3)  # seconds are rounded to hundredths
         assert 100 < line["peak_memory_mib"] < 100_000
     # The last look at held-out text is one at the finished model.
-    from minidistil.corpus import sequences
-
     text = masked_text(sequences(corpus.validation, tokenizer, 32)[:128], tokenizer)
     assert log[-1]["validation_accuracy"] == score(student, text).accuracy
 
@@ -147,9 +147,6 @@ def test_the_cosine_alone_trains_and_resumes(corpus: Corpus, tmp_path: Path, tok
 
 
 def test_a_checkpoint_of_another_model_is_refused(corpus: Corpus, tmp_path: Path, tokenizer: WordPiece) -> None:
-    from minidistil.checkpoints import Progress, save_checkpoint
-    from minidistil.training import make_optimizer
-
     other = MaskedLM(EncoderConfig(**{**vars(TINY), "num_hidden_layers": 1}))
     save_checkpoint(tmp_path / "checkpoints", other, make_optimizer(other, CONFIG), Progress(step=3))
     teacher = small()
