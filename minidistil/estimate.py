@@ -8,19 +8,20 @@ DistilBERT's effort (Sanh et al., 2019, section 3: about 90 hours on 8 V100 GPUs
 Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, V vocabulary.
 """
 
-from collections.abc import Iterator
+import time
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor, nn
 
-from minidistil.bench import kept_for_backward
 from minidistil.encoder import EncoderConfig
 from minidistil.heads import MaskedLM
 from minidistil.masking import IGNORE
 from minidistil.microbatches import Batch
 from minidistil.objectives import distillation_losses
 from minidistil.settings import DistilConfig
-from minidistil.stepbench import clock
 from minidistil.student import default_layers, student_of
 from minidistil.training import device_of, gradient_norm, to_best_device
 
@@ -65,15 +66,37 @@ def measure(teacher: EncoderConfig, config: DistilConfig) -> Measured:
     batch = _random_batch(teacher.vocab_size, config)
     losses = distillation_losses(to_best_device(models[0]), config)
     student = to_best_device(models[1])
-    device = device_of(student)
-    batch = Batch(*(part.to(device) for part in vars(batch).values()))
-    kept = kept_for_backward(lambda: losses(student, batch)["loss"])  # warms up as well
-    start = clock(device)
+    batch = Batch(*(part.to(device_of(student)) for part in vars(batch).values()))
+    kept = kept_mebibytes(lambda: losses(student, batch)["loss"], student)  # warms up as well
+    start = time.perf_counter()
     losses(student, batch)["loss"].backward()
-    gradient_norm(list(student.parameters()))
-    seconds = clock(device) - start
+    gradient_norm(list(student.parameters()))  # a number, so that it waits for a GPU
+    seconds = time.perf_counter() - start
     counts = [sum(parameter.numel() for parameter in model.parameters()) for model in models]
     return Measured(batch.input_ids.numel() / seconds, kept, (counts[0], counts[1]))
+
+
+class _Kept:
+    """A tensor that waits for the backward pass."""
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = tensor
+
+
+def kept_mebibytes(function: Callable[[], Tensor], model: nn.Module) -> float:
+    """What a loss keeps for its backward pass beside the model's weights: what it let go on the way does not count."""
+    kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
+
+    def keep(tensor: Tensor) -> _Kept:
+        kept.add(wrapped := _Kept(tensor))
+        return wrapped
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda wrapped: wrapped.tensor):
+        loss = function()
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    storages = {storage.data_ptr(): storage for storage in (each.tensor.untyped_storage() for each in kept)}
+    del loss  # until here it held on to all of it
+    return sum(storage.nbytes() for pointer, storage in storages.items() if pointer not in weights) / 2**20
 
 
 def _random_batch(vocab_size: int, config: DistilConfig) -> Batch:
@@ -84,7 +107,7 @@ def _random_batch(vocab_size: int, config: DistilConfig) -> Batch:
 
 
 def memory(measured: Measured) -> float:
-    """GiB of one process: models, gradients, optimiser, and what a micro-batch keeps."""
+    """GiB of one process, at least: models, gradients, optimiser, and what a micro-batch keeps."""
     teacher, student = measured.parameters
     return (BYTES_TEACHER * teacher + BYTES_TAUGHT * student + measured.kept_mebibytes * 2**20) / 2**30
 
@@ -120,7 +143,7 @@ def plan(
     yield f"operations: {each / 1e9:.2f} billion a token, {read * each:.2e} in all"
     yield f"the paper's {PAPER_HOURS} hours on {PAPER_GPUS} V100 used {read * each / paper:.0%} of their speed in fp32"
     measured = measure(teacher, config)
-    yield f"memory of a process: {memory(measured):.1f} GiB, {measured.kept_mebibytes:.0f} MiB of it for a micro-batch"
+    yield f"memory of a process: {memory(measured):.1f} GiB or more; a micro-batch keeps {measured.kept_mebibytes:.0f} MiB"
     rate = measured.tokens_per_second * each
     yield f"here: {measured.tokens_per_second:,.0f} tokens/s measured, {rate / 1e9:,.0f} billion operations a second"
     yield f"{'devices':<34}{'tokens/s':>12}{'days':>10}" + ("" if price is None else f"{'cost':>12}")

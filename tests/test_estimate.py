@@ -8,7 +8,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from minidistil.encoder import EncoderConfig
-from minidistil.estimate import CORPUS_TOKENS, forward_operations, measure, memory, plan, step_operations
+from minidistil.estimate import (
+    CORPUS_TOKENS,
+    forward_operations,
+    kept_mebibytes,
+    measure,
+    memory,
+    plan,
+    step_operations,
+)
 from minidistil.heads import MaskedLM
 from minidistil.microbatches import Batch
 from minidistil.objectives import distillation_losses
@@ -54,6 +62,17 @@ def test_memory_is_that_of_the_models_and_more(monkeypatch: pytest.MonkeyPatch) 
     assert memory(measured) * 2**30 == pytest.approx(4 * teacher + 16 * student + measured.kept_mebibytes * 2**20)
     more = measure(SMALL, replace(config, batch_size=8))
     assert more.kept_mebibytes > measured.kept_mebibytes
+
+
+def test_what_is_kept_is_counted_once_and_without_the_weights() -> None:
+    layer, inputs = torch.nn.Linear(256, 512), torch.randn(1024, 256)  # 1 MiB of input, 2 MiB of output
+
+    def loss() -> torch.Tensor:
+        hidden = layer(inputs)
+        hidden.detach().requires_grad_().exp().sum().backward()  # kept for a moment only
+        return (hidden.tanh() * hidden).sum()  # the input of the layer, hidden, and its tanh
+
+    assert kept_mebibytes(loss, layer) == 5
 
 
 def test_the_plan_adds_up() -> None:
