@@ -143,7 +143,7 @@ def plan(
     yield f"operations: {each / 1e9:.2f} billion a token, {read * each:.2e} in all"
     yield f"the paper's {PAPER_HOURS} hours on {PAPER_GPUS} V100 used {read * each / paper:.0%} of their speed in fp32"
     measured = measure(teacher, config)
-    yield f"memory of a process: {memory(measured):.1f} GiB or more; a micro-batch keeps {measured.kept_mebibytes:.0f} MiB"
+    yield f"memory: {memory(measured):.1f} GiB at least; a micro-batch keeps {measured.kept_mebibytes:,.0f} MiB"
     rate = measured.tokens_per_second * each
     yield f"here: {measured.tokens_per_second:,.0f} tokens/s measured, {rate / 1e9:,.0f} billion operations a second"
     yield f"{'devices':<34}{'tokens/s':>12}{'days':>10}" + ("" if price is None else f"{'cost':>12}")
