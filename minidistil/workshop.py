@@ -87,7 +87,7 @@ class Workshop:
             **(more_settings or {}),
         }
         self.settings = from_first(self._with_earlier(self.settings))
-        self._tensorboard = _tensorboard(folder / "tensorboard") if rank() == 0 else None
+        self._tensorboard: Any = None
 
     def _with_earlier(self, settings: dict[str, Any]) -> dict[str, Any]:
         """The settings, with what an earlier go at the same run noted down."""
@@ -157,6 +157,7 @@ class Workshop:
         """Plan (once), then train to the end, with a progress bar, a log and a look at held-out text now and then."""
         keep_freed_memory()
         plan = self._plan(losses)
+        self._tensorboard = _tensorboard(self.folder / "tensorboard") if rank() == 0 else None
         tokens = self.feed().tokens_per_batch * self.config.accumulate * world_size()
         self.say(
             f"training: {plan.end} steps of about {tokens:,.0f} tokens in {plan.precision}, "
@@ -175,6 +176,7 @@ class Workshop:
                 bar.update(progress.step - bar.n)
                 if len(progress.log) > max(written, 0):
                     self._append_log(progress.log, written)
+                    self._show_in_tensorboard(progress.log[max(written, 0) :])
                     bar.set_postfix(loss=f"{progress.log[-1]['loss']:.2f}", refresh=False)
                     if time.perf_counter() - drawn > REDRAW_SECONDS:
                         self._draw(progress)
@@ -222,8 +224,10 @@ class Workshop:
         new = log if written < 0 else log[written:]
         with path.open("w" if written <= 0 else "a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in new)
-        if self._tensorboard and written >= 0:
-            for line in new:
+
+    def _show_in_tensorboard(self, lines: list[dict[str, Any]]) -> None:
+        if self._tensorboard:
+            for line in lines:
                 for name, value in line.items():
                     self._tensorboard.add_scalar(name, value, line["step"])
 

@@ -16,6 +16,7 @@ from minidistil.encoder import EncoderConfig
 from minidistil.evaluation import masked_text, score
 from minidistil.heads import MaskedLM
 from minidistil.runs import distil
+from minidistil.schedule import Plan
 from minidistil.settings import DistilConfig
 from minidistil.student import student_of
 from minidistil.training import make_optimizer
@@ -68,7 +69,11 @@ def test_looking_at_held_out_text_changes_nothing(corpus: Corpus, tmp_path: Path
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_a_corrected_plan_is_kept_and_repeats_the_run(corpus: Corpus, tmp_path: Path, tokenizer: WordPiece) -> None:
+def test_a_corrected_plan_is_kept_and_repeats_the_run(
+    corpus: Corpus, tmp_path: Path, tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guess = Plan(20, "fp32", 0.075)  # however fast this machine is
+    monkeypatch.setattr("minidistil.workshop.make_plan", lambda *arguments: guess)
     config = replace(CONFIG, steps=None, budget_seconds=1.5, max_epochs=1000)
     teacher = small()
     run = distil(teacher, student_of(teacher), corpus, config, tmp_path / "first", tokenizer)
