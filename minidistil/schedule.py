@@ -35,8 +35,10 @@ class Plan:
         return place + (self.steps - place) * (step - start) / (end - start)
 
     def correction_is_due(self, step: int) -> bool:
-        """Whether, after so many steps, the time that they took should be looked at."""
+        """Whether, after so many steps, the time that they took should be looked at: never twice, also if resumed."""
         done = len(self.corrections)
+        if done and step <= self.corrections[-1][0]:
+            return False
         return done < len(CORRECT_AT) and CORRECT_AT[done] * self.end <= step < self.end
 
     def correct(self, step: int, seconds_left: float, seconds_per_step: float, longest: float = math.inf) -> None:

@@ -42,6 +42,11 @@ def test_a_run_keeps_its_time_whatever_was_guessed(pace: float, longest: float) 
     assert step * pace == pytest.approx(min(240, longest * pace), rel=0.05)
 
 
+def test_a_resumed_run_corrects_nothing_twice() -> None:
+    plan = Plan(20, "fp32", 1.0, [[2, 3]])  # taken after step 2; the run is resumed from before
+    assert not any(plan.correction_is_due(step) for step in (1, 2, 3))
+
+
 def test_a_run_late_already_takes_one_more_step() -> None:
     plan = Plan(100, "fp32", 1.0)
     plan.correct(10, -5.0, 1.0)
