@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--layers", type=_layers, metavar="0,2,4", help="teacher's layers to start from (every other)")
     for name in ("ce", "mlm", "cos", "mse"):
         command.add_argument(f"--alpha-{name}", type=float, metavar="X", help=f"weight of L_{name}")
+    command.add_argument("--paper", action="store_true", help="the published settings where no flag says otherwise")
     command.add_argument("--temperature", type=float, metavar="T", help="softens both distributions in L_ce (2)")
     _add_training_flags(command, "runs/distil")
     command.set_defaults(run=_distil)
@@ -94,8 +96,17 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_tokenize)
 
     command = commands.add_parser("bench", help="speed against the library that one would use instead")
-    command.add_argument("name", help="tokenizer, attention or inference")
+    command.add_argument("name", help="tokenizer, attention, inference or step")
     command.set_defaults(run=_bench)
+
+    command = commands.add_parser("plan", help="what the paper's distillation takes: memory, time and cost")
+    command.add_argument("--tokens", type=float, metavar="N", help="in the text (BERT's corpus, 3.28e9)")
+    command.add_argument("--tflops", type=float, dest="teraflops", metavar="X", help="speed of a GPU (V100 fp32, 15.7)")
+    command.add_argument("--utilisation", type=float, metavar="X", help="share of it put to use (the paper's own)")
+    command.add_argument("--price", type=float, metavar="X", help="of a GPU and hour")
+    command.add_argument("--batch-size", type=int, metavar="B", help="sequences in a micro-batch (5)")
+    command.add_argument("--max-length", type=int, metavar="L", help="tokens in a sequence (512)")
+    command.set_defaults(run=_plan)
 
     command = commands.add_parser("check", help="the package's own tests of a chapter on your exercises")
     command.add_argument("chapter", help="ch01, ch02 …")
@@ -138,6 +149,13 @@ def _add_training_flags(command: argparse.ArgumentParser, out: str) -> None:
         help="UTF-8 files, also .gz, one document a line, instead of the docs corpus",
     )
     add("--docs", action="store_true", help="the docs corpus as well as --text")
+    add(
+        "--hub",
+        nargs="+",
+        metavar=("NAME", "CONFIG"),
+        help="a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision",
+    )
+    add("--validate-every", type=int, metavar="N", help="steps between two looks at held-out text (100)")
 
 
 def _layers(text: str) -> tuple[int, ...]:
@@ -166,6 +184,10 @@ def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
 def _corpus(options: argparse.Namespace) -> Any:
     from minidistil import corpus
 
+    if options.hub:
+        if options.text or options.docs or len(options.hub) > 3:
+            raise ValueError("--hub takes a name, a configuration and a revision, and goes with no other text.")
+        return corpus.hub(*options.hub)
     if not options.text:
         return _docs()
     texts = corpus.text_files(options.text)
@@ -181,7 +203,8 @@ def _docs() -> Any:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    if os.environ.get("RANK", "0") == "0":  # of several processes one talks
+        print(line, flush=True)
 
 
 def _first_light(options: argparse.Namespace) -> int:
@@ -197,7 +220,8 @@ def _first_light(options: argparse.Namespace) -> int:
 def _distil(options: argparse.Namespace) -> int:
     from minidistil.settings import DistilConfig
 
-    config = DistilConfig(**_given(options, DistilConfig))
+    start = DistilConfig.paper() if options.paper else DistilConfig()
+    config = dataclasses.replace(start, **_given(options, DistilConfig))
     return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
 
 
@@ -205,18 +229,22 @@ def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> i
     from minidistil.evaluation import parameters
     from minidistil.heads import MaskedLM
     from minidistil.official import official_name
+    from minidistil.parallel import processes, rank
     from minidistil.report import comparison_table, side_by_side
     from minidistil.runs import distil
     from minidistil.student import student_of
     from minidistil.training import device_of, to_best_device
     from minidistil.wordpiece import WordPiece
 
-    tokenizer = WordPiece.from_pretrained(name)
-    teacher = to_best_device(MaskedLM.from_pretrained(name))
-    checked = ", size and sha256 verified" if official_name(name) else ""
-    _say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
-    student = to_best_device(student_of(teacher, config.layers))
-    run = distil(teacher, student, text(), config, out, tokenizer, _say)
+    with processes():
+        tokenizer = WordPiece.from_pretrained(name)
+        teacher = to_best_device(MaskedLM.from_pretrained(name))
+        checked = ", size and sha256 verified" if official_name(name) else ""
+        _say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
+        student = to_best_device(student_of(teacher, config.layers))
+        run = distil(teacher, student, text(), config, out, tokenizer, _say)
+        if rank():
+            return 0
     _say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")
     _say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
     _say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
@@ -239,11 +267,13 @@ def _say_if_finished(run: Any) -> int:
 
 
 def _teach(options: argparse.Namespace) -> int:
+    from minidistil.parallel import processes
     from minidistil.runs import teach
     from minidistil.settings import TeachConfig
 
     config = TeachConfig(**_given(options, TeachConfig))
-    run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, _say)
+    with processes():
+        run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, _say)
     for name, figures in run.metrics["figures"].items():
         _say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
     _say(f"Everything is in {run.folder}: report.md, model/ and own/, the layers that were trained.")
@@ -335,6 +365,21 @@ def _bench(options: argparse.Namespace) -> int:
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
     for line in BENCHMARKS[options.name]():
+        _say(line)
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from minidistil.estimate import plan
+    from minidistil.settings import DistilConfig
+
+    config = dataclasses.replace(DistilConfig.paper(), **_given(options, DistilConfig))
+    names = ("tokens", "teraflops", "utilisation", "price")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for name, value in given.items():
+        if value <= 0:
+            raise ValueError(f"--{name} is {value:g}: expected a number above 0.")
+    for line in plan(config, **given):
         _say(line)
     return 0
 

@@ -19,20 +19,11 @@ ORDER = (
     *("names", "weights", "heads", "classifiers", "fillmask"),  # 5
     *("losses", "laboratory"),  # 6
     *("student",),  # 7
-    *("settings", "checkpoints", "training", "teacher"),  # 8
+    *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
+    *("teacher",),  # 8
     *("evaluation",),  # 9
-    *(
-        "plots",
-        "report",
-        "runs",
-        "peers",
-        "parity",
-        "doctor",
-        "exercises",
-        "check",
-        "bench",
-        "cli",
-    ),  # all of it put to work
+    *("plots", "report", "workshop", "runs", "peers", "parity", "doctor", "exercises", "check"),  # all put to work
+    *("bench", "estimate", "cli"),
 )
 
 

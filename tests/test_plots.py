@@ -65,6 +65,9 @@ def test_curves_hold_every_term_that_was_logged(tmp_path: Path) -> None:
     assert [drawn(axis) for axis in figure.axes] == [[3.0] * 3, [2.0] * 3, [1.0] * 3, [0.1] * 3]
     taught = plots.training_curves([{"tokens": 1e6, "learning_rate": 0.1, "loss": 7.0}])
     assert drawn(taught.axes[0]) == [7.0]
+    log[1] |= {"validation_loss": 2.5}
+    mlm = plots.training_curves(log).axes[1]
+    assert np.asarray(mlm.lines[2].get_xydata()).tolist() == [[2.0, 2.5]]
     plots.save(figure, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 

@@ -6,7 +6,7 @@ checks that both give the same before it prints a number.
 
 from collections.abc import Callable, Iterator
 
-from minidistil.bench import attention, inference, wordpiece
+from minidistil.bench import attention, inference, step, wordpiece
 from minidistil.bench.attention import compare_attention, kept_for_backward, torchs_attention
 from minidistil.bench.wordpiece import compare_tokenizers, random_strings
 
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "tokenizer": wordpiece.table,
     "attention": attention.table,
     "inference": inference.table,
+    "step": step.table,
 }
 
 __all__ = [

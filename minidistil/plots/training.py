@@ -12,7 +12,7 @@ Log = Sequence[dict[str, Any]]
 
 
 def training_curves(log: Log) -> "Figure":
-    """Each loss term and the learning rate over the tokens read."""
+    """Each loss term and the learning rate over the tokens read; points: the loss on held-out text."""
     named = ("ce", "mlm", "cos", "mse") if "ce" in log[0] else ("loss",)
     terms = [name for name in named if name in log[0]]
     labels = {
@@ -29,6 +29,16 @@ def training_curves(log: Log) -> "Figure":
         axis.plot(tokens, values, color=colour, linewidth=0.8, alpha=0.35)
         axis.plot(tokens, _smooth(values), color=colour, linewidth=2)
         axis.set_title(labels[name])
+        held_out = [line for line in log if "validation_loss" in line]
+        if held_out and name in ("mlm", "loss"):
+            axis.plot(
+                [line["tokens"] / 1e6 for line in held_out],
+                [line["validation_loss"] for line in held_out],
+                "o",
+                color=GREY,
+                label="held-out text",
+            )
+            axis.legend(frameon=False)
     axes[-1].plot(tokens, [line["learning_rate"] for line in log], color=GREY)
     axes[-1].set_title("learning rate")
     for axis in axes:
