@@ -263,6 +263,8 @@ class QuestionAnswering(TaskModel):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
+        if len(config.id2label) != 2:
+            raise ValueError(f"id2label names {len(config.id2label)} classes: an answer has two ends, so expected 2.")
         self.dropout = nn.Dropout(0.0 if model_type(config) == "bert" else config.qa_dropout)
         self.qa_outputs = nn.Linear(config.hidden_size, 2)
         self.qa_outputs.apply(lambda module: initialize(module, config.initializer_range))

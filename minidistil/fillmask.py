@@ -88,14 +88,14 @@ def fill_mask(
     input_ids = batch["input_ids"].to(device)
     padding = batch["attention_mask"].to(device) if len(texts) > 1 else None
     probabilities = mask_probabilities(model.eval(), input_ids, padding, tokenizer.mask_token_id)  # (M, V)
-    ranked = iter(best_words(probabilities.cpu(), top_k, target_ids))
+    ranked = iter(best_words(probabilities, top_k, target_ids))
     results = [_guesses(row, ranked, tokenizer) for row in batch["input_ids"].tolist()]
     return results[0] if isinstance(text, str) else results
 
 
 def best_words(probabilities: Tensor, top_k: int, target_ids: Sequence[int] | None) -> list[list[tuple[int, float]]]:
     """(id, probability) of the top_k words of each row of (M, V), among the targets if there are any."""
-    ids = None if target_ids is None else torch.tensor(target_ids)  # (T,)
+    ids = None if target_ids is None else torch.tensor(target_ids, device=probabilities.device)  # (T,)
     if ids is not None:
         probabilities, top_k = probabilities[:, ids], min(top_k, len(ids))  # (M, T)
     scores, places = probabilities.topk(top_k)

@@ -327,6 +327,8 @@ def test_labels_that_do_not_fit_are_explained() -> None:
         TokenClassifier(ClassifierConfig(**sizes))(ids, labels=torch.tensor([[0, 5], [1, 1]]))
     with pytest.raises(ValueError, match="expected the names of the classes, one at least"):
         ClassifierConfig(id2label=())
+    with pytest.raises(ValueError, match="names 3 classes: an answer has two ends"):
+        QuestionAnswering(ClassifierConfig(**sizes, id2label=NAMES))
 
 
 @pytest.mark.parametrize(
