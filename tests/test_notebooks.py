@@ -1,0 +1,48 @@
+"""What all notebooks have in common: a picture of the way, stored outputs, links that lead somewhere."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+CHAPTERS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
+LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
+
+
+def cells(path: Path) -> list[dict[str, Any]]:
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+def prose(path: Path) -> str:
+    return "\n".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "markdown")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_to_files(path: Path) -> None:
+    broken = [link for link in LINK.findall(prose(path)) if not (path.parent / link.partition("#")[0]).exists()]
+    assert not broken
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_come_from_one_run_from_top_to_bottom(path: Path) -> None:
+    code = [cell for cell in cells(path) if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert not [output for cell in code for output in cell["outputs"] if output["output_type"] == "error"]
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell["outputs"])
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None:
+    number = path.name[:2]
+    code = "\n".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code")
+    assert f"where_we_are({int(number)})" in code
+    assert f"](../exercises/ch{number}_" in prose(path)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_is_as_long_as_an_hour_allows(path: Path) -> None:
+    words = prose(path).split("## Further reading")[0].split()
+    assert 1000 < len(words) < 3000
