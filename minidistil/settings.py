@@ -23,7 +23,7 @@ class TrainingConfig:
 
     seed: int = 56
     steps: int | None = None  # optimiser steps; None: as many as the budget allows
-    budget_seconds: float = 240.0  # training time that steps=None aims at
+    budget_seconds: float = 270.0  # training time that steps=None aims at
     max_epochs: float = 3.0  # steps=None never takes more passes over the text than this
     batch_size: int = 16  # sequences in a micro-batch
     accumulate: int = 1  # micro-batches in an optimiser step
