@@ -93,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--file", type=Path, metavar="FILE", help="your file (the chapter's one in exercises/)")
     command.set_defaults(run=_check)
 
+    command = commands.add_parser("progress", help="a map of the exercises: written, checked, passed")
+    command.add_argument("--check", action="store_true", help="first check what changed since it was last checked")
+    command.set_defaults(run=_progress)
+
     command = commands.add_parser("hint", help="one hint for one exercise")
     command.add_argument("chapter", help="ch01, ch02 …")
     command.add_argument("number", type=int, nargs="?", default=1, help="1, 2 or 3 (1)")
@@ -303,11 +307,21 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from minidistil.check import check
+    from minidistil.progress import remember
 
     verdict = check(options.chapter, options.file)
+    remember(verdict)
     for line in verdict.lines():
         _say(line)
     return 0 if verdict.passed else 1
+
+
+def _progress(options: argparse.Namespace) -> int:
+    from minidistil.progress import progress
+
+    for line in progress(options.check):
+        _say(line)
+    return 0
 
 
 def _hint(options: argparse.Namespace) -> int:

@@ -21,7 +21,18 @@ ORDER = (
     *("student",),  # 7
     *("settings", "checkpoints", "training", "teacher"),  # 8
     *("evaluation",),  # 9
-    *("plots", "report", "runs", "doctor", "exercises", "check", "bench", "cli"),  # all of it put to work
+    *(
+        "plots",
+        "report",
+        "runs",
+        "doctor",
+        "exercises",
+        "check",
+        "stubs",
+        "progress",
+        "bench",
+        "cli",
+    ),  # all of it put to work
 )
 
 
