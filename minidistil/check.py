@@ -161,8 +161,10 @@ def _names_used(function: Any) -> set[str]:
 
 
 def misconceptions(key: str) -> Sequence[Misconception]:
-    """The bank of a chapter: MISCONCEPTIONS in tests/misconceptions/chNN.py."""
+    """The bank of a chapter: MISCONCEPTIONS in tests/misconceptions/chNN.py; empty in a copy that withholds it."""
     path = course_folder() / "tests" / "misconceptions" / f"{key}.py"
+    if not path.is_file():
+        return ()
     spec = importlib.util.spec_from_file_location(f"misconceptions_{key}", path)
     assert spec is not None
     assert spec.loader is not None

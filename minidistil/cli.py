@@ -103,6 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("exercise", nargs="?", help="its name (the first one that is not written yet)")
     command.set_defaults(run=_hint)
 
+    command = commands.add_parser("grade", help="check a folder of submissions, each in a process with limits")
+    command.add_argument("folder", type=Path, help="a sub-folder or a file for each student")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="write the table there, too")
+    command.add_argument("--chapters", type=_chapters, default=(), metavar="ch01,ch02", help="only these")
+    command.add_argument("--seconds", type=float, default=120, metavar="N", help="for a student's chapter (120)")
+    command.add_argument("--memory", type=float, default=3, metavar="GIB", help="beyond Python and torch (3)")
+    command.set_defaults(run=_grade)
+
+    command = commands.add_parser("handout", help="a copy of the course for students, without solutions")
+    command.add_argument("folder", type=Path, metavar="DIR", help="a folder that is not there yet")
+    command.add_argument("--chapters", type=_chapters, default=(), metavar="ch03,ch04", help="withhold only these")
+    command.set_defaults(run=_handout)
+
     command = commands.add_parser("doctor", help="what this machine has, and what to do about what is missing")
     command.set_defaults(run=_doctor)
     return parser
@@ -136,6 +149,10 @@ def _layers(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d+(,\d+)*", text):
         raise argparse.ArgumentTypeError(f"{text!r}: expected layer numbers with commas, such as 0,2,4")
     return tuple(map(int, text.split(",")))
+
+
+def _chapters(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
 
 
 def _seconds(text: str) -> float:
@@ -328,6 +345,28 @@ def _hint(options: argparse.Namespace) -> int:
     from minidistil.exercises import hint
 
     _say(hint(options.chapter, options.number, options.exercise))
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from minidistil.grade import grade, write_csv
+
+    grades = []
+    for each in grade(options.folder, options.chapters, options.seconds, options.memory):
+        grades.append(each)
+        _say(each.line())
+        if options.csv:  # after each one: whatever happens, what is known is kept
+            write_csv(options.csv, grades)
+    return 0
+
+
+def _handout(options: argparse.Namespace) -> int:
+    from minidistil.handout import handout
+
+    withheld = handout(options.folder, options.chapters)
+    for module, names in withheld.items():
+        _say(f"{module:<24} {', '.join(names)}")
+    _say(f"{options.folder} holds the course with stubs in their place. Students work with check, hint and progress.")
     return 0
 
 

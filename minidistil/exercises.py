@@ -187,16 +187,21 @@ def _package_object(exercise: Exercise) -> Any:
     return getattr(importlib.import_module(exercise.module), exercise.name)
 
 
-@contextlib.contextmanager
-def _replaced(old: dict[str, Any], new: dict[str, Any]) -> Iterator[None]:
-    """Swap objects of the package in every module that holds them under their name."""
-    places = [
+def places_of(old: dict[str, Any]) -> list[tuple[ModuleType, str]]:
+    """Where modules of the package that are loaded hold these objects under their names."""
+    return [
         (module, name)
         for key, module in list(sys.modules.items())
         if key.partition(".")[0] == "minidistil"
         for name in old
         if vars(module).get(name) is old[name]
     ]
+
+
+@contextlib.contextmanager
+def _replaced(old: dict[str, Any], new: dict[str, Any]) -> Iterator[None]:
+    """Swap objects of the package in every module that holds them under their name."""
+    places = places_of(old)
     for module, name in places:
         setattr(module, name, new[name])
     try:
