@@ -103,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("exercise", nargs="?", help="its name (the first one that is not written yet)")
     command.set_defaults(run=_hint)
 
+    command = commands.add_parser("graduate", help="your own pieces run the official weights and fill a mask")
+    command.add_argument("text", nargs="?", help="a sentence with one [MASK]")
+    command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.set_defaults(run=_graduate)
+
     command = commands.add_parser("grade", help="check a folder of submissions, each in a process with limits")
     command.add_argument("folder", type=Path, help="a sub-folder or a file for each student")
     command.add_argument("--csv", type=Path, metavar="FILE", help="write the table there, too")
@@ -346,6 +351,15 @@ def _hint(options: argparse.Namespace) -> int:
 
     _say(hint(options.chapter, options.number, options.exercise))
     return 0
+
+
+def _graduate(options: argparse.Namespace) -> int:
+    from minidistil.graduate import SENTENCE, graduate
+
+    result = graduate(options.text or SENTENCE, options.model)
+    for line in result.lines():
+        _say(line)
+    return 0 if result.equal else 1
 
 
 def _grade(options: argparse.Namespace) -> int:
