@@ -17,7 +17,7 @@ FILE_SIZE = 64 * 2**20  # bytes that one file may grow to
 UNKNOWN_PROCESS_SIZE = 8 * 2**30  # bytes of addresses granted to Python and torch where the system does not tell
 
 _REFUSED = {
-    **dict.fromkeys(("subprocess.Popen", "ctypes.dlopen"), "starting programs and loading libraries"),
+    "subprocess.Popen": "starting programs",
     **dict.fromkeys(
         (f"os.{name}" for name in ("exec", "fork", "forkpty", "posix_spawn", "spawn", "system")), "forking"
     ),
@@ -97,8 +97,7 @@ def judge(key: str, path: Path) -> dict[str, Any]:
 def main() -> None:
     """Read the task from standard input, as JSON; leave the verdict in the room, under the name that the task gives."""
     task = json.load(sys.stdin)
-    import pytest  # noqa: F401  # everything that loads libraries comes before the doors close
-    import torch  # noqa: F401
+    import pytest  # noqa: F401  # what Python and torch take counts before the limits
 
     import minidistil.check  # noqa: F401
 
