@@ -21,18 +21,8 @@ ORDER = (
     *("student",),  # 7
     *("settings", "checkpoints", "training", "teacher"),  # 8
     *("evaluation",),  # 9
-    *(
-        "plots",
-        "report",
-        "runs",
-        "doctor",
-        "exercises",
-        "check",
-        "stubs",
-        "progress",
-        "bench",
-        "cli",
-    ),  # all of it put to work
+    *("plots", "report", "runs", "doctor", "exercises", "check", "bench"),  # all of it put to work
+    *("stubs", "yours", "progress", "graduate", "handout", "sandbox", "grade", "instructors", "cli"),  # for a class
 )
 
 
