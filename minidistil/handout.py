@@ -21,7 +21,10 @@ COPIED = (
     "README.md", "LICENSE", "requirements.txt", "pyproject.toml", "minidistil", "notebooks", "exercises", "tests",
     "data",
 )  # fmt: skip
-FOR_INSTRUCTORS = ("INSTRUCTORS.md", "test_exercises.py", "test_grade.py", "test_handout.py", "test_graduate.py")
+FOR_INSTRUCTORS = (
+    "INSTRUCTORS.md", "test_exercises.py", "test_grade.py", "test_graduate.py", "test_handout.py",
+    "test_instructors.py",
+)  # fmt: skip
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "*.egg-info", *FOR_INSTRUCTORS)
 
 
