@@ -102,8 +102,10 @@ def _in_folder(folder: Path, keys: Sequence[str]) -> list[Submission]:
         if len(files) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in files)
             result.append(Submission(folder.name, key, None, f"{len(files)} files for {key}: {names}"))
-        elif files or keys:
-            result.append(Submission(folder.name, key, *(files or [None, f"there is no file {key}_….py"])))
+        elif files:
+            result.append(Submission(folder.name, key, files[0]))
+        elif keys:
+            result.append(Submission(folder.name, key, None, f"there is no file {key}_….py"))
     return result or [Submission(folder.name, "", None, "there is no file chNN_….py")]
 
 

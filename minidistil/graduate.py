@@ -56,7 +56,9 @@ class Graduation:
     @property
     def equal(self) -> bool:
         """Whether the words are the package's, in their order, and the scores too (to TOLERANCE)."""
-        return self.guesses is not None and all(
+        if self.guesses is None or len(self.guesses) != len(self.expected):
+            return False
+        return all(
             mine["token"] == own["token"] and abs(mine["score"] - own["score"]) <= TOLERANCE
             for mine, own in zip(self.guesses, self.expected, strict=True)
         )
@@ -131,7 +133,17 @@ def _put_in_place(chapter: Chapter, stack: contextlib.ExitStack) -> Pieces:
 
 
 def _fill(text: str, name: str) -> list[Guess]:
-    return fill_mask(text, MaskedLM.from_pretrained(name), WordPiece.from_pretrained(name))
+    """The guesses; an error if what comes is none, since fill_mask may be the learner's too."""
+    guesses = fill_mask(text, MaskedLM.from_pretrained(name), WordPiece.from_pretrained(name))
+    return [
+        {
+            "sequence": str(each["sequence"]),
+            "score": float(each["score"]),
+            "token": int(each["token"]),
+            "token_str": str(each["token_str"]),
+        }
+        for each in guesses
+    ]
 
 
 def _place(error: Exception) -> str:

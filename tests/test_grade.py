@@ -16,7 +16,7 @@ from minidistil.exercises import course_folder
 from minidistil.grade import COLUMNS, LARGEST, Grade, grade, submissions, write_csv
 
 RIGHT = "def join_heads(heads):\n    return heads.transpose(1, 2).flatten(2)\n"
-SUBMISSIONS = {
+SUBMISSIONS: dict[str, str | bytes] = {
     "right": RIGHT,
     "wrong": "def join_heads(heads):\n    return heads.flatten(2)\n",
     "untouched": "def join_heads(heads):\n    raise NotImplementedError\n",
