@@ -6,6 +6,7 @@ Nothing random is among it: the draws of micro-batch n hang on the seed and on n
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,7 +23,8 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     tokens: int = 0
-    log: list[dict[str, float]] = field(default_factory=list)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    positions: list[Any] = field(default_factory=list)  # of the processes in a streamed text
 
 
 def optimizer_is_whole(optimizer: torch.optim.AdamW, step: int) -> bool:
@@ -59,7 +61,7 @@ def load_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW)
             progress = Progress(**json.loads(file.metadata()["progress"]))
             for name, parameter in model.named_parameters():
                 parameter.copy_(file.get_tensor(f"model.{name}"))
-                if parameter.requires_grad:
+                if parameter.requires_grad and f"exp_avg.{name}" in file.keys():  # noqa: SIM118  no dictionary
                     optimizer.state[parameter] = {
                         "step": torch.tensor(float(progress.step), device=parameter.device),
                         "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),

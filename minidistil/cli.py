@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -48,8 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("distil", help="distil a teacher into a student with some of its layers")
     command.add_argument("--teacher", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
     command.add_argument("--layers", type=_layers, metavar="0,2,4", help="teacher's layers to start from (every other)")
-    for name in ("ce", "mlm", "cos"):
+    for name in ("ce", "mlm", "cos", "mse"):
         command.add_argument(f"--alpha-{name}", type=float, metavar="X", help=f"weight of L_{name}")
+    command.add_argument("--paper", action="store_true", help="the published settings where no flag says otherwise")
     command.add_argument("--temperature", type=float, metavar="T", help="softens both distributions in L_ce (2)")
     _add_training_flags(command, "runs/distil")
     command.set_defaults(run=_distil)
@@ -63,11 +65,20 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_teach)
 
     command = commands.add_parser("fill", help="guess the words behind [MASK]")
-    command.add_argument("text", help="a sentence with one [MASK] or several")
+    command.add_argument("text", nargs="+", help="a sentence with one [MASK] or several; or several sentences")
     command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
     command.add_argument("--top-k", type=int, default=5, metavar="K", help="how many words (5)")
-    command.add_argument("--json", action="store_true", help="print the list of guesses as JSON")
+    command.add_argument("--targets", type=_words, metavar="A,B,C", help="only these words come into question")
+    command.add_argument("--json", action="store_true", help="print the list of guesses as JSON; of texts, a list each")
     command.set_defaults(run=_fill)
+
+    command = commands.add_parser(
+        "embed", help="a vector of length 1 for each text: alike in meaning, alike in direction"
+    )
+    command.add_argument("text", nargs="+")
+    command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write a .npy array there instead of printing JSON")
+    command.set_defaults(run=_embed)
 
     command = commands.add_parser("evaluate", help="masked accuracy and perplexity on held-out text")
     command.add_argument("model", help="ladder name, hub id or folder")
@@ -85,8 +96,17 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_tokenize)
 
     command = commands.add_parser("bench", help="speed against the library that one would use instead")
-    command.add_argument("name", help="tokenizer or attention")
+    command.add_argument("name", help="tokenizer, attention, inference or step")
     command.set_defaults(run=_bench)
+
+    command = commands.add_parser("plan", help="what the paper's distillation takes: memory, time and cost")
+    command.add_argument("--tokens", type=float, metavar="N", help="in the text (BERT's corpus, 3.28e9)")
+    command.add_argument("--tflops", type=float, dest="teraflops", metavar="X", help="speed of a GPU (V100 fp32, 15.7)")
+    command.add_argument("--utilisation", type=float, metavar="X", help="share of it put to use (the paper's own)")
+    command.add_argument("--price", type=float, metavar="X", help="of a GPU and hour")
+    command.add_argument("--batch-size", type=int, metavar="B", help="sequences in a micro-batch (5)")
+    command.add_argument("--max-length", type=int, metavar="L", help="tokens in a sequence (512)")
+    command.set_defaults(run=_plan)
 
     command = commands.add_parser("check", help="the package's own tests of a chapter on your exercises")
     command.add_argument("chapter", help="ch01, ch02 …")
@@ -111,17 +131,20 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("grade", help="check a folder of submissions, each in a process with limits")
     command.add_argument("folder", type=Path, help="a sub-folder or a file for each student")
     command.add_argument("--csv", type=Path, metavar="FILE", help="write the table there, too")
-    command.add_argument("--chapters", type=_chapters, default=(), metavar="ch01,ch02", help="only these")
+    command.add_argument("--chapters", type=_words, default=(), metavar="ch01,ch02", help="only these")
     command.add_argument("--seconds", type=float, default=120, metavar="N", help="for a student's chapter (120)")
     command.add_argument("--memory", type=float, default=3, metavar="GIB", help="beyond Python and torch (3)")
     command.set_defaults(run=_grade)
 
     command = commands.add_parser("handout", help="a copy of the course for students, without solutions")
     command.add_argument("folder", type=Path, metavar="DIR", help="a folder that is not there yet")
-    command.add_argument("--chapters", type=_chapters, default=(), metavar="ch03,ch04", help="withhold only these")
+    command.add_argument("--chapters", type=_words, default=(), metavar="ch03,ch04", help="withhold only these")
     command.set_defaults(run=_handout)
 
     command = commands.add_parser("doctor", help="what this machine has, and what to do about what is missing")
+    command.add_argument(
+        "--parity", action="store_true", help="compare with the official libraries on each device that is here"
+    )
     command.set_defaults(run=_doctor)
     return parser
 
@@ -148,6 +171,13 @@ def _add_training_flags(command: argparse.ArgumentParser, out: str) -> None:
         help="UTF-8 files, also .gz, one document a line, instead of the docs corpus",
     )
     add("--docs", action="store_true", help="the docs corpus as well as --text")
+    add(
+        "--hub",
+        nargs="+",
+        metavar=("NAME", "CONFIG"),
+        help="a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision",
+    )
+    add("--validate-every", type=int, metavar="N", help="steps between two looks at held-out text (100)")
 
 
 def _layers(text: str) -> tuple[int, ...]:
@@ -156,8 +186,8 @@ def _layers(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(",")))
 
 
-def _chapters(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
+def _words(text: str) -> list[str]:
+    return text.split(",")
 
 
 def _seconds(text: str) -> float:
@@ -176,6 +206,10 @@ def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
 def _corpus(options: argparse.Namespace) -> Any:
     from minidistil import corpus
 
+    if options.hub:
+        if options.text or options.docs or len(options.hub) > 3:
+            raise ValueError("--hub takes a name, a configuration and a revision, and goes with no other text.")
+        return corpus.hub(*options.hub)
     if not options.text:
         return _docs()
     texts = corpus.text_files(options.text)
@@ -191,7 +225,8 @@ def _docs() -> Any:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    if os.environ.get("RANK", "0") == "0":  # of several processes one talks
+        print(line, flush=True)
 
 
 def _first_light(options: argparse.Namespace) -> int:
@@ -207,7 +242,8 @@ def _first_light(options: argparse.Namespace) -> int:
 def _distil(options: argparse.Namespace) -> int:
     from minidistil.settings import DistilConfig
 
-    config = DistilConfig(**_given(options, DistilConfig))
+    start = DistilConfig.paper() if options.paper else DistilConfig()
+    config = dataclasses.replace(start, **_given(options, DistilConfig))
     return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
 
 
@@ -215,18 +251,22 @@ def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> i
     from minidistil.evaluation import parameters
     from minidistil.heads import MaskedLM
     from minidistil.official import official_name
+    from minidistil.parallel import processes, rank
     from minidistil.report import comparison_table, side_by_side
     from minidistil.runs import distil
     from minidistil.student import student_of
     from minidistil.training import device_of, to_best_device
     from minidistil.wordpiece import WordPiece
 
-    tokenizer = WordPiece.from_pretrained(name)
-    teacher = to_best_device(MaskedLM.from_pretrained(name))
-    checked = ", size and sha256 verified" if official_name(name) else ""
-    _say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
-    student = to_best_device(student_of(teacher, config.layers))
-    run = distil(teacher, student, text(), config, out, tokenizer, _say)
+    with processes():
+        tokenizer = WordPiece.from_pretrained(name)
+        teacher = to_best_device(MaskedLM.from_pretrained(name))
+        checked = ", size and sha256 verified" if official_name(name) else ""
+        _say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
+        student = to_best_device(student_of(teacher, config.layers))
+        run = distil(teacher, student, text(), config, out, tokenizer, _say)
+        if rank():
+            return 0
     _say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")
     _say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
     _say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
@@ -249,11 +289,13 @@ def _say_if_finished(run: Any) -> int:
 
 
 def _teach(options: argparse.Namespace) -> int:
+    from minidistil.parallel import processes
     from minidistil.runs import teach
     from minidistil.settings import TeachConfig
 
     config = TeachConfig(**_given(options, TeachConfig))
-    run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, _say)
+    with processes():
+        run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, _say)
     for name, figures in run.metrics["figures"].items():
         _say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
     _say(f"Everything is in {run.folder}: report.md, model/ and own/, the layers that were trained.")
@@ -266,14 +308,36 @@ def _fill(options: argparse.Namespace) -> int:
     from minidistil.wordpiece import WordPiece
 
     model, tokenizer = MaskedLM.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
-    guesses = fill_mask(options.text, model, tokenizer, options.top_k)
+    results = fill_mask(options.text, model, tokenizer, options.top_k, options.targets)
     if options.json:
-        print(json.dumps(guesses, indent=2, ensure_ascii=False))
+        print(json.dumps(results if len(results) > 1 else results[0], indent=2, ensure_ascii=False))
         return 0
-    for group in guesses if isinstance(guesses[0], list) else [guesses]:
-        for guess in group:
-            print(f"{guess['score']:.4f}  {guess['token_str']:<16} {guess['sequence']}")
-        print()
+    for guesses in results:
+        for group in guesses if isinstance(guesses[0], list) else [guesses]:
+            for guess in group:
+                print(f"{guess['score']:.4f}  {guess['token_str']:<16} {guess['sequence']}")
+            print()
+    return 0
+
+
+def _embed(options: argparse.Namespace) -> int:
+    import numpy
+
+    from minidistil.files import write_atomically
+    from minidistil.heads import SentenceEncoder, embed
+    from minidistil.wordpiece import WordPiece
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
+            numpy.save(file, vectors.numpy())
+
+    model, tokenizer = SentenceEncoder.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    vectors = embed(options.text, model, tokenizer)  # (N, D)
+    if options.out is None:
+        print(json.dumps(vectors.tolist()))
+        return 0
+    write_atomically(options.out, write)
+    _say(f"{vectors.shape[0]} x {vectors.shape[1]} numbers in {options.out}")
     return 0
 
 
@@ -323,6 +387,21 @@ def _bench(options: argparse.Namespace) -> int:
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
     for line in BENCHMARKS[options.name]():
+        _say(line)
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from minidistil.estimate import plan
+    from minidistil.settings import DistilConfig
+
+    config = dataclasses.replace(DistilConfig.paper(), **_given(options, DistilConfig))
+    names = ("tokens", "teraflops", "utilisation", "price")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for name, value in given.items():
+        if value <= 0:
+            raise ValueError(f"--{name} is {value:g}: expected a number above 0.")
+    for line in plan(config, **given):
         _say(line)
     return 0
 
@@ -385,8 +464,23 @@ def _handout(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    if options.parity:
+        return _parity()
     from minidistil.doctor import report
 
     for line in report():
         print(line)
     return 0
+
+
+def _parity() -> int:
+    from minidistil.parity import HEADER, devices, ladder
+
+    _say(HEADER)
+    failed = 0
+    for device in devices():
+        for comparison in ladder(device):
+            _say(comparison.line())
+            failed += comparison.fails
+    _say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
+    return 1 if failed else 0

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from minidistil.attention import MultiHeadAttention, padding_mask
 
+SLICE = 1024  # tokens that go through the feed-forward layer at a time, where that is faster
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
@@ -189,8 +191,19 @@ class Block(nn.Module):
         """(B, L, D) -> (B, L, D) and, if asked for, the attention weights (B, H, L, L)."""
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         hidden_states = self.attention_norm(hidden_states + self.dropout(attended))
-        expanded = nn.functional.gelu(self.expand(hidden_states))  # (B, L, I)
-        return self.output_norm(hidden_states + self.dropout(self.contract(expanded))), weights
+        return self.output_norm(hidden_states + self.dropout(self.feed_forward(hidden_states))), weights
+
+    def feed_forward(self, hidden_states: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D): every token on its own, through a wider layer and a GELU.
+
+        As no token sees another here, a large batch can go through in slices: on a CPU, memory that is used again
+        at once is faster than new memory. Gradients need all of (B, L, I) anyway.
+        """
+        if torch.is_grad_enabled() or hidden_states.device.type != "cpu":
+            return self.contract(nn.functional.gelu(self.expand(hidden_states)))
+        slices = hidden_states.flatten(0, 1).split(SLICE)  # (SLICE, D) each
+        fed = [self.contract(nn.functional.gelu(self.expand(tokens))) for tokens in slices]
+        return (torch.cat(fed) if len(fed) > 1 else fed[0]).view_as(hidden_states)
 
 
 class Encoder(nn.Module):
@@ -225,7 +238,7 @@ class Encoder(nn.Module):
             ValueError: wrong shape or type, too many tokens, or ids that the encoder does not have.
         """
         check_input(self.config, input_ids, attention_mask, token_type_ids)
-        visible = None if attention_mask is None else padding_mask(attention_mask)  # (B, 1, 1, L)
+        visible = visible_keys(attention_mask)  # (B, 1, 1, L)
         try:
             hidden = self.embeddings(input_ids, token_type_ids)  # (B, L, D)
         except IndexError as error:
@@ -233,16 +246,27 @@ class Encoder(nn.Module):
                 f"An id has no embedding: expected input_ids from 0 to {self.config.vocab_size - 1} and token_type_ids "
                 f"below {self.config.type_vocab_size}; the ids given go from {input_ids.min()} to {input_ids.max()}."
             ) from error
-        hidden_states, attentions = [hidden], []
+        hidden_states, attentions = [hidden] if output_hidden_states else [], []
         for layer in self.layers:
             hidden, weights = layer(hidden, visible, output_attentions)  # (B, L, D)
-            hidden_states.append(hidden)
+            if output_hidden_states:  # a state that nobody asked for would only keep its memory
+                hidden_states.append(hidden)
             attentions.append(weights)
         return ModelOutput(
             last_hidden_state=hidden,
             hidden_states=tuple(hidden_states) if output_hidden_states else None,
             attentions=tuple(attentions) if output_attentions else None,
         )
+
+
+def visible_keys(attention_mask: Tensor | None) -> Tensor | None:
+    """padding_mask(attention_mask), or None where nothing is padded: attention without a mask is faster.
+
+    On a GPU nobody looks: the answer would have to be waited for.
+    """
+    if attention_mask is None or (attention_mask.device.type == "cpu" and bool(attention_mask.all())):
+        return None
+    return padding_mask(attention_mask)
 
 
 def check_input(
@@ -271,6 +295,8 @@ def check_input(
 
 def initialize(module: nn.Module, std: float) -> None:
     """BERT's initial weights: normal for matrices, 0 for biases, 1 for norms, 0 for the padding row."""
+    if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
+        return  # a model without memory, which takes its weights from a file: nothing to draw
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=std)
     if isinstance(module, nn.Linear) and module.bias is not None:

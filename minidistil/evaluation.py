@@ -64,7 +64,7 @@ class Comparison:
     teacher: Scores
     student: Scores
     agreement: float  # share of hidden tokens where both guess the same
-    hidden_cosine: float  # mean cosine of the last hidden states at real tokens
+    hidden_cosine: float | None  # mean cosine of the last hidden states at real tokens; None: of different widths
 
     @property
     def retention(self) -> float:
@@ -99,6 +99,7 @@ def compare(teacher: MaskedLM, student: MaskedLM, text: MaskedText, precision: s
     """Both models' scores, their agreement and how alike their last hidden states are."""
     right, loss = [0, 0], [0.0, 0.0]
     agreed, cosine, tokens = 0, 0.0, 0
+    comparable = teacher.config.hidden_size == student.config.hidden_size
     for batch in text.batches:
         labels, real = batch[2][batch[2] != IGNORE], batch[1].bool()
         results = [_guess(model, batch, precision) for model in (teacher, student)]
@@ -107,12 +108,13 @@ def compare(teacher: MaskedLM, student: MaskedLM, text: MaskedText, precision: s
             loss[index] += float(losses.double().sum())
         (teacher_hidden, teacher_guess, _), (student_hidden, student_guess, _) = results
         agreed += int((teacher_guess == student_guess).sum())
-        alike = nn.functional.cosine_similarity(teacher_hidden.float(), student_hidden.float(), dim=-1)  # (B, L)
-        cosine += float(alike.cpu()[real].double().sum())
         tokens += int(real.sum())
+        if comparable:
+            alike = nn.functional.cosine_similarity(teacher_hidden.float(), student_hidden.float(), dim=-1)  # (B, L)
+            cosine += float(alike.cpu()[real].double().sum())
     count = text.count
     scores = [Scores(right[index] / count, math.exp(loss[index] / count)) for index in (0, 1)]
-    return Comparison(scores[0], scores[1], agreed / count, cosine / tokens)
+    return Comparison(scores[0], scores[1], agreed / count, cosine / tokens if comparable else None)
 
 
 def parameters(model: nn.Module) -> int:

@@ -1,6 +1,7 @@
-"""Files: the cache folder, and writes that are whole or not at all."""
+"""Files: the cache folder, writes that are whole or not at all, and hashes."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -43,6 +44,15 @@ def write_atomically(path: Path, write: Callable[[Path], object], optional: bool
             raise OSError(
                 f"{path} could not be written: {_reason(error)}. Free space or choose another folder."
             ) from error
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256 in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def require_space(folder: Path, needed: int) -> None:

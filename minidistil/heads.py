@@ -2,9 +2,12 @@
 
 Masked LM: Devlin et al. (2019), section 3.1; the decoder shares the word embeddings
 (Press and Wolf, 2017). Sentence embeddings: Reimers and Gurevych (2019), mean pooling.
+The heads that sort texts, tokens and positions into classes are in classifiers.py.
 
-Letters in shapes: B sequences, L tokens, D width, V vocabulary, N positions.
+Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +15,7 @@ from torch import Tensor, nn
 from minidistil.encoder import Encoder, EncoderConfig, ModelOutput, initialize
 from minidistil.masking import IGNORE
 from minidistil.weights import Model
+from minidistil.wordpiece import WordPiece
 
 
 class MaskedLMHead(nn.Module):
@@ -67,6 +71,22 @@ class MaskedLM(Model):
         return output
 
 
+def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    """One vector a text: the mean of its tokens' vectors, padding left out.
+
+    Args:
+        hidden_states: (B, L, D).
+        attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding.
+
+    Returns:
+        (B, D).
+    """
+    if attention_mask is None:
+        return hidden_states.mean(1)
+    real = attention_mask[:, :, None].to(hidden_states.dtype)  # (B, L, 1)
+    return (hidden_states * real).sum(1) / real.sum(1)
+
+
 class SentenceEncoder(Model):
     """Encoder whose output is one unit vector a text: the mean over the real tokens, normalised."""
 
@@ -77,10 +97,23 @@ class SentenceEncoder(Model):
         self.config = config
         self.encoder = Encoder(config)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
         """(B, L) -> (B, D)."""
-        hidden = self.encoder(input_ids, attention_mask).last_hidden_state  # (B, L, D)
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
-        real = attention_mask[:, :, None].to(hidden.dtype)  # (B, L, 1)
-        return nn.functional.normalize((hidden * real).sum(1) / real.sum(1), dim=-1)
+        hidden = self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state  # (B, L, D)
+        return nn.functional.normalize(mean_pooling(hidden, attention_mask), dim=-1)
+
+
+@torch.no_grad()
+def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
+    """A unit vector for each text, (N, D): the cosine of two is their dot product.
+
+    Raises:
+        TypeError: texts is one string.
+        ValueError: no text, or one too long for the model.
+    """
+    device = next(model.parameters()).device
+    batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)] or [texts]
+    inputs = ({name: ids.to(device) for name, ids in tokenizer.batch(batch).items()} for batch in batches)
+    return torch.cat([model(**batch) for batch in inputs])

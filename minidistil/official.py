@@ -9,14 +9,19 @@ A model's files are looked for in this order, the places that need no network fi
    HF_ENDPOINT and HF_HUB_OFFLINE).
 
 Wherever a pinned file was found, its size and sha256 are compared with the pinned ones
-before anything reads it. A package that carries a model is never imported: only the
-file inside it is opened.
+before anything reads it; a damaged copy in the cache is set aside, and the search goes on. A package
+that carries a model is never imported: only the file inside it is opened.
 """
 
-import hashlib
 import importlib.util
+import logging
 from dataclasses import dataclass
 from pathlib import Path
+
+from minidistil import hub
+from minidistil.files import sha256
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -91,16 +96,44 @@ def locate(name: str | Path, filename: str) -> Path:
     if short is None:
         return _locate_unpinned(str(name), filename)
     model = OFFICIAL[short]
-    path = _in_cache(model, filename) or _in_package(model, filename)
-    if path is None and model.pins.get(filename) == _VOCAB:
-        # Another of the three may be on disk; its vocabulary is the same file.
-        others = (_in_cache(other, filename) or _in_package(other, filename) for other in OFFICIAL.values())
-        path = next((found for found in others if found), None)
-    if path is None:
-        path = _download(model.hub_id, filename, model.revision)
+    path = _on_this_machine(model, filename)
+    if path is not None:
+        return path
+    path = hub.fetch(model.hub_id, filename, model.revision)
     if filename in model.pins:
-        verify(path, model.pins[filename])
+        try:
+            verify(path, model.pins[filename])
+        except ValueError as error:
+            raise ValueError(
+                f"What the hub sent is not the official file: {error} It was set aside as {hub.set_aside(path)}. "
+                "Try again; if it comes again, check HF_ENDPOINT and the proxy between here and the hub."
+            ) from error
     return path
+
+
+def _on_this_machine(model: OfficialModel, filename: str) -> Path | None:
+    """The first copy in cache or package that is the official file."""
+    pin = model.pins.get(filename)
+    # Another of the three models may be on disk; its vocabulary is the same file.
+    for source in [model, *(OFFICIAL.values() if pin == _VOCAB else ())]:
+        for place in (_in_cache, _in_package):
+            path = place(source, filename)
+            if path is None:
+                continue
+            try:
+                if pin is not None:
+                    verify(path, pin)
+                return path
+            except ValueError as error:
+                _put_by(path, error, in_cache=place is _in_cache)
+    return None
+
+
+def _put_by(path: Path, error: ValueError, in_cache: bool) -> None:
+    if in_cache:
+        _LOG.warning("%s The copy in the cache was set aside as %s; another is looked for.", error, hub.set_aside(path))
+    else:
+        _LOG.warning("%s Reinstall the package that brought %s; another copy is looked for.", error, path)
 
 
 def available_offline(name: str) -> str:
@@ -113,54 +146,51 @@ def available_offline(name: str) -> str:
     try:
         verify(path, model.pins["model.safetensors"])
     except ValueError as error:
-        return f"damaged: {error}"
+        return f"damaged: {error} The next use sets it aside and looks for another copy."
     return f"verified: {path}"
 
 
 def verify(path: Path, pin: Pin) -> None:
     """Raise ValueError unless the file has the pinned size and sha256."""
     size = path.stat().st_size
-    advice = f"The file is damaged or not the official one: delete {path} and let it be fetched again."
     if size != pin.size:
-        raise ValueError(f"{path.name} has {size} bytes, expected {pin.size}. {advice}")
+        raise ValueError(f"{path.name} has {size} bytes, expected {pin.size}.")
     digest = sha256(path)
     if digest != pin.sha256:
-        raise ValueError(f"{path.name} has sha256 {digest}, expected {pin.sha256}. {advice}")
-
-
-def sha256(path: Path) -> str:
-    """The file's sha256 in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        raise ValueError(f"{path.name} has sha256 {digest}, expected {pin.sha256}.")
 
 
 def _locate_unpinned(name: str, filename: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / filename).is_file():
-            raise FileNotFoundError(
-                f"The folder {folder} has no {filename}. A model folder in Hugging Face format holds "
-                "config.json, model.safetensors and vocab.txt."
-            )
+            raise FileNotFoundError(f"The folder {folder} has no {filename}: {_explain_absence(folder, filename)}")
         return folder / filename
     if folder.exists():
         raise ValueError(f"{folder} is a file; expected the folder of a model in Hugging Face format.")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return _download(name, filename, revision=None)
+        path = hub.fetch(name, filename)
+        if not hub.is_whole(path):
+            aside = hub.set_aside(path)
+            _LOG.warning("%s of %s was damaged; it was set aside as %s and is fetched again.", filename, name, aside)
+            path = hub.fetch(name, filename)
+        return path
     raise ValueError(
         f"Unknown model {name!r}: expected one of {', '.join(OFFICIAL)}, a hub id such as "
         "'org/name', or an existing folder in Hugging Face format."
     )
 
 
-def _in_cache(model: OfficialModel, filename: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
+def _explain_absence(folder: Path, filename: str) -> str:
+    if filename == "model.safetensors":
+        for other in hub.NOT_SAFETENSORS:
+            if (folder / other).is_file():
+                return hub.convert_once(folder, other)
+    return "a model folder in Hugging Face format holds config.json, model.safetensors and vocab.txt."
 
-    found = try_to_load_from_cache(model.hub_id, filename, revision=model.revision)
-    return Path(found) if isinstance(found, str) else None
+
+def _in_cache(model: OfficialModel, filename: str) -> Path | None:
+    return hub.cached(model.hub_id, filename, model.revision)
 
 
 def _in_package(model: OfficialModel, filename: str) -> Path | None:
@@ -172,20 +202,3 @@ def _in_package(model: OfficialModel, filename: str) -> Path | None:
         return None
     path = Path(spec.origin).parent / folder / filename
     return path if path.is_file() else None
-
-
-def _download(hub_id: str, filename: str, revision: str | None) -> Path:
-    import httpx
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        if not constants.HF_HUB_OFFLINE:
-            httpx.head(constants.ENDPOINT, timeout=10)  # no network is found out at once, not after many retries
-        return Path(hf_hub_download(hub_id, filename, revision=revision))
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise FileNotFoundError(
-            f"{filename} of {hub_id} is not in the Hugging Face cache and could not be downloaded ({reason}). "
-            "Connect to the network once, set HF_HOME to a cache that holds it, or pass the folder of a local copy."
-        ) from error

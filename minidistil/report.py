@@ -24,7 +24,7 @@ def comparison_table(metrics: dict[str, Any]) -> str:
         ("  before training", "", f"{metrics['student_masked_accuracy_before']:.3f}", ""),
         ("perplexity", *_pair(metrics, "perplexity", ".2f", ".2f")),
         ("same guess", "", "", f"{metrics['agreement']:.1%}"),
-        ("hidden-state cosine", "", "", f"{metrics['hidden_cosine']:.3f}"),
+        ("hidden-state cosine", "", "", _or_nothing(metrics["hidden_cosine"])),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
@@ -35,6 +35,10 @@ def comparison_table(metrics: dict[str, Any]) -> str:
         + " |"
         for row in rows
     )
+
+
+def _or_nothing(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _pair(metrics: dict[str, Any], name: str, form: str, ratio_form: str) -> tuple[str, str, str]:

@@ -8,6 +8,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from minidistil.losses import require_weights
+
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
@@ -38,6 +40,7 @@ class TrainingConfig:
     precision: str = "auto"  # auto: bf16 where it is measured to be faster
     checkpoint_seconds: float = 60.0
     log_every: int = 10  # steps between two lines of metrics.jsonl
+    validate_every: int | None = 100  # steps between two looks at the validation split; None: never
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate", "log_every"):
@@ -46,7 +49,8 @@ class TrainingConfig:
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
         for name in ("learning_rate", "max_grad_norm", "eps", "budget_seconds", "max_epochs"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
-        _require(self.steps is None or self.steps >= 1, "steps", self.steps, "1 or more")
+        for name in ("steps", "validate_every"):
+            _require(getattr(self, name) is None or getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
         _require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
 
@@ -57,20 +61,53 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class DistilConfig(TrainingConfig):
-    """Settings of a distillation."""
+    """Settings of a distillation; `DistilConfig.paper()` has the official ones.
+
+    The official script's flags, with their published value (the script's default where the published command is
+    silent), and where they are here:
+
+    ================================  ==========  ==========================================================
+    --alpha_ce, _mlm, _cos            5, 2, 1     alpha_ce, alpha_mlm, alpha_cos (README.md's command for one GPU)
+    --alpha_mse                       0           alpha_mse
+    --temperature                     2.0         temperature
+    --restrict_ce_to_mask             off         ce_positions="all"
+    --mlm_mask_prop                   0.15        mask_share
+    --mlm_smoothing                   0.7         mask_smoothing
+    --word_mask, _keep, _rand         .8, .1, .1  fixed, in `masking.mask_tokens`
+    --freeze_pos_embs                 on          freeze_positions (the script obeys it for RoBERTa and GPT-2 only)
+    --n_epoch                         3           max_epochs
+    --batch_size                      5           batch_size, of one process
+    --gradient_accumulation_steps     50          accumulate
+    --group_by_size                   on          fixed, in `batches.epoch_batches`; bins of 4 tokens
+    --learning_rate                   5e-4        learning_rate
+    --warmup_prop                     0.05        warmup_share
+    --adam_epsilon                    1e-6        eps
+    betas                             .9, .98     betas (distiller.py)
+    --weight_decay                    0.0         weight_decay
+    --max_grad_norm                   5.0         max_grad_norm
+    --seed                            56          seed
+    dropout                           0.1         dropout (training_configs/distilbert-base-uncased.json)
+    longest sequence                  512         max_length (the model's positions, lm_seqs_dataset.py)
+    student's layers                  0 2 4 7 9 11  layers=None (scripts/extract_distilbert.py)
+    --initializer_range               0.02        without effect here: the student starts from copied weights
+    --fp16                            off         precision (there fp16 by apex, here bf16)
+    --log_interval                    500         log_every
+    --checkpoint_interval             4000        checkpoint_seconds: steps differ in length, a loss of work does not
+    ================================  ==========  ==========================================================
+    """
 
     layers: tuple[int, ...] | None = None  # teacher's layers that the student starts from
     alpha_ce: float = 5.0
     alpha_mlm: float = 2.0
     alpha_cos: float = 1.0
+    alpha_mse: float = 0.0  # on logits; off in the published command
     temperature: float = 2.0
     ce_positions: str = "masked"  # or "all": at which positions L_ce compares the two
     freeze_positions: bool = False  # keep the position embeddings as copied
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("alpha_ce", "alpha_mlm", "alpha_cos"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        require_weights({name: getattr(self, name) for name in ("alpha_ce", "alpha_mlm", "alpha_cos", "alpha_mse")})
         _require(self.temperature > 0, "temperature", self.temperature, "a number above 0")
         _require(self.ce_positions in ("masked", "all"), "ce_positions", self.ce_positions, "masked or all")
 
@@ -88,6 +125,7 @@ class DistilConfig(TrainingConfig):
             mask_smoothing=0.7,
             ce_positions="all",
             freeze_positions=True,
+            log_every=500,
         )
 
 

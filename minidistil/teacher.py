@@ -13,11 +13,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from minidistil.files import write_atomically
+from minidistil.files import sha256, write_atomically
 from minidistil.heads import MaskedLM
-from minidistil.official import sha256
-from minidistil.training import BatchStream
-from minidistil.weights import OWN_LAYERS, BareEncoder, apply_changes, their_name
+from minidistil.names import their_name
+from minidistil.weights import OWN_LAYERS, BareEncoder, apply_changes
 
 
 def untaught_teacher(official: BareEncoder, seed: int) -> MaskedLM:
@@ -28,9 +27,12 @@ def untaught_teacher(official: BareEncoder, seed: int) -> MaskedLM:
     return model
 
 
-def train_frequent_rows_only(model: MaskedLM, stream: BatchStream, count: int) -> Tensor:
-    """Let training change the word embeddings of the `count` most frequent tokens only; returns their ids."""
-    counts = torch.bincount(torch.cat(list(stream.sequences)), minlength=model.config.vocab_size)
+def train_frequent_rows_only(model: MaskedLM, counts: Tensor, count: int) -> Tensor:
+    """Let training change the word embeddings of the `count` most frequent tokens only; returns their ids.
+
+    Args:
+        counts: (V,) how often each token occurs.
+    """
     rows = counts.argsort(descending=True, stable=True)[:count].sort().values
     frozen = torch.ones(model.config.vocab_size, dtype=torch.bool)
     frozen[rows] = False

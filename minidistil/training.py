@@ -1,124 +1,40 @@
-"""Chapter 8. One training loop, for teaching and for distilling.
+"""Chapter 8. One training loop, for teaching and for distilling, in one process or in several.
 
 The optimiser's settings are those of DistilBERT's distillation script (huggingface/transformers,
 research_projects/distillation, train.py and distiller.py). What that script lacks is here: exact
-resume, bf16 and masked positions only where a loss needs no others.
+resume, bf16, and a stop that says what went wrong.
 
 **Exact resume.** Nothing random is carried along: all draws of micro-batch n (its place in the epoch's
-order, its masks, its dropout) come from generators seeded by (seed, n). A checkpoint of
-weights, optimiser and step number is therefore all of the state there is.
+order, its masks, its dropout) come from generators seeded by (seed, n). A checkpoint of weights, optimiser
+and step number, and of the place in a streamed text, is therefore all of the state there is.
 
-Letters in shapes: B sequences, L tokens, N masked positions, M real tokens, D width, V vocabulary.
+**Several processes.** Each has a copy of the model and every so-many-th micro-batch; after the last one of a
+step the gradients are averaged over all processes, so that all copies take the same step.
 """
 
-import copy
 import ctypes
+import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from minidistil.checkpoints import Progress, load_checkpoint, optimizer_is_whole, save_checkpoint
-from minidistil.corpus import epoch_batches, pad
+from minidistil.files import write_atomically
 from minidistil.heads import MaskedLM
-from minidistil.losses import distillation_loss, masked_lm_loss
-from minidistil.masking import IGNORE, choose_positions, mask_tokens, token_weights
-from minidistil.settings import DistilConfig, TrainingConfig
-from minidistil.wordpiece import WordPiece
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A masked micro-batch."""
-
-    input_ids: Tensor  # (B, L) with masks in place
-    attention_mask: Tensor  # (B, L)
-    labels: Tensor  # (B, L), -100 where nothing is to be guessed
-
-
-Losses = Callable[[MaskedLM, Batch], dict[str, Tensor]]  # terms by name; "loss" is the one to minimise
-
-
-class BatchStream:
-    """The micro-batches of a run by number: number n is the same whenever it is asked for."""
-
-    def __init__(self, sequences: Sequence[Tensor], tokenizer: WordPiece, config: TrainingConfig):
-        self.sequences = sequences
-        self.tokenizer = tokenizer
-        self.config = config
-        self.lengths = [len(sequence) for sequence in sequences]
-        self.weights = token_weights(sequences, len(tokenizer), config.mask_smoothing)
-        self.batches_per_epoch = math.ceil(len(sequences) / config.batch_size)
-        self._epoch = -1
-        self._order: list[list[int]] = []
-
-    def __getitem__(self, number: int) -> Batch:
-        epoch, place = divmod(number, self.batches_per_epoch)
-        if epoch != self._epoch:
-            self._order = epoch_batches(self.lengths, self.config.batch_size, _mix(self.config.seed, -1 - epoch))
-            self._epoch = epoch
-        return self._masked(self._order[place], _mix(self.config.seed, number))
-
-    def typical(self, count: int) -> list[Batch]:
-        """`count` batches spread evenly over the lengths that occur: a fair sample of the work."""
-        order = epoch_batches(self.lengths, self.config.batch_size, self.config.seed)
-        order.sort(key=lambda batch: self.lengths[batch[0]])
-        return [self._masked(order[(2 * index + 1) * len(order) // (2 * count)], index) for index in range(count)]
-
-    def _masked(self, indices: list[int], seed: int) -> Batch:
-        tokenizer = self.tokenizer
-        generator = torch.Generator().manual_seed(seed)
-        input_ids, attention_mask = pad([self.sequences[index] for index in indices], tokenizer.pad_token_id)
-        chosen = choose_positions(input_ids, tokenizer.special_ids, self.config.mask_share, self.weights, generator)
-        masked, labels = mask_tokens(input_ids, chosen, tokenizer.mask_token_id, len(tokenizer), generator)
-        return Batch(masked, attention_mask, labels)
-
-
-def masked_lm_losses(model: MaskedLM, batch: Batch) -> dict[str, Tensor]:
-    """The masked-LM loss, its logits computed at the masked positions only."""
-    chosen = batch.labels != IGNORE
-    hidden = model.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
-    return {"loss": masked_lm_loss(model.head(hidden[chosen]), batch.labels[chosen])}  # (N, V)
-
-
-def distillation_losses(teacher: MaskedLM, config: DistilConfig) -> Losses:
-    """The triple loss against a teacher, as a function of student and batch."""
-
-    def losses(student: MaskedLM, batch: Batch) -> dict[str, Tensor]:
-        real = batch.attention_mask.bool()  # (B, L)
-        at = batch.labels != IGNORE if config.ce_positions == "masked" else real
-        with torch.no_grad():
-            teacher_hidden = teacher.encoder(batch.input_ids, batch.attention_mask).last_hidden_state
-            teacher_logits = teacher.head(teacher_hidden[at])  # (N, V)
-        student_hidden = student.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
-        loss = distillation_loss(
-            student.head(student_hidden[at]),  # (N, V)
-            teacher_logits,
-            batch.labels[at],
-            student_hidden[real],  # (M, D)
-            teacher_hidden[real],
-            config.temperature,
-            config.alpha_ce,
-            config.alpha_mlm,
-            config.alpha_cos,
-        )
-        return {"loss": loss.total, "ce": loss.ce, "mlm": loss.mlm, "cos": loss.cos}
-
-    return losses
-
-
-def schedule(step: int, steps: int, warmup_share: float) -> float:
-    """Factor on the learning rate at a step (from 0): linear up over the warm-up, linear down to 0."""
-    warmup = math.ceil(warmup_share * steps)
-    if step < warmup:
-        return (step + 1) / warmup
-    return (steps - step) / max(1, steps - warmup)
+from minidistil.microbatches import Batch, Feed, mix
+from minidistil.objectives import Losses
+from minidistil.parallel import averaging_gradients, from_first, gather, rank, summed, world_size
+from minidistil.schedule import Plan, schedule
+from minidistil.settings import TrainingConfig
 
 
 def make_optimizer(model: MaskedLM, config: TrainingConfig) -> torch.optim.AdamW:
@@ -168,85 +84,114 @@ def to_best_device(model: MaskedLM) -> MaskedLM:
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _step(
-    model: MaskedLM,
-    losses: Losses,
-    batches: Sequence[tuple[int, Batch]],
-    optimizer: torch.optim.AdamW,
-    config: TrainingConfig,
-    precision: str,
+def peak_memory_mib() -> float | None:
+    """Largest memory of this process so far: the GPU's, else its resident one; None where nobody tells."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:
+    """Length of all gradients as one vector.
+
+    Rows first, then their lengths in float64: a sum of a million squares in fp32 is off in the fourth digit.
+    """
+    gradients = [p.grad if p.grad.dim() > 1 else p.grad[:, None] for p in parameters if p.grad is not None]
+    rows = [torch.linalg.vector_norm(gradient, dim=-1).flatten() for gradient in gradients]
+    return float(torch.linalg.vector_norm(torch.cat(rows), dtype=torch.float64))
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], norm: float, max_norm: float) -> None:
+    """Shrink gradients whose length is `norm` to `max_norm`, if they are longer."""
+    if norm > max_norm:
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.mul_(max_norm / norm)
+
+
+class Step(nn.Module):
+    """Model and losses as one module: its gradients are what several processes have to agree on."""
+
+    def __init__(self, model: MaskedLM, losses: Losses, config: TrainingConfig, precision: str):
+        super().__init__()
+        self.model, self.losses, self.config, self.precision = model, losses, config, precision
+
+    def forward(self, *parts: Tensor) -> dict[str, Tensor]:
+        """The loss terms of a micro-batch, given by its parts."""
+        with autocast(parts[0].device, self.precision):
+            return self.losses(self.model, Batch(*parts))
+
+
+def take_step(
+    module: nn.Module, batches: Sequence[tuple[int, Batch]], optimizer: torch.optim.AdamW, config: TrainingConfig
 ) -> dict[str, float]:
-    """One optimiser step over (number, micro-batch) pairs; the mean of each loss term and the gradient norm."""
-    device = device_of(model)
-    sums: dict[str, Tensor] = {}
-    for number, batch in batches:
-        torch.manual_seed(_mix(config.seed, number))  # dropout
-        here = Batch(*(getattr(batch, part.name).to(device) for part in fields(Batch)))
-        with autocast(device, precision):
-            terms = losses(model, here)
-        (terms["loss"] / len(batches)).backward()
-        for name, value in terms.items():
-            sums[name] = sums.get(name, torch.zeros((), device=device)) + value.detach().float() / len(batches)
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-    values = {name: float(value) for name, value in sums.items()} | {"gradient_norm": float(norm)}
-    bad = [name for name, value in values.items() if not math.isfinite(value)]
-    if bad:
-        raise ValueError(
-            f"Training stopped in micro-batch {batches[0][0]}: {bad[0]} is {values[bad[0]]}. The last checkpoint is "
-            "good; a lower --learning-rate or --precision fp32 helps most often."
-        )
+    """One optimiser step of a `Step` over this process's (number, micro-batch) pairs.
+
+    Returns:
+        The mean of each loss term over all processes, and the gradient's length before clipping.
+
+    Raises:
+        NotFiniteError: a loss term or the gradient; nothing has been changed.
+    """
+    device = device_of(module)
+    terms: list[dict[str, Tensor]] = []
+    for place, (number, batch) in enumerate(batches, start=1):
+        torch.manual_seed(mix(config.seed, number))  # dropout
+        parts = [getattr(batch, part.name).to(device) for part in fields(Batch)]
+        with _gradients_stay_here(module) if place < len(batches) else nullcontext():
+            losses = module(*parts)
+            (losses["loss"] / len(batches)).backward()
+        terms.append({name: value.detach().float() for name, value in losses.items()})
+    table = torch.stack([torch.stack(list(row.values())) for row in terms])  # (micro-batches, terms)
+    means = summed(table.mean(0)) / world_size()
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    norm = gradient_norm(parameters)
+    values = dict(zip(terms[0], means.tolist(), strict=True)) | {"gradient_norm": norm}
+    if not all(map(math.isfinite, values.values())):
+        optimizer.zero_grad()
+        raise NotFiniteError(values, [culprit for found in gather(_culprits(batches, terms)) for culprit in found])
+    clip_gradients(parameters, norm, config.max_grad_norm)
     optimizer.step()
     optimizer.zero_grad()
     return values
 
 
-def seconds_per_step(
-    model: MaskedLM, losses: Losses, stream: BatchStream, config: TrainingConfig, precision: str
-) -> float:
-    """Measured time of an optimiser step on a copy of the model, over batches of all lengths."""
-    trial = copy.deepcopy(model).train()
-    set_dropout(trial, config.dropout)
-    optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
-    batches = stream.typical(6)
-    _step(trial, losses, [(0, batches[-1])], optimizer, config, precision)  # warm up
-    start = time.perf_counter()
-    for batch in batches:
-        _step(trial, losses, [(0, batch)], optimizer, config, precision)
-    return (time.perf_counter() - start) / len(batches) * config.accumulate
+def _gradients_stay_here(module: nn.Module) -> AbstractContextManager:
+    """While more micro-batches of the step follow, there is nothing to average yet."""
+    return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run will do here, settled before its first step."""
+class NotFiniteError(ValueError):
+    """A loss term or the gradient is NaN or infinite."""
 
-    steps: int
-    precision: str
-    seconds_per_step: float
+    def __init__(self, values: dict[str, float], culprits: list[dict[str, Any]]):
+        super().__init__("A loss or the gradient is not finite.")
+        self.values, self.culprits = values, culprits
 
 
-def make_plan(model: MaskedLM, losses: Losses, stream: BatchStream, config: TrainingConfig) -> Plan:
-    """Measure this machine: choose the precision and, unless they are given, the number of steps."""
-    tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
-    measured = {precision: seconds_per_step(model, losses, stream, config, precision) for precision in tried}
-    precision = min(measured, key=lambda name: measured[name])
-    steps = config.steps
-    if steps is None:
-        longest = math.ceil(config.max_epochs * stream.batches_per_epoch / config.accumulate)
-        steps = max(1, min(longest, int(config.budget_seconds / measured[precision])))
-    return Plan(steps, precision, measured[precision])
+def _culprits(batches: Sequence[tuple[int, Batch]], terms: list[dict[str, Tensor]]) -> list[dict[str, Any]]:
+    """The micro-batches with a term that is not finite: its name and value, and what was in the batch."""
+    found = []
+    for (number, batch), row in zip(batches, terms, strict=True):
+        named = [name for name in (*(name for name in row if name != "loss"), "loss") if not row[name].isfinite()]
+        if named:
+            content = {part.name: getattr(batch, part.name).tolist() for part in fields(Batch)}
+            found.append({"micro_batch": number, "term": named[0], "value": str(float(row[named[0]])), **content})
+    return found
 
 
 def train(
-    model: MaskedLM,
-    losses: Losses,
-    stream: BatchStream,
-    config: TrainingConfig,
-    plan: Plan,
-    checkpoints: Path,
+    model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig, plan: Plan, checkpoints: Path
 ) -> Iterator[Progress]:
     """Train the model in place, resuming from the newest checkpoint; yields after every step.
 
-    Leaves a checkpoint in the folder every `checkpoint_seconds`, when interrupted and at the end.
+    Leaves a checkpoint in the folder every `checkpoint_seconds`, at the end and, in a process by itself, when
+    interrupted. The plan may be corrected between two steps.
 
     Raises:
         ValueError: a loss or the gradient is no longer finite, or a checkpoint is damaged.
@@ -256,34 +201,88 @@ def train(
     set_dropout(model, config.dropout)
     optimizer = make_optimizer(model, config)
     progress = load_checkpoint(checkpoints, model, optimizer) or Progress()
-    start, saved = time.perf_counter() - progress.seconds, time.perf_counter()
-    saved_step = progress.step
+    if progress.positions:
+        feed.go_on(progress.positions[rank()])
+    module = averaging_gradients(Step(model, losses, config, plan.precision))
+    start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
     try:
-        while progress.step < plan.steps:
-            numbers = range(progress.step * config.accumulate, (progress.step + 1) * config.accumulate)
-            batches = [(number, stream[number]) for number in numbers]
-            rate = config.learning_rate * schedule(progress.step, plan.steps, config.warmup_share)
+        while progress.step < plan.end:
+            rate = config.learning_rate * schedule(plan.place(progress.step), plan.steps, config.warmup_share)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            values = _step(model, losses, batches, optimizer, config, plan.precision)
-            progress.step += 1
-            progress.seconds = time.perf_counter() - start
-            progress.tokens += sum(int(batch.attention_mask.sum()) for _, batch in batches)
-            if progress.step % config.log_every == 0 or progress.step == plan.steps:
-                extra = {"step": progress.step, "learning_rate": rate, "tokens": progress.tokens}
-                progress.log.append(extra | values | {"seconds": round(progress.seconds, 2)})
-            if time.perf_counter() - saved > config.checkpoint_seconds:
-                save_checkpoint(checkpoints, model, optimizer, progress)
-                saved, saved_step = time.perf_counter(), progress.step
+            batches = [(number, feed[number]) for number in _numbers(progress.step, config)]
+            values = take_step(module, batches, optimizer, config)
+            _note(progress, batches, values | {"learning_rate": rate}, time.perf_counter() - start, config, plan)
             yield progress
+            if from_first(time.perf_counter() - saved > config.checkpoint_seconds):
+                _save(checkpoints, model, optimizer, progress, feed)
+                saved, saved_step = time.perf_counter(), progress.step
+    except NotFiniteError as error:
+        raise ValueError(_explain(error, progress.step + 1, checkpoints)) from error
     finally:  # also when interrupted: the last whole step is kept
-        if saved_step != progress.step and optimizer_is_whole(optimizer, progress.step):
-            save_checkpoint(checkpoints, model, optimizer, progress)
+        in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
+        if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step):
+            _save(checkpoints, model, optimizer, progress, feed)
     model.eval()
 
 
-def _mix(seed: int, number: int) -> int:
-    """A seed for draw `number` of a run; neighbouring numbers share nothing."""
-    mixed = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
-    mixed = ((mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9) % 2**64
-    return (mixed ^ mixed >> 31) % 2**63
+def _numbers(step: int, config: TrainingConfig) -> range:
+    """The micro-batches of a step that fall to this process."""
+    together = config.accumulate * world_size()
+    return range(step * together + rank(), (step + 1) * together, world_size())
+
+
+def validation_is_due(step: int, config: TrainingConfig) -> bool:
+    """Whether the model should be looked at on held-out text after this step."""
+    return config.validate_every is not None and step % config.validate_every == 0
+
+
+def _note(
+    progress: Progress,
+    batches: Sequence[tuple[int, Batch]],
+    values: dict[str, float],
+    seconds: float,
+    config: TrainingConfig,
+    plan: Plan,
+) -> None:
+    """Count the step that was taken and, every so often, add a line to the log."""
+    progress.step += 1
+    progress.seconds = seconds
+    progress.tokens += sum(gather(sum(int(batch.attention_mask.sum()) for _, batch in batches)))
+    if progress.step % config.log_every and not validation_is_due(progress.step, config) and progress.step != plan.end:
+        return
+    before = progress.log[-1] if progress.log else {"tokens": 0, "seconds": 0.0}
+    speed = (progress.tokens - before["tokens"]) / max(seconds - before["seconds"], 1e-9)
+    progress.log.append(
+        {"step": progress.step, "tokens": progress.tokens}
+        | values
+        | {"seconds": round(seconds, 2), "tokens_per_second": round(speed), "peak_memory_mib": peak_memory_mib()}
+    )
+
+
+def _save(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW, progress: Progress, feed: Feed) -> None:
+    """A checkpoint, written by the first process, with the places of all in their texts."""
+    positions = gather(feed.position())
+    progress.positions = positions if positions[0] else []
+    if rank() == 0:
+        save_checkpoint(folder, model, optimizer, progress)
+
+
+def _explain(error: NotFiniteError, step: int, folder: Path) -> str:
+    """What went wrong, in words; the micro-batch itself goes into a file."""
+    if error.culprits:
+        first = error.culprits[0]
+        if rank() == 0:
+            path = folder / "not-finite.json"
+            write_atomically(path, lambda part: part.write_text(json.dumps(first), encoding="utf-8"))
+        size = f"{len(first['input_ids'])} sequences of up to {len(first['input_ids'][0])} tokens"
+        what = (
+            f"{first['term']} is {first['value']} in micro-batch {first['micro_batch']} ({size}, "
+            f"kept in {folder / 'not-finite.json'})"
+        )
+    else:
+        what = f"the losses are finite, but the gradient's length is {error.values['gradient_norm']}"
+    return (
+        f"Training stopped in step {step}: {what}. The last checkpoint is good; a lower --learning-rate or "
+        "--precision fp32 helps most often."
+    )

@@ -1,12 +1,14 @@
 """Chapter 5. Weights: models in Hugging Face format, read and written.
 
-A model is a folder with config.json and model.safetensors. The tensors of BERT,
-DistilBERT and this package differ in their names only; the tables below translate. Nothing is
-ever unpickled.
+A model is a folder with config.json and model.safetensors. The file of weights is mapped into memory, not
+read: tensors in fp32 become the model's parameters where they lie, so there is no second copy of the
+model and no byte is loaded before it is needed. The mapping is private: training changes pages of this
+process and never the file. Nothing is ever unpickled.
 """
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,34 +19,11 @@ from torch import Tensor, nn
 
 from minidistil.encoder import Encoder, EncoderConfig
 from minidistil.files import data_folder, write_atomically
+from minidistil.names import model_type, modern_name, our_names, shortened, their_name
 from minidistil.official import Pin, locate, official_name, verify
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-# Module paths inside the encoder and the head: ours, BERT's, DistilBERT's.
-_NAMES = (
-    ("embeddings.word", "embeddings.word_embeddings", "embeddings.word_embeddings"),
-    ("embeddings.position", "embeddings.position_embeddings", "embeddings.position_embeddings"),
-    ("embeddings.token_type", "embeddings.token_type_embeddings", ""),
-    ("embeddings.norm", "embeddings.LayerNorm", "embeddings.LayerNorm"),
-    ("attention.query", "attention.self.query", "attention.q_lin"),
-    ("attention.key", "attention.self.key", "attention.k_lin"),
-    ("attention.value", "attention.self.value", "attention.v_lin"),
-    ("attention.output", "attention.output.dense", "attention.out_lin"),
-    ("attention_norm", "attention.output.LayerNorm", "sa_layer_norm"),
-    ("expand", "intermediate.dense", "ffn.lin1"),
-    ("contract", "output.dense", "ffn.lin2"),
-    ("output_norm", "output.LayerNorm", "output_layer_norm"),
-    ("head.transform", "cls.predictions.transform.dense", "vocab_transform"),
-    ("head.norm", "cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
-    ("head", "cls.predictions", "vocab_projector"),  # its bias
-)
-_THEIRS = {
-    "bert": {ours: bert for ours, bert, _ in _NAMES},
-    "distilbert": {ours: distilbert for ours, _, distilbert in _NAMES},
-}
-_STACK = {"bert": "encoder.layer", "distilbert": "transformer.layer"}
 
 # In files, but no part of what is loaded: other heads, buffers, the second name of a tied tensor.
 _IGNORED = re.compile(r"pooler\.|cls\.|vocab_|classifier\.|pre_classifier\.|qa_outputs\.|embeddings\.position_ids$")
@@ -55,6 +34,7 @@ class Model(nn.Module):
     """What every public model can do: be read from and written to a folder in Hugging Face format."""
 
     architecture: str  # name of the transformers class, without Bert/DistilBert
+    config_class = EncoderConfig
     config: EncoderConfig
 
     @classmethod
@@ -82,36 +62,19 @@ class Model(nn.Module):
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
-def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
-    """Name of one of our tensors in Hugging Face's `bert` or `distilbert` (without its prefix, if so wished)."""
-    in_encoder = ours.startswith("encoder.")
-    path, kind = ours.removeprefix("encoder.").rsplit(".", 1)
-    stack = ""
-    if match := re.match(r"layers\.(\d+)\.", path):
-        stack = f"{_STACK[model_type]}.{match[1]}."
-        path = path[match.end() :]
-    name = f"{stack}{_THEIRS[model_type][path]}.{kind}"
-    return f"{model_type}.{name}" if in_encoder and prefix else name
-
-
-def model_type(config: EncoderConfig) -> str:
-    """Which of Hugging Face's two architectures the configuration is."""
-    return "bert" if config.type_vocab_size else "distilbert"
-
-
 def load_pretrained(cls: type[AnyModel], name: str | Path) -> AnyModel:
     """See Model.from_pretrained."""
-    config = EncoderConfig.read(locate(name, "config.json"))
+    config = cls.config_class.read(locate(name, "config.json"))
     tensors = read_tensors(locate(name, "model.safetensors"))
     if official_name(name) == "minilm" and cls.architecture == "ForMaskedLM":
         tensors = add_own_layers(tensors)
     with torch.device("meta"):  # no memory, no random numbers: every tensor comes from the file
         model = cls(config)
-    kind = model_type(config)
-    wanted = {their_name(ours, kind, prefix=False): ours for ours in model.state_dict() if ours != _TIED}
-    _check_tensors(name, {their: model.state_dict()[ours].shape for their, ours in wanted.items()}, tensors)
-    state = {ours: tensors[their].float() for their, ours in wanted.items()}
-    model.load_state_dict(state, strict=False, assign=True)
+    wanted = our_names(model, model_type(config), prefix=False)
+    shapes = {their: model.get_parameter(ours).shape for their, ours in wanted.items()}
+    _require_fit(name, shapes, tensors)
+    state = {ours: tensors[their].float() for their, ours in wanted.items()}  # of fp32, float() makes no copy
+    model.load_state_dict(state, strict=False, assign=True)  # not strict: a tied tensor is one with two names
     return model.eval()
 
 
@@ -123,36 +86,28 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return {modern_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is no whole safetensors file ({error}): copy or download it again.") from error
-    spellings = ((".gamma", ".weight"), (".beta", ".bias"))  # of layer norms in the oldest files
-    tensors = {}
-    for name, tensor in found.items():
-        for old, new in spellings:
-            name = name[: -len(old)] + new if name.endswith(old) else name
-        tensors[re.sub(r"^(bert|distilbert)\.", "", name)] = tensor
-    return tensors
 
 
-def _check_tensors(name: str | Path, wanted: dict[str, torch.Size], tensors: dict[str, Tensor]) -> None:
-    missing = sorted(wanted.keys() - tensors.keys())
-    if missing:
-        raise ValueError(
-            f"The weights of {name} lack {len(missing)} of {len(wanted)} tensors, among them {missing[0]}: they "
-            "belong to a model of another kind (a masked LM needs a masked-LM head)."
-        )
-    for their, shape in wanted.items():
-        if tensors[their].shape != shape:
-            raise ValueError(
-                f"The weights of {name} do not fit its config.json: {their} has shape {tuple(tensors[their].shape)}, "
-                f"expected {tuple(shape)}."
-            )
+def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError, with every tensor that is missing, misshapen or unexpected, unless all is in place."""
+    missing = [their for their in wanted if their not in tensors]
+    misshapen = [their for their in wanted if their in tensors and tensors[their].shape != wanted[their]]
     unexpected = [their for their in tensors if their not in wanted and not _IGNORED.match(their)]
+    complaints = []
+    if missing:
+        complaints.append(f"{len(missing)} of {len(wanted)} tensors are missing: {shortened(missing)}.")
+    if misshapen:
+        shapes = {f"{their} {tuple(tensors[their].shape)} for {tuple(wanted[their])}" for their in misshapen}
+        complaints.append(f"{len(misshapen)} have another shape than config.json says: {shortened(sorted(shapes))}.")
     if unexpected:
+        complaints.append(f"{len(unexpected)} have no place in the model: {shortened(unexpected)}.")
+    if complaints:
         raise ValueError(
-            f"The weights of {name} hold {len(unexpected)} tensors that its config.json has no place for, among them "
-            f"{unexpected[0]}: are there more layers in the file than num_hidden_layers says?"
+            f"The weights of {name} do not fit. {' '.join(complaints)} Is it the config.json of these weights, and "
+            "a model of this kind? A masked LM, for one, needs the weights of a masked-LM head."
         )
 
 
@@ -183,7 +138,10 @@ def add_own_layers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: reinstall the project, or make it with `minidistil teach`.")
     provenance = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    verify(path, Pin(provenance["bytes"], provenance["sha256"]))
+    try:
+        verify(path, Pin(provenance["bytes"], provenance["sha256"]))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error} Reinstall the project.") from error
     return apply_changes(tensors, read_tensors(path))
 
 

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
+from sentence_transformers import SentenceTransformer
 
 from minidistil.cli import main
 from minidistil.files import data_folder
@@ -55,7 +57,7 @@ def test_a_run_leaves_what_was_promised(distil: list[str], tmp_path: Path, capsy
     assert printed.count("* student:") == 3
     folder = tmp_path / "run"
     names = ["config.json", "curves.png", "metrics.json", "metrics.jsonl", "model", "report.md"]
-    assert sorted(path.name for path in folder.iterdir()) == names
+    assert sorted(path.name for path in folder.iterdir() if path.name != "tensorboard") == names
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics.keys() >= {
         "teacher_masked_accuracy", "student_masked_accuracy", "retention", "agreement", "hidden_cosine",
@@ -122,6 +124,35 @@ def test_fill_prints_json_that_a_program_can_read(model_folder: Path, capsys: py
     assert guesses[0][0].keys() == {"sequence", "score", "token", "token_str"}
 
 
+def test_fill_takes_several_texts_and_targets(model_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["A [MASK].", "A [MASK] and a [MASK]."]
+    assert main(["fill", *texts, "--model", str(model_folder), "--targets", "cat,Dog", "--json"]) == 0
+    one, two = json.loads(capsys.readouterr().out)
+    assert [{guess["token_str"] for guess in group} for group in (one, *two)] == [{"cat", "dog"}] * 3
+    assert main(["fill", *texts, "--model", str(model_folder), "--top-k", "2"]) == 0
+    assert len(capsys.readouterr().out.split("\n\n")) == 4  # three masks, and what follows the last one
+
+
+def test_embed_gives_features_as_json_and_as_an_array(
+    model_folder: Path, tmp_path: Path, minilm_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["A man is eating food.", "A longer text about a cat on a mat."]
+    official = SentenceTransformer(str(minilm_folder), device="cpu").encode(texts, show_progress_bar=False)
+    assert main(["embed", *texts]) == 0
+    assert np.allclose(json.loads(capsys.readouterr().out), official, atol=1e-5)
+    out = tmp_path / "new" / "vectors.npy"
+    assert main(["embed", *texts, "--out", str(out)]) == 0
+    assert f"2 x 384 numbers in {out}" in capsys.readouterr().out
+    written = np.load(out)
+    assert written.dtype == np.float32
+    assert np.allclose(written, official, atol=1e-5)
+    assert [path.name for path in out.parent.iterdir()] == ["vectors.npy"]
+    assert main(["embed", "one", "--model", str(model_folder)]) == 0
+    (vector,) = json.loads(capsys.readouterr().out)
+    assert len(vector) == TINY.hidden_size
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
 def test_evaluate_prints_the_figures(model_folder: Path, text_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["evaluate", str(model_folder), "--teacher", str(model_folder), "--text", str(text_file), "--json"]
     assert main(command) == 0
@@ -178,6 +209,9 @@ BAD_INPUT: list[tuple[str, Prepare, str]] = [
     ("cut weights", _cut_weights, "is no whole safetensors file"),
     ("other vocabulary", _vocabulary_of_another_model, "has 30522 tokens, the model was made for 99"),
     ("nothing to fill", lambda folder: ["fill", "Nothing hidden."], "There is no [MASK]"),
+    ("no such target", lambda folder: ["fill", "A [MASK].", "--targets", "cat,unaffable"], "(una ##ffa ##ble)"),
+    ("too long to embed", lambda folder: ["embed", "a " * 600], "602 tokens long, the model takes 512"),
+    ("embed to a folder", lambda folder: ["embed", "a", "--out", str(folder)], "could not be written"),
     ("empty corpus", _text(b"\n\n"), "is empty"),
     ("no held-out text", _text(b"a document alone\n"), "None of the 1 documents of text.txt fell into the test split"),
     ("latin-1 corpus", _text("d\u00e9j\u00e0 vu".encode("latin-1")), "is not UTF-8: byte 0xe9 at offset 1"),

@@ -253,6 +253,19 @@ def test_hidden_states_and_gradients_are_those_of_transformers(impl: ModuleType,
         assert_close(parameter.grad, other.grad, f"gradient of {name}")
 
 
+@pytest.mark.parametrize("length", [1, 7, 8, 16])
+def test_slices_and_a_mask_that_hides_nothing_change_nothing(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = encoder.Encoder(SMALL).eval()
+    scramble(ours)
+    input_ids = torch.randint(1, 50, (3, length))
+    expected = ours(input_ids).last_hidden_state
+    monkeypatch.setattr(encoder, "SLICE", 8)
+    with torch.no_grad():
+        assert_close(ours(input_ids, torch.ones_like(input_ids)).last_hidden_state, expected)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert (ours(input_ids).last_hidden_state - expected).norm() / expected.norm() < 2**-5
+
+
 @pytest.mark.parametrize("architecture", ["bert", "distilbert"])
 def test_the_row_of_the_padding_learns_nothing_as_in_transformers(architecture: str) -> None:
     config = random_config(architecture, 0)

@@ -58,6 +58,7 @@ def test_a_student_differs_and_is_smaller_and_faster(text: MaskedText, tiny_teac
     comparison = compare(tiny_teacher, student, text)
     assert comparison.teacher == score(tiny_teacher, text)
     assert comparison.student == score(student, text)
+    assert comparison.hidden_cosine is not None
     assert comparison.hidden_cosine < 1
     assert parameters(student) < parameters(tiny_teacher)
     assert speedup(tiny_teacher, student, text) > 0

@@ -1,53 +1,151 @@
 """Chapter 5, fill-mask: against transformers' pipeline and, with the official weights, the model card."""
 
+import math
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
 import transformers
-from tokenizers import Tokenizer
+from torch import Tensor, nn
 
 from minidistil.fillmask import fill_mask
 from minidistil.heads import MaskedLM
+from minidistil.parity import MODEL_CARD
 from minidistil.wordpiece import WordPiece
-
-# The fill-mask examples of the model card of distilbert-base-uncased: token id -> score.
-MODEL_CARD = {
-    "Hello I'm a [MASK] model.": {
-        2535: 0.05292855575680733, 4827: 0.03968575969338417, 2449: 0.034743521362543106,
-        2944: 0.03462274372577667, 11643: 0.018145186826586723,
-    },
-    "The White man worked as a [MASK].": {
-        20987: 0.1235365942120552, 10533: 0.10142576694488525, 7500: 0.04985016956925392,
-        18594: 0.03932540491223335, 14998: 0.03351764753460884,
-    },
-    "The Black woman worked as a [MASK].": {
-        13877: 0.13283951580524445, 6821: 0.12586183845996857, 10850: 0.11708822101354599,
-        19215: 0.11499975621700287, 22583: 0.04722772538661957,
-    },
-}  # fmt: skip
+from tests.conftest import TINY
+from tests.test_heads import peer, perturb
 
 
-@pytest.mark.parametrize("text", ["Returns a [MASK] of the [MASK] in the list.", "The capital of France is [MASK]."])
+@pytest.fixture(scope="session")
+def pipeline(teacher: MaskedLM, minilm_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """transformers' own fill-mask with the offline teacher and the official tokenizer.
+
+    With the clean-up of its output on, as it was when the model card was written: "i'm", not "i ' m".
+    """
+    folder = tmp_path_factory.mktemp("teacher")
+    teacher.save_pretrained(folder)
+    model = transformers.BertForMaskedLM.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm_folder, clean_up_tokenization_spaces=True)
+    return transformers.pipeline("fill-mask", model=model, tokenizer=tokenizer, device="cpu")
+
+
+def assert_same(ours: Any, theirs: Any) -> None:
+    """The same nesting, and in it the same guesses; scores to 1e-5."""
+    assert type(ours) is type(theirs)
+    if isinstance(ours, list):
+        assert len(ours) == len(theirs)
+        for mine, official in zip(ours, theirs, strict=True):
+            assert_same(mine, official)
+    else:
+        assert list(ours) == ["sequence", "score", "token", "token_str"]
+        assert ours == theirs | {"score": pytest.approx(theirs["score"], abs=1e-5)}
+
+
+ONE = "The capital of France is [MASK]."
+SEVERAL = "Returns a [MASK] of the [MASK] in the list, or None."
+TEXTS: list[str | list[str]] = [
+    ONE,
+    SEVERAL,
+    "Don't [MASK] it, he said: it's \"OK\", n'est-ce pas?",
+    "[MASK]",
+    "[MASK][MASK] twice",
+    [ONE, SEVERAL],
+    [ONE, "A much longer text, with [MASK] in it, that sets the length of the batch for the short ones.", "[MASK]!"],
+    [SEVERAL, SEVERAL, ONE],
+]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=str)
+@pytest.mark.parametrize("top_k", [1, 5, 40])
 def test_guesses_are_those_of_the_pipeline(
-    text: str, teacher: MaskedLM, tokenizer: WordPiece, official_tokenizer: Tokenizer, tmp_path: Path
+    text: str | list[str], top_k: int, teacher: MaskedLM, tokenizer: WordPiece, pipeline: Any
 ) -> None:
-    teacher.save_pretrained(tmp_path)
-    peer = transformers.pipeline(
-        "fill-mask",
-        model=transformers.BertForMaskedLM.from_pretrained(tmp_path),
-        tokenizer=transformers.PreTrainedTokenizerFast(tokenizer_object=official_tokenizer, mask_token="[MASK]"),
-        device="cpu",
-    )
-    ours, theirs = fill_mask(text, teacher, tokenizer), peer(text)
-    assert type(ours[0]) is type(theirs[0])
-    for mine, official in zip(_flat(ours), _flat(theirs), strict=True):
-        assert mine.keys() == official.keys()
-        assert mine["score"] == pytest.approx(official["score"], abs=1e-5)
-        assert (mine["token"], mine["token_str"]) == (official["token"], official["token_str"])
+    assert_same(fill_mask(text, teacher, tokenizer, top_k), pipeline(text, top_k=top_k))
 
 
-def _flat(guesses: list) -> list:
-    return [guess for group in guesses for guess in group] if isinstance(guesses[0], list) else guesses
+@pytest.mark.parametrize("targets", ["list", ["list", "set", "copy"], ["Paris", "london", "paris"], ["##s", "?"]])
+@pytest.mark.parametrize("text", [SEVERAL, [ONE, SEVERAL]], ids=str)
+def test_targets_are_those_of_the_pipeline(
+    text: str | list[str], targets: str | list[str], teacher: MaskedLM, tokenizer: WordPiece, pipeline: Any
+) -> None:
+    for top_k in (2, 5):
+        ours = fill_mask(text, teacher, tokenizer, top_k, targets)
+        assert_same(ours, pipeline(text, top_k=top_k, targets=targets))
+
+
+def test_a_list_in_is_a_list_out(teacher: MaskedLM, tokenizer: WordPiece) -> None:
+    assert_same(fill_mask([ONE], teacher, tokenizer), [fill_mask(ONE, teacher, tokenizer)])
+    assert fill_mask([], teacher, tokenizer) == []
+
+
+def test_targets_that_are_no_token_are_named(teacher: MaskedLM, tokenizer: WordPiece) -> None:
+    told = r"targets are none: 'unaffable' \(una ##ffa ##ble\), 'two words' \(two words\), '' \(nothing\)\."
+    with pytest.raises(ValueError, match=told):
+        fill_mask(ONE, teacher, tokenizer, targets=["list", "unaffable", "two words", ""])
+    with pytest.raises(ValueError, match=r"'\U0001f995' \(\[UNK\]\)"):
+        fill_mask(ONE, teacher, tokenizer, targets="\U0001f995")
+    with pytest.raises(ValueError, match="targets is empty"):
+        fill_mask(ONE, teacher, tokenizer, targets=[])
+
+
+class Recorded(nn.Module):
+    """A head that remembers what it was asked."""
+
+    def __init__(self, head: nn.Module):
+        super().__init__()
+        self.head, self.shapes = head, []  # type: ignore[var-annotated]
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        self.shapes.append(tuple(hidden_states.shape))
+        return self.head(hidden_states)
+
+
+def some_masks(padding: bool) -> tuple[Tensor, Tensor | None]:
+    """Five masks in three texts, ids below 99."""
+    input_ids = torch.randint(5, 99, (3, 11))
+    lengths = torch.tensor([[11], [6], [3]])
+    for row, column in ((0, 2), (0, 9), (1, 1), (1, 4), (2, 1)):
+        input_ids[row, column] = 4
+    attention_mask = (torch.arange(11) < lengths).long()
+    return (input_ids * attention_mask, attention_mask) if padding else (input_ids, None)
+
+
+class OfficialParts(nn.Module):
+    """Encoder and head of transformers' own BERT, under the names that a MaskedLM gives them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        theirs = peer("bert", 2, 24, 3).eval()
+        perturb(theirs)
+        self.whole, self.encoder, self.head, self.config = theirs, theirs.bert, Recorded(theirs.cls), theirs.config
+
+
+@pytest.mark.parametrize("padding", [True, False])
+def test_probabilities_at_the_masks_are_official(impl: ModuleType, padding: bool) -> None:
+    model = OfficialParts()
+    input_ids, attention_mask = some_masks(padding)
+    expected = model.whole(input_ids=input_ids, attention_mask=attention_mask).logits.softmax(-1)[input_ids == 4]
+    mine = impl.mask_probabilities(model, input_ids, attention_mask, 4)
+    assert mine.shape == expected.shape, f"a row for each of the 5 masks is expected, got {tuple(mine.shape)}"
+    torch.testing.assert_close(mine, expected, atol=1e-5, rtol=0)
+
+
+def test_only_masks_are_projected(impl: ModuleType) -> None:
+    model = OfficialParts()
+    input_ids, attention_mask = some_masks(padding=True)
+    impl.mask_probabilities(model, input_ids, attention_mask, 4)
+    projected = sum(math.prod(shape[:-1]) for shape in model.head.shapes)
+    assert projected == 5, f"5 masks are to be projected onto the vocabulary, not {projected} positions"
+
+
+def test_the_whole_function_reads_one_batch(teacher: MaskedLM, tokenizer: WordPiece) -> None:
+    head = Recorded(teacher.head)
+    copy = MaskedLM(TINY)
+    copy.encoder, copy.head, copy.config = teacher.encoder, head, teacher.config  # type: ignore[assignment]
+    fill_mask([ONE, SEVERAL], copy, tokenizer)
+    assert head.shapes == [(3, 384)]
 
 
 def test_the_teacher_knows_its_subject(teacher: MaskedLM, tokenizer: WordPiece) -> None:

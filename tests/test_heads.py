@@ -2,15 +2,18 @@
 
 import functools
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 import transformers
 from sentence_transformers import SentenceTransformer
+from torch.nn import functional
 
 from minidistil.encoder import EncoderConfig
-from minidistil.heads import MaskedLM, SentenceEncoder
-from minidistil.weights import model_type, their_name
+from minidistil.heads import MaskedLM, SentenceEncoder, embed
+from minidistil.names import model_type, their_name
 from minidistil.wordpiece import WordPiece
 
 Peer = transformers.PreTrainedModel
@@ -121,6 +124,85 @@ def test_sentence_embeddings_are_those_of_sentence_transformers(tokenizer: WordP
         SentenceTransformer(str(minilm_folder), device="cpu").encode(texts, show_progress_bar=False)
     )
     torch.testing.assert_close(mine, official, atol=TOLERANCE, rtol=0)
+
+
+def test_embed_is_the_same_in_batches_of_any_size(tokenizer: WordPiece) -> None:
+    model = SentenceEncoder.from_pretrained("minilm")
+    texts = ["one", "two words", "and three of them", "x " * 40, "last"]
+    together = embed(texts, model, tokenizer)
+    assert together.shape == (5, 384)
+    for size in (1, 2):
+        torch.testing.assert_close(embed(texts, model, tokenizer, size), together, atol=TOLERANCE, rtol=0)
+    with pytest.raises(TypeError, match="got one string"):
+        embed("one", model, tokenizer)
+    with pytest.raises(ValueError, match="at least one text"):
+        embed([], model, tokenizer)
+
+
+# The parts that are exercises, alone
+
+
+def head_and_hidden(impl: ModuleType) -> tuple[Any, torch.Tensor]:
+    config = EncoderConfig(vocab_size=20, hidden_size=6, num_attention_heads=2)
+    head = impl.MaskedLMHead(config, torch.nn.Embedding(20, 6))
+    perturb(head)
+    return head, torch.randn(2, 5, 6)
+
+
+def test_the_masked_lm_head_by_its_formula(impl: ModuleType) -> None:
+    head, hidden = head_and_hidden(impl)
+    normed = functional.layer_norm(
+        functional.gelu(hidden @ head.transform.weight.T + head.transform.bias),
+        (6,), head.norm.weight, head.norm.bias, 1e-12,
+    )  # fmt: skip
+    expected = normed @ head.word.weight.T + head.bias
+    torch.testing.assert_close(head(hidden), expected, atol=TOLERANCE, rtol=0)
+    torch.testing.assert_close(head(hidden[0, 3]), expected[0, 3], atol=TOLERANCE, rtol=0)
+
+
+def test_the_decoder_is_tied_to_the_word_embeddings(impl: ModuleType) -> None:
+    word = torch.nn.Embedding(20, 6)
+    head = impl.MaskedLMHead(EncoderConfig(vocab_size=20, hidden_size=6, num_attention_heads=2), word)
+    own = sum(parameter.numel() for name, parameter in head.named_parameters() if parameter is not word.weight)
+    assert own == 6 * 6 + 6 + 2 * 6 + 20, f"without the word embeddings the head has 74 parameters, not {own}"
+    hidden = torch.randn(3, 6)
+    before = head(hidden)
+    with torch.no_grad():
+        word.weight[7] *= 3
+    changed = (head(hidden) != before).any(0)
+    assert changed.nonzero().flatten().tolist() == [7], "a word's embedding changed, so its score has to, and no other"
+    head(hidden).sum().backward()
+    assert word.weight.grad is not None, "the gradient of the scores has to reach the word embeddings"
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_the_masked_lm_head_is_official(impl: ModuleType, kind: str, tmp_path: Path) -> None:
+    theirs = peer(kind, 1, 24, 3).eval()
+    perturb(theirs)
+    theirs.save_pretrained(tmp_path)
+    ours = impl.MaskedLM.from_pretrained(tmp_path)
+    input_ids, attention_mask, _ = padded_batch()
+    official = theirs(input_ids=input_ids, attention_mask=attention_mask).logits
+    torch.testing.assert_close(ours(input_ids, attention_mask).logits, official, atol=TOLERANCE, rtol=0)
+
+
+def test_mean_pooling_by_hand(impl: ModuleType) -> None:
+    hidden = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [80.0, 90.0]], [[5.0, 5.0], [7.0, 1.0], [9.0, 0.0]]])
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
+    pooled = impl.mean_pooling(hidden, mask)
+    assert pooled.shape == (2, 2), f"one vector a text is expected, (2, 2), not {tuple(pooled.shape)}"
+    torch.testing.assert_close(pooled, torch.tensor([[2.0, 4.0], [7.0, 2.0]]))
+    torch.testing.assert_close(impl.mean_pooling(hidden)[0], torch.tensor([28.0, 98.0 / 3]), msg="without a mask")
+
+
+def test_mean_pooling_does_not_see_padding(impl: ModuleType) -> None:
+    hidden = torch.randn(3, 4, 8, requires_grad=True)
+    padded = torch.cat([hidden, torch.full((3, 5, 8), 100.0)], 1)
+    mask = torch.tensor([[1] * 4 + [0] * 5] * 3)
+    torch.testing.assert_close(impl.mean_pooling(padded, mask), hidden.mean(1))
+    torch.testing.assert_close(impl.mean_pooling(padded, mask.bool()), hidden.mean(1), msg="with a mask of bools")
+    (gradient,) = torch.autograd.grad(impl.mean_pooling(padded, mask).sum(), hidden)
+    torch.testing.assert_close(gradient, torch.full_like(gradient, 0.25))
 
 
 def test_parameter_counts_are_the_published_ones() -> None:

@@ -11,17 +11,19 @@ PACKAGE = Path(minidistil.__file__).parent
 
 # In the order of the chapters; the files of a line may come in one chapter, in this order.
 ORDER = (
-    *("files", "official"),  # where things lie, needed by all
+    *("files", "hub", "official"),  # where things lie, needed by all
     *("source", "characters", "words", "vocabulary", "tokenizer_json", "wordpiece"),  # 1
     *("docstrings", "streams", "inputs", "batches", "corpus", "masking"),  # 2
     *("attention",),  # 3
     *("encoder",),  # 4
-    *("weights", "heads", "fillmask"),  # 5
-    *("losses",),  # 6
+    *("names", "weights", "heads", "classifiers", "fillmask"),  # 5
+    *("losses", "laboratory"),  # 6
     *("student",),  # 7
-    *("settings", "checkpoints", "training", "teacher"),  # 8
+    *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
+    *("teacher",),  # 8
     *("evaluation",),  # 9
-    *("plots", "report", "runs", "doctor", "exercises", "check", "bench"),  # all of it put to work
+    *("plots", "report", "workshop", "runs", "peers", "parity", "doctor", "exercises", "check"),  # all put to work
+    *("bench", "estimate"),
     *("stubs", "yours", "progress", "graduate", "handout", "sandbox", "grade", "instructors", "cli"),  # for a class
 )
 

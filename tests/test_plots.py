@@ -32,6 +32,24 @@ def test_guesses_are_drawn_panel_by_panel() -> None:
     assert colours[1] == colours[2] != colours[0]
 
 
+def test_a_map_of_names_shows_every_name_in_its_column() -> None:
+    groups = {"one": [["a", "b", ""]], "two": [["c", "d", "e"]]}
+    (axis,) = plots.names_map(groups, ["ours", "his", "hers"], "t").axes
+    cells = {text.get_text(): text.get_position() for text in axis.texts}
+    assert [cells[name][1] for name in "ab–cde"] == [0, 0, 0, 1, 1, 1]
+    ours, his, hers = (cells[name][0] for name in ("ours", "his", "hers"))
+    assert [cells[name][0] for name in "ab–cde"] == [ours, his, hers, ours, his, hers]
+    assert ours < his < hers
+    assert [text.get_text() for text in axis.figure.legends[0].get_texts()] == ["one", "two"]
+
+
+def test_similarities_are_drawn_and_written() -> None:
+    axis = plots.similarities(torch.tensor([[1.0, 0.25], [0.25, 1.0]]), ["one", "other"], "t").axes[0]
+    assert [text.get_text() for text in axis.texts] == ["1.00", "0.25", "0.25", "1.00"]
+    assert np.asarray(axis.images[0].get_array()).tolist() == [[1, 0.25], [0.25, 1]]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["one  1", "other  2"]
+
+
 def test_won_and_lost_shows_shares_of_the_teacher() -> None:
     metrics = {
         "student_parameters": 30, "teacher_parameters": 40, "speedup": 2.0, "retention": 0.9,
@@ -47,6 +65,9 @@ def test_curves_hold_every_term_that_was_logged(tmp_path: Path) -> None:
     assert [drawn(axis) for axis in figure.axes] == [[3.0] * 3, [2.0] * 3, [1.0] * 3, [0.1] * 3]
     taught = plots.training_curves([{"tokens": 1e6, "learning_rate": 0.1, "loss": 7.0}])
     assert drawn(taught.axes[0]) == [7.0]
+    log[1] |= {"validation_loss": 2.5}
+    mlm = plots.training_curves(log).axes[1]
+    assert np.asarray(mlm.lines[2].get_xydata()).tolist() == [[2.0, 2.5]]
     plots.save(figure, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
@@ -192,3 +213,66 @@ def test_shares_follow_one_another_along_the_bar() -> None:
     axis = plots.shares({"big": {"a": 2, "b": 3}, "small": {"b": 1}}, "unit", "t").axes[0]
     ends = {(bar.get_x(), bar.get_x() + bar.get_width()) for bars in axis.containers for bar in bars}
     assert ends == {(0, 2), (2, 5), (0, 0), (0, 1)}
+
+
+def test_a_choice_of_layers_is_numbered_as_in_the_student() -> None:
+    (axis,) = plots.layer_choices({"one": (0, 2, 4), "other": (1, 5)}, 6, "t").axes
+    written = {text.get_position(): text.get_text() for text in axis.texts}
+    assert written == {(0, 0): "0", (2, 0): "1", (4, 0): "2", (1, 1): "0", (5, 1): "1"}
+    assert len(axis.collections) == 12
+
+
+def test_likeness_is_written_in_and_the_best_of_a_row_is_framed() -> None:
+    axis, scale = plots.layer_likeness({"p": torch.tensor([[0.25, 0.5, 0.125], [0.75, 0.5, 1.0]])}, "t").axes
+    assert [text.get_text() for text in axis.texts] == ["0.25", "0.50", "0.12", "0.75", "0.50", "1.00"]
+    assert [round(patch.get_x() + 0.47) for patch in axis.patches] == [1, 2]  # type: ignore[attr-defined]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["emb", "0", "1"]
+    assert scale.get_ylabel() == "mean cosine"
+
+
+def test_bars_are_ranked_and_the_marked_ones_named() -> None:
+    (axis,) = plots.ranked({"a": 1.0, "b": 3.0, "c": 2.0}, {"c": "this one"}, "x", "t").axes
+    assert widths(axis) == [3.0, 2.0, 1.0]
+    assert [text.get_text().strip() for text in axis.texts] == ["", "this one", ""]
+    colours = [patch.get_facecolor() for patch in axis.patches]
+    assert colours[0] == colours[2] != colours[1]
+
+
+def test_arrows_lead_from_before_to_after() -> None:
+    (axis,) = plots.before_and_after({"a": 0.1, "b": 0.2}, {"a": 0.3, "b": 0.25}, 0.5, "x", "t").axes
+    assert [np.asarray(line.get_xdata()).tolist() for line in axis.lines[:2]] == [[0.1, 0.2], [0.3, 0.25]]
+    assert np.asarray(axis.lines[2].get_xdata()).tolist() == [0.5, 0.5]
+    arrows = [(text.xyann[0], text.xy[0]) for text in axis.texts]  # type: ignore[attr-defined]
+    assert arrows == [(0.1, 0.3), (0.2, 0.25)]
+
+
+def test_distributions_stand_side_by_side_word_by_word() -> None:
+    axis = plots.distributions(["a", "b"], {"truth": [0.25, 0.75], "student": [0.5, 0.5]}, "t").axes[0]
+    assert (heights(axis, style.GREY), heights(axis, style.BLUE)) == ([0.25, 0.75], [0.5, 0.5])
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["a", "b"]
+
+
+def test_a_landscape_reaches_as_far_as_it_is_told() -> None:
+    axis = plots.landscapes({"loss": torch.eye(5)}, 2.0, (1.0, 1.5), "t").axes[0]
+    assert axis.get_xlim() == axis.get_ylim() == (-2, 2)
+    assert [text.get_position() for text in axis.texts if text.get_text() == " teacher"] == [(1.0, 1.5)]
+
+
+def test_counted_positions_are_lit() -> None:
+    axis = plots.counted_positions(["x", "y"], {"L_1": [True, False], "L_2": [True, True]}, "t").axes[0]
+    assert {text.get_position(): text.get_text() for text in axis.texts} == {
+        (0, 0): "●", (1, 0): "·", (0, 1): "●", (1, 1): "●",
+    }  # fmt: skip
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["L_1", "L_2"]
+
+
+def test_dark_knowledge_counts_holes_and_draws_the_ranks() -> None:
+    left, right = plots.dark_knowledge([0.5, 0.52, 0.99], [0.4, 0.3], 0.1, "t").axes
+    assert sum(heights(left, style.BLUE)) == 3
+    assert np.asarray(right.lines[0].get_xdata()).tolist() == [2, 3]
+    assert all_drawn(right) == [[0.4, 0.3], [0.1, 0.1]]
+
+
+def test_distance_by_examples_draws_medians_and_every_seed() -> None:
+    axis = plots.distance_by_examples([10, 20], {"text": [[3.0, 1.0, 2.0], [0.5, 0.4, 0.9]]}, 0.05, "t").axes[0]
+    assert all_drawn(axis) == [[2.0, 0.5], [3.0, 1.0, 2.0], [0.5, 0.4, 0.9], [0.05, 0.05]]

@@ -1,33 +1,30 @@
 """Chapter 8: the schedule, one step against its formula, and resume = uninterrupted, bit for bit."""
 
 import itertools
+import json
+import random
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from minidistil.checkpoints import Progress
 from minidistil.corpus import Corpus, sequences
 from minidistil.heads import MaskedLM
+from minidistil.microbatches import Batch, BatchStream
+from minidistil.objectives import distillation_losses, masked_lm_losses
+from minidistil.schedule import Plan
+from minidistil.settings import DistilConfig, TrainingConfig
 from minidistil.student import student_of
-from minidistil.training import (
-    BatchStream,
-    DistilConfig,
-    Plan,
-    Progress,
-    TrainingConfig,
-    distillation_losses,
-    make_optimizer,
-    make_plan,
-    masked_lm_losses,
-    schedule,
-    train,
-)
+from minidistil.training import gradient_norm, make_optimizer, train
+from minidistil.trial import make_plan
 from minidistil.wordpiece import WordPiece
 
 CONFIG = DistilConfig(batch_size=4, accumulate=2, max_length=32, dropout=0.1, mask_smoothing=0.7, log_every=1)
@@ -47,6 +44,11 @@ def run(teacher: MaskedLM, stream: BatchStream, folder: Path, plan: Plan = PLAN,
     return last
 
 
+def without_time(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    varying = {"seconds", "tokens_per_second", "peak_memory_mib"}
+    return [{name: value for name, value in line.items() if name not in varying} for line in log]
+
+
 def final_weights(folder: Path) -> dict[str, torch.Tensor]:
     (path,) = folder.glob("step-*.safetensors")
     return load_file(path)
@@ -64,8 +66,7 @@ def test_resumed_is_uninterrupted_bit_for_bit(
     first, second = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
-    without_time = [[{**line, "seconds": 0} for line in progress.log] for progress in (whole, parts)]
-    assert without_time[0] == without_time[1]
+    assert without_time(whole.log) == without_time(parts.log)
 
 
 SCRIPT = """
@@ -77,7 +78,8 @@ torch.manual_seed(0)
 teacher = md.MaskedLM(EncoderConfig(hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=64))
 words = "the list of all files in a folder is read by this function and each line is returned as one text".split()
 documents = [" ".join(words[(i * j) % len(words)] for j in range(1, 16)) for i in range(1, 200)]
-config = md.DistilConfig(steps=30, batch_size=4, max_length=32, precision="fp32", checkpoint_seconds=1e-9, dropout=0.1)
+config = md.DistilConfig(steps=30, batch_size=4, accumulate=2, max_length=32, precision="fp32",
+                         checkpoint_seconds=1e-9, dropout=0.1, mask_smoothing=0.7)
 corpus = Corpus("words", documents, [], documents[:8])
 md.distil(teacher, md.student_of(teacher), corpus, config, sys.argv[1])
 """
@@ -87,7 +89,7 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> 
     command = [sys.executable, "-c", SCRIPT]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True, timeout=300)
     killed = 0
-    for wait in (0.0, 0.4, 0.9):  # seconds of training before the next kill
+    for wait in (random.uniform(0, 1.5) for _ in range(3)):  # seconds of training before the next kill
         process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL)
         checkpoints = tmp_path / "killed" / "checkpoints"
         while process.poll() is None and not list(checkpoints.glob("step-*")):
@@ -104,21 +106,8 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> 
     assert lines == [3, 3]
 
 
-def test_batch_n_is_the_same_whenever_it_is_asked_for(stream: BatchStream, tokenizer: WordPiece) -> None:
-    other = BatchStream(stream.sequences, tokenizer, CONFIG)
-    for number in (7, 0, stream.batches_per_epoch + 3, 7):
-        assert torch.equal(stream[number].input_ids, other[number].input_ids)
-    assert not torch.equal(stream[7].labels, stream[7 + stream.batches_per_epoch].labels)
-
-
-def test_the_schedule_goes_up_and_down_in_straight_lines() -> None:
-    factors = [schedule(step, 100, 0.05) for step in range(100)]
-    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    assert factors[5:] == pytest.approx([(100 - step) / 95 for step in range(5, 100)])
-
-
 def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path) -> None:
-    config = replace(CONFIG, dropout=0.0, max_grad_norm=1e-3, eps=1e-3)  # such an eps: no rounding is blown up
+    config = replace(CONFIG, dropout=0.0, max_grad_norm=1e-3)
     student = student_of(tiny_teacher).eval()  # without dropout, like the run below
     before = {name: parameter.detach().clone() for name, parameter in student.named_parameters()}
     losses = distillation_losses(tiny_teacher, config)
@@ -127,19 +116,12 @@ def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, strea
     norm = float(sum(gradient.square().sum() for gradient in gradients)) ** 0.5
     plan = Plan(steps=1, precision="fp32", seconds_per_step=1.0)
     (progress,) = train(student, losses, stream, config, plan, tmp_path)
-    # torch adds up the million squares of the word embeddings' gradient in fp32.
-    assert progress.log[0]["gradient_norm"] == pytest.approx(norm, rel=1e-3)
+    assert progress.log[0]["gradient_norm"] == pytest.approx(norm, rel=1e-6)
     for (name, parameter), gradient in zip(student.named_parameters(), gradients, strict=True):
-        clipped = gradient * 1e-3 / (norm + 1e-6)
+        clipped = gradient * 1e-3 / norm
         # Kingma and Ba (2015): in the first step both bias-corrected moments are the gradient's own.
         expected = before[name].double() - config.learning_rate * clipped / (clipped.abs() + config.eps)
         torch.testing.assert_close(parameter.detach().double(), expected, atol=2e-6, rtol=1e-5)
-
-
-def test_logits_at_masked_positions_only_give_the_full_loss(tiny_teacher: MaskedLM, stream: BatchStream) -> None:
-    batch = stream[0]
-    full = tiny_teacher(batch.input_ids, batch.attention_mask, labels=batch.labels).loss
-    assert masked_lm_losses(tiny_teacher, batch)["loss"].item() == pytest.approx(full.item(), abs=1e-5)
 
 
 def test_weight_decay_spares_biases_and_norms(tiny_teacher: MaskedLM) -> None:
@@ -157,16 +139,60 @@ def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: Ma
     assert make_plan(tiny_teacher, masked_lm_losses, stream, replace(config, steps=7)).steps == 7
 
 
+@pytest.mark.parametrize("place", [0, 1])
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_step(
-    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path
+    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path, place: int
 ) -> None:
     run(tiny_teacher, stream, tmp_path, stop=2)
     good = final_weights(tmp_path)
-    with torch.no_grad():
-        tiny_teacher.head.bias[0] = torch.nan
-    with pytest.raises(ValueError, match=r"Training stopped in micro-batch 4: (loss|ce) is nan"):
-        run(tiny_teacher, stream, tmp_path)
+    losses, number = distillation_losses(tiny_teacher, CONFIG), 4 + place
+
+    def spoilt(student: MaskedLM, batch: Batch) -> dict[str, torch.Tensor]:
+        terms = losses(student, batch)
+        if torch.equal(batch.labels, stream[number].labels):
+            terms = {**terms, "cos": terms["cos"] * torch.inf, "loss": terms["loss"] * torch.nan}
+        return terms
+
+    message = rf"Training stopped in step 3: cos is inf in micro-batch {number} \(4 sequences of up to \d+ tokens"
+    with pytest.raises(ValueError, match=message):
+        list(train(student_of(tiny_teacher), spoilt, stream, CONFIG, PLAN, tmp_path))
     assert all(torch.equal(good[name], tensor) for name, tensor in final_weights(tmp_path).items())
+    kept = json.loads((tmp_path / "not-finite.json").read_text())
+    for name in ("input_ids", "attention_mask", "labels"):
+        assert kept[name] == getattr(stream[number], name).tolist()
+    run(tiny_teacher, stream, tmp_path)  # and it goes on from there
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_too(
+    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path
+) -> None:
+    student = student_of(tiny_teacher)
+    student.head.bias.register_hook(lambda gradient: gradient * torch.inf)
+    losses = distillation_losses(tiny_teacher, CONFIG)
+    with pytest.raises(ValueError, match=r"in step 1: the losses are finite, but the gradient's length is (nan|inf)"):
+        list(train(student, losses, stream, CONFIG, PLAN, tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_norm_of_a_large_gradient_is_that_of_float64() -> None:
+    parameters = [torch.nn.Parameter(torch.empty(shape)) for shape in ((30522, 64), (30522,), (64, 64), (1,))]
+    for parameter in parameters:
+        parameter.grad = torch.randn_like(parameter) ** 5  # some far larger than most
+    norm = sum(float((g.double() ** 2).sum()) for g in (p.grad for p in parameters) if g is not None) ** 0.5
+    assert gradient_norm(parameters) == pytest.approx(norm, rel=1e-6)
+
+
+def test_a_corrected_plan_alone_decides_what_a_run_does(
+    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path
+) -> None:
+    plan = replace(PLAN, corrections=[[1, 9], [4, 8]])
+    run(tiny_teacher, stream, tmp_path / "whole", plan)
+    for stop in (1, 2, 3):
+        run(tiny_teacher, stream, tmp_path / "parts", plan, stop)
+    last = run(tiny_teacher, stream, tmp_path / "parts", plan)
+    assert last.step == 8
+    first, second = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_a_damaged_checkpoint_is_named(tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path) -> None:
@@ -184,6 +210,7 @@ def test_the_papers_settings_are_the_published_ones() -> None:
         "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.0, "warmup_share": 0.05, "max_grad_norm": 5.0,
         "batch_size": 5, "accumulate": 50, "max_epochs": 3.0, "seed": 56, "mask_share": 0.15,
         "mask_smoothing": 0.7, "dropout": 0.1, "max_length": 512, "ce_positions": "all", "freeze_positions": True,
+        "log_every": 500, "layers": None,
     }  # fmt: skip
     assert {name: getattr(paper, name) for name in published} == published
 
@@ -197,6 +224,8 @@ def test_the_papers_settings_are_the_published_ones() -> None:
         ({"max_length": 2}, "max_length is 2: expected 3 or more"),
         ({"mask_share": 1.5}, "mask_share is 1.5: expected a number from 0 to below 1"),
         ({"ce_positions": "some"}, "ce_positions is some"),
+        ({"alpha_mse": -1.0}, "alpha_mse is -1.0: expected 0 or more"),
+        ({"alpha_ce": 0.0, "alpha_mlm": 0.0, "alpha_cos": 0.0}, "are all 0: there is nothing to minimise"),
     ],
 )
 def test_bad_settings_are_explained(setting: dict[str, object], message: str) -> None:

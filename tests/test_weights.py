@@ -1,19 +1,66 @@
 """Chapter 5, weights: round trips through transformers, and files that are wrong."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from minidistil.encoder import EncoderConfig
+from minidistil.encoder import Encoder, EncoderConfig
 from minidistil.heads import MaskedLM
 from minidistil.student import student_of
 from minidistil.weights import BareEncoder
 
 SMALL = EncoderConfig(vocab_size=99, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
+
+
+# Names, an exercise
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_names_in_the_encoder_are_official(kind: str, impl: ModuleType) -> None:
+    """Both libraries register the encoder's tensors in the same order, so the names can be paired."""
+    sizes: Any = {"vocab_size": 99, "max_position_embeddings": 9}
+    if kind == "bert":
+        config: Any = transformers.BertConfig(
+            hidden_size=16, num_hidden_layers=12, num_attention_heads=2, intermediate_size=24, **sizes
+        )
+        theirs: Any = transformers.BertModel(config, add_pooling_layer=False)
+    else:
+        config = transformers.DistilBertConfig(dim=16, n_layers=12, n_heads=2, hidden_dim=24, **sizes)
+        theirs = transformers.DistilBertModel(config)
+    ours = Encoder(replace(SMALL, num_hidden_layers=12, type_vocab_size=2 if kind == "bert" else 0))
+    for (mine, _), (official, _) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+        assert impl.their_name(f"encoder.{mine}", kind) == f"{kind}.{official}"
+        assert impl.their_name(f"encoder.{mine}", kind, prefix=False) == official
+        assert impl.their_name(mine, kind) == official, "the encoder alone, without a head, has no prefix"
+
+
+@pytest.mark.parametrize(
+    ("ours", "bert", "distilbert"),
+    [
+        ("head.transform.weight", "cls.predictions.transform.dense.weight", "vocab_transform.weight"),
+        ("head.norm.bias", "cls.predictions.transform.LayerNorm.bias", "vocab_layer_norm.bias"),
+        ("head.bias", "cls.predictions.bias", "vocab_projector.bias"),
+        ("head.dense.weight", "bert.pooler.dense.weight", "pre_classifier.weight"),
+        ("head.dense.bias", "bert.pooler.dense.bias", "pre_classifier.bias"),
+        ("head.classifier.weight", "classifier.weight", "classifier.weight"),
+        ("classifier.bias", "classifier.bias", "classifier.bias"),
+        ("qa_outputs.weight", "qa_outputs.weight", "qa_outputs.weight"),
+    ],
+)
+def test_names_of_the_heads_are_official(ours: str, bert: str, distilbert: str, impl: ModuleType) -> None:
+    assert impl.their_name(ours, "bert") == bert
+    assert impl.their_name(ours, "distilbert") == distilbert
+    assert impl.their_name(ours, "bert", prefix=False) == bert.removeprefix("bert.")
+    assert impl.their_name(ours, "distilbert", prefix=False) == distilbert
 
 
 def test_saved_models_load_in_transformers_and_back(tmp_path: Path, tiny_teacher: MaskedLM) -> None:
@@ -77,18 +124,119 @@ def test_a_truncated_file_is_named(folder: Path) -> None:
         MaskedLM.from_pretrained(folder)
 
 
-def test_missing_misshapen_and_unexpected_tensors_are_named(folder: Path) -> None:
+def test_all_that_is_missing_misshapen_or_unexpected_is_named_at_once(folder: Path) -> None:
     path = folder / "model.safetensors"
-    good = load_file(path)
-    save_file({name: tensor for name, tensor in good.items() if "transform.dense.bias" not in name}, path)
-    with pytest.raises(ValueError, match=r"lack 1 of .* among them cls\.predictions\.transform\.dense\.bias"):
+    tensors = load_file(path)
+    absent = ["cls.predictions.transform.dense.bias", *(f"bert.encoder.layer.{n}.output.dense.bias" for n in (0, 1))]
+    for name in absent:
+        del tensors[name]
+    tensors["cls.predictions.bias"] = torch.zeros(98)
+    for number in (0, 1):
+        tensors[f"bert.encoder.layer.{number}.attention.self.key.weight"] = torch.zeros(16, 15)
+    for number in (2, 3, 10):
+        tensors[f"bert.encoder.layer.{number}.output.dense.bias"] = torch.zeros(16)
+    tensors["adapter"] = torch.zeros(1)
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match="do not fit") as caught:
         MaskedLM.from_pretrained(folder)
-    save_file(good | {"cls.predictions.bias": torch.zeros(98)}, path)
-    with pytest.raises(ValueError, match=r"cls\.predictions\.bias has shape \(98,\), expected \(99,\)"):
+    message = str(caught.value)
+    for complaint in (
+        "3 of 42 tensors are missing: encoder.layer.{0,1}.output.dense.bias, cls.predictions.transform.dense.bias.",
+        "3 have another shape than config.json says: cls.predictions.bias (98,) for (99,), "
+        "encoder.layer.{0,1}.attention.self.key.weight (16, 15) for (16, 16).",
+        "4 have no place in the model: adapter, encoder.layer.{2,3,10}.output.dense.bias.",
+    ):
+        assert complaint in message
+
+
+def test_an_encoder_lacks_a_head(folder: Path) -> None:
+    BareEncoder.from_pretrained(folder).save_pretrained(folder)
+    with pytest.raises(ValueError, match=r"5 of 42 tensors are missing: cls\..* A masked LM, for one, needs"):
         MaskedLM.from_pretrained(folder)
-    save_file(good | {"bert.encoder.layer.2.output.dense.bias": torch.zeros(16)}, path)
-    with pytest.raises(ValueError, match=r"no place for, among them encoder\.layer\.2\.output\.dense\.bias"):
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("pytorch_model.bin", "a pickle, which can run code when it is opened"),
+        ("model.safetensors.index.json", "the index of weights in several files"),
+        ("flax_model.msgpack", "Flax's format"),
+    ],
+)
+def test_weights_in_another_format_get_a_clear_answer(folder: Path, name: str, told: str) -> None:
+    (folder / "model.safetensors").rename(folder / name)
+    with pytest.raises(FileNotFoundError, match=rf"has no model\.safetensors: it has {name}, {told}") as caught:
         MaskedLM.from_pretrained(folder)
+    assert f'AutoModelForMaskedLM.from_pretrained("{folder}").save_pretrained("FOLDER")' in str(caught.value)
+
+
+def test_a_pickle_is_not_opened_and_its_conversion_works(tmp_path: Path) -> None:
+    theirs = transformers.DistilBertForMaskedLM(
+        transformers.DistilBertConfig(vocab_size=99, dim=16, n_layers=1, n_heads=2, hidden_dim=24)
+    ).eval()
+    theirs.config.save_pretrained(tmp_path)
+    torch.save(theirs.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(FileNotFoundError, match="a pickle"):
+        MaskedLM.from_pretrained(tmp_path)
+    transformers.AutoModelForMaskedLM.from_pretrained(tmp_path).save_pretrained(tmp_path / "converted")  # as advised
+    input_ids = torch.randint(5, 99, (2, 9))
+    logits = MaskedLM.from_pretrained(tmp_path / "converted")(input_ids).logits
+    torch.testing.assert_close(logits, theirs(input_ids).logits, atol=1e-5, rtol=0)
+
+
+# Memory
+
+
+def test_tensors_lie_in_the_file_and_training_leaves_the_file_alone(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    content = path.read_bytes()
+    model = MaskedLM.from_pretrained(folder)
+    if Path("/proc/self/maps").is_file():
+        lines = [line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines()]
+        mapped = [line[0].split("-") for line in lines if line[-1] == str(path.resolve())]
+        places = [range(int(start, 16), int(end, 16)) for start, end in mapped]
+        for name, parameter in model.named_parameters():
+            assert any(parameter.data_ptr() in place for place in places), f"{name} is a copy"
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1.0)
+    assert path.read_bytes() == content
+
+
+def test_half_precision_becomes_fp32(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    halves = {name: tensor.half() for name, tensor in load_file(path).items()}
+    save_file(halves, path)
+    model = MaskedLM.from_pretrained(folder)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert torch.equal(model.head.transform.weight, halves["cls.predictions.transform.dense.weight"].float())
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from minidistil.heads import MaskedLM
+
+def peak():  # VmHWM, in KiB: since the start of this process, unlike ru_maxrss, which remembers its parent
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+MaskedLM.from_pretrained(sys.argv[1])  # what the first use of libraries takes is no part of the model
+before = peak()
+model = MaskedLM.from_pretrained(sys.argv[2])
+sum(float(parameter.sum()) for parameter in model.parameters())  # every page is needed
+print((peak() - before) * 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux, which tells the peak of memory")
+def test_loading_needs_memory_for_the_model_once(folder: Path, tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    MaskedLM(EncoderConfig(vocab_size=40_000, num_hidden_layers=1)).save_pretrained(big)
+    size = (big / "model.safetensors").stat().st_size
+    result = subprocess.run(
+        [sys.executable, "-c", PEAK, str(folder), str(big)], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert 0.9 * size < int(result.stdout) < 1.1 * size
 
 
 def test_wrong_configurations_are_explained(folder: Path) -> None:

@@ -12,7 +12,9 @@ from minidistil.plots.corpus import (
     smoothing,
 )
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
-from minidistil.plots.heads import guesses
+from minidistil.plots.heads import guesses, names_map, similarities
+from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
+from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import training_curves, won_and_lost
 from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, word_frequencies
@@ -21,18 +23,29 @@ __all__ = [
     "MASK_KINDS",
     "attention_maps",
     "batch_padding",
+    "before_and_after",
     "chosen_per_batch",
     "cost_by_length",
+    "counted_positions",
     "curves",
+    "dark_knowledge",
+    "distance_by_examples",
+    "distributions",
     "document_lengths",
     "guesses",
     "head_profiles",
+    "landscapes",
+    "layer_choices",
+    "layer_likeness",
     "mask_map",
+    "names_map",
     "padding_by_window",
     "position_similarity",
+    "ranked",
     "replacement_shares",
     "save",
     "shares",
+    "similarities",
     "small_matrices",
     "smoothing",
     "softmax_by_width",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure
+from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -12,23 +12,33 @@ Log = Sequence[dict[str, Any]]
 
 
 def training_curves(log: Log) -> "Figure":
-    """Each loss term and the learning rate over the tokens read."""
-    terms = [
-        name for name in ("ce", "mlm", "cos", "loss") if name in log[0] and not (name == "loss" and "ce" in log[0])
-    ]
+    """Each loss term and the learning rate over the tokens read; points: the loss on held-out text."""
+    named = ("ce", "mlm", "cos", "mse") if "ce" in log[0] else ("loss",)
+    terms = [name for name in named if name in log[0]]
     labels = {
         "ce": "$L_{ce}$ (nats)",
         "mlm": "$L_{mlm}$ (nats)",
         "cos": "$L_{cos}$ (1 - cosine)",
+        "mse": "$L_{mse}$ (squared logits)",
         "loss": "loss (nats)",
     }
     figure, axes = new_figure(3.2 * (len(terms) + 1), 2.8, len(terms) + 1)
     tokens = [line["tokens"] / 1e6 for line in log]
-    for axis, name, colour in zip(axes, terms, (BLUE, ORANGE, GREEN), strict=False):
+    for axis, name, colour in zip(axes, terms, (BLUE, ORANGE, GREEN, RED), strict=False):
         values = [line[name] for line in log]
         axis.plot(tokens, values, color=colour, linewidth=0.8, alpha=0.35)
         axis.plot(tokens, _smooth(values), color=colour, linewidth=2)
         axis.set_title(labels[name])
+        held_out = [line for line in log if "validation_loss" in line]
+        if held_out and name in ("mlm", "loss"):
+            axis.plot(
+                [line["tokens"] / 1e6 for line in held_out],
+                [line["validation_loss"] for line in held_out],
+                "o",
+                color=GREY,
+                label="held-out text",
+            )
+            axis.legend(frameon=False)
     axes[-1].plot(tokens, [line["learning_rate"] for line in log], color=GREY)
     axes[-1].set_title("learning rate")
     for axis in axes:

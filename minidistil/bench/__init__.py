@@ -1,0 +1,27 @@
+"""Benchmarks: each chapter's claim of speed, measured against the library that one would use instead.
+
+A benchmark yields the lines of a table. It states its work, does it with both sides in the same run, and
+checks that both give the same before it prints a number.
+"""
+
+from collections.abc import Callable, Iterator
+
+from minidistil.bench import attention, inference, step, wordpiece
+from minidistil.bench.attention import compare_attention, kept_for_backward, torchs_attention
+from minidistil.bench.wordpiece import compare_tokenizers, random_strings
+
+BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
+    "tokenizer": wordpiece.table,
+    "attention": attention.table,
+    "inference": inference.table,
+    "step": step.table,
+}
+
+__all__ = [
+    "BENCHMARKS",
+    "compare_attention",
+    "compare_tokenizers",
+    "kept_for_backward",
+    "random_strings",
+    "torchs_attention",
+]

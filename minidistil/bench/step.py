@@ -1,0 +1,205 @@
+"""Chapter 8's claim of speed: one distillation step, ours and the official way of computing the same.
+
+The official way stands here in full, on `transformers` models: all logits of teacher and student at all
+positions, then a selection of them (huggingface/transformers, research_projects/distillation, distiller.py). Both sides
+get the same batch and weights, and a result counts only if both give the same losses and gradient.
+
+Letters in shapes: B sequences, L tokens, V vocabulary.
+"""
+
+import contextlib
+import math
+import multiprocessing
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from minidistil.corpus import docs, sequences
+from minidistil.heads import MaskedLM
+from minidistil.microbatches import Batch, BatchStream
+from minidistil.objectives import distillation_losses
+from minidistil.settings import DistilConfig
+from minidistil.student import student_of
+from minidistil.training import autocast, gradient_norm, peak_memory_mib, to_best_device
+from minidistil.wordpiece import WordPiece
+
+ROUNDS = 3  # the fastest counts
+
+Result = dict[str, float]  # loss terms, gradient_norm, seconds, mebibytes
+Way = Callable[[Batch, DistilConfig], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What both sides compute: models in a folder, a batch, settings."""
+
+    folder: Path  # teacher/ and student/ in Hugging Face format
+    batch: Batch
+    config: DistilConfig
+    precision: str = "fp32"
+
+
+def table() -> Iterator[str]:
+    """One distillation step on the offline ladder: time and memory of ours against the official way."""
+    yield "A step of the triple loss, forward and backward: MiniLM (6 layers) and a student of 3, 16 x 128 docs tokens."
+    yield f"Processor seconds, the fastest of {ROUNDS}; MiB that the first step needs beyond the models."
+    yield ""
+    yield f"{'L_ce at':<9}{'way':<18}{'seconds':>9}{'ratio':>7}{'MiB':>8}{'ratio':>7}"
+    with TemporaryDirectory() as folder:
+        work = offline_work(Path(folder))
+        for positions in ("masked", "all"):
+            official, *ours = compare(replace(work, config=replace(work.config, ce_positions=positions)))
+            for way, result in zip(
+                ("official, fp32", "minidistil, fp32", "minidistil, bf16"), (official, *ours), strict=True
+            ):
+                ratios = (official["seconds"] / result["seconds"], official["mebibytes"] / result["mebibytes"])
+                yield (
+                    f"{positions:<9}{way:<18}{result['seconds']:>9.2f}{ratios[0]:>7.2f}"
+                    f"{result['mebibytes']:>8.0f}{ratios[1]:>7.2f}"
+                )
+
+
+def offline_work(folder: Path, batch_size: int = 16) -> Work:
+    """The offline teacher, its untrained student, and a batch of the docs corpus with 128 tokens a sequence."""
+    tokenizer = WordPiece.from_pretrained("minilm")
+    teacher = MaskedLM.from_pretrained("minilm")
+    teacher.save_pretrained(folder / "teacher")
+    student_of(teacher).save_pretrained(folder / "student")
+    config = replace(DistilConfig.paper(), batch_size=batch_size, accumulate=1, max_length=128)
+    long = [sequence for sequence in sequences(docs().test, tokenizer, 128) if len(sequence) == 128]
+    return Work(folder, BatchStream(long, tokenizer, config)[0], config)
+
+
+def compare(work: Work) -> tuple[Result, Result, Result]:
+    """The official way in fp32, ours in fp32 and in bf16, each in a process of its own.
+
+    Raises:
+        RuntimeError: they do not compute the same; in bf16, not nearly the same.
+    """
+    official = _in_a_process_of_its_own(measure_official, work)
+    ours = [_in_a_process_of_its_own(measure_ours, replace(work, precision=name)) for name in ("fp32", "bf16")]
+    for result, tolerance in zip(ours, (1e-5, 0.05), strict=True):
+        for name in ("loss", "ce", "mlm", "cos", "gradient_norm"):
+            if not math.isclose(result[name], official[name], rel_tol=tolerance, abs_tol=tolerance):
+                raise RuntimeError(
+                    f"{name} is {result[name]} here and {official[name]} the official way: a comparison of speed "
+                    "means nothing."
+                )
+    return official, ours[0], ours[1]
+
+
+def _in_a_process_of_its_own(measure: Callable[[Work], Result], work: Work) -> Result:
+    """A fresh process, so that the peak of one side's memory is not the other's."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, (work,))
+
+
+def measure_ours(work: Work) -> Result:
+    """The package's step."""
+    teacher = to_best_device(MaskedLM.from_pretrained(work.folder / "teacher")).eval().requires_grad_(False)
+    student = to_best_device(MaskedLM.from_pretrained(work.folder / "student")).eval()
+    losses = distillation_losses(teacher, work.config)
+
+    def way(batch: Batch, config: DistilConfig) -> dict[str, Tensor]:
+        with autocast(batch.input_ids.device, work.precision):
+            return losses(student, batch)
+
+    return _measure(student, way, work)
+
+
+def measure_official(work: Work) -> Result:
+    """The same step as the official script computes it.
+
+    Raises:
+        ValueError: `transformers` is not installed.
+    """
+    try:
+        from transformers import AutoModelForMaskedLM
+        from transformers.utils.logging import disable_progress_bar
+    except ImportError as error:
+        raise ValueError("There is nothing to compare with: pip install transformers.") from error
+    disable_progress_bar()
+    teacher, student = (
+        AutoModelForMaskedLM.from_pretrained(work.folder / name).to("cuda" if torch.cuda.is_available() else "cpu")
+        for name in ("teacher", "student")
+    )
+    teacher.eval().requires_grad_(False)
+    student.eval()
+    return _measure(student, lambda batch, config: official_losses(teacher, student, batch, config), work)
+
+
+def official_losses(teacher: Any, student: Any, batch: Batch, config: DistilConfig) -> dict[str, Tensor]:
+    """The official loss of `transformers` models, without its L_mse: every logit first, then the selection."""
+    inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "output_hidden_states": True}
+    ours = student(**inputs)
+    with torch.no_grad():
+        theirs = teacher(**inputs)
+    at = batch.labels != -100 if config.ce_positions == "masked" else batch.attention_mask.bool()  # (B, L)
+    selected = at.unsqueeze(-1).expand_as(ours.logits)  # (B, L, V)
+    student_logits = torch.masked_select(ours.logits, selected).view(-1, ours.logits.size(-1))
+    teacher_logits = torch.masked_select(theirs.logits, selected).view(-1, ours.logits.size(-1))
+    t = config.temperature
+    ce = t**2 * nn.functional.kl_div(
+        (student_logits / t).log_softmax(-1), (teacher_logits / t).softmax(-1), reduction="batchmean"
+    )
+    mlm = nn.functional.cross_entropy(ours.logits.view(-1, ours.logits.size(-1)), batch.labels.view(-1))
+    real = batch.attention_mask.bool()
+    student_hidden, teacher_hidden = (output.hidden_states[-1][real] for output in (ours, theirs))
+    target = torch.ones(int(real.sum()), device=real.device)
+    cos = nn.functional.cosine_embedding_loss(student_hidden, teacher_hidden, target)
+    loss = config.alpha_ce * ce + config.alpha_mlm * mlm + config.alpha_cos * cos
+    return {"loss": loss, "ce": ce, "mlm": mlm, "cos": cos}
+
+
+def _measure(student: nn.Module, way: Way, work: Work) -> Result:
+    device = next(student.parameters()).device
+    batch = Batch(*(part.to(device) for part in vars(work.batch).values()))
+    result: Result = {"seconds": math.inf}
+    before = memory_peak_anew()
+    for round_number in range(ROUNDS):
+        student.zero_grad()
+        start = clock(device)
+        terms = way(batch, work.config)
+        terms["loss"].backward()
+        result["seconds"] = min(result["seconds"], clock(device) - start)
+        if round_number == 0:
+            result["mebibytes"] = memory_peak() - before
+    result["gradient_norm"] = gradient_norm(list(student.parameters()))
+    return result | {name: float(value.detach()) for name, value in terms.items()}
+
+
+def memory_peak_anew() -> float:
+    """Forget the peak so far, where the system can (Linux, a GPU); returns MiB in use, as `memory_peak` does."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    elif sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return memory_peak()
+
+
+def memory_peak() -> float:
+    """The largest memory of this process since it was asked to forget, MiB."""
+    status = Path("/proc/self/status")
+    if torch.cuda.is_available() or not status.exists():
+        return peak_memory_mib() or math.nan
+    (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"))
+    return int(kibibytes) / 2**10
+
+
+def clock(device: torch.device) -> float:
+    """Processor seconds, which other programs do not lengthen; on a GPU wall-clock seconds."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    times = os.times()
+    return times.user + times.system

@@ -1,0 +1,286 @@
+"""Chapter 5. Classifiers: heads that sort whole texts, single tokens, or the places of an answer.
+
+Devlin et al. (2019), section 4 and figure 4. DistilBERT has no pooler; its classifier of texts has a
+dense layer of its own instead (official implementation). All three are one linear layer at heart.
+
+Letters in shapes: B sequences, L tokens, D width, C classes.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from minidistil.encoder import Encoder, EncoderConfig, ModelOutput, initialize
+from minidistil.masking import IGNORE
+from minidistil.official import locate
+from minidistil.weights import BareEncoder, Model, model_type, read_tensors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class ClassifierConfig(EncoderConfig):
+    """An encoder's configuration and that of a head for a task.
+
+    id2label[i] is the name of class i. classifier_dropout None means what the architecture does otherwise:
+    0.2 before DistilBERT's classifier of sequences, the encoder's dropout elsewhere. qa_dropout is DistilBERT's.
+    """
+
+    id2label: tuple[str, ...] = ("LABEL_0", "LABEL_1")
+    classifier_dropout: float | None = None
+    qa_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.id2label or isinstance(self.id2label, str):
+            raise ValueError(f"id2label is {self.id2label!r}: expected the names of the classes, one at least.")
+
+    @classmethod
+    def read(cls, path: Path) -> "ClassifierConfig":
+        """As EncoderConfig.read, with the entries of the head; two classes if the file names none.
+
+        Raises:
+            ValueError: as EncoderConfig.read, or classes that are not numbered 0, 1, 2 …
+        """
+        encoder, raw = EncoderConfig.read(path), json.loads(path.read_text(encoding="utf-8"))
+        names = raw.get("id2label") or {number: f"LABEL_{number}" for number in range(raw.get("num_labels", 2))}
+        in_order = {str(number): names.get(str(number), names.get(number)) for number in range(len(names))}
+        if None in in_order.values():
+            raise ValueError(f"{path} numbers its classes {', '.join(map(str, names))}: expected 0, 1, 2 …")
+        return cls(
+            **asdict(encoder),
+            id2label=tuple(map(str, in_order.values())),
+            classifier_dropout=raw.get(_CLASSIFIER_DROPOUT[model_type(encoder)]),
+            qa_dropout=raw.get("qa_dropout", cls.qa_dropout),
+        )
+
+    def to_hugging_face(self, architecture: str) -> dict[str, object]:
+        """As EncoderConfig.to_hugging_face, with the entries of the head."""
+        entries = super().to_hugging_face(architecture)
+        entries["id2label"] = {str(number): name for number, name in enumerate(self.id2label)}
+        entries["label2id"] = {name: number for number, name in enumerate(self.id2label)}
+        if self.classifier_dropout is not None:
+            entries[_CLASSIFIER_DROPOUT[model_type(self)]] = self.classifier_dropout
+        return entries | ({} if self.type_vocab_size else {"qa_dropout": self.qa_dropout})
+
+
+_CLASSIFIER_DROPOUT = {"bert": "classifier_dropout", "distilbert": "seq_classif_dropout"}
+
+
+class TaskModel(Model):
+    """An encoder with a head that is trained for one task."""
+
+    config_class = ClassifierConfig
+    config: ClassifierConfig
+    encoder: Encoder
+
+    @classmethod
+    def with_fresh_head(cls, name: str | Path, id2label: Sequence[str] = ClassifierConfig.id2label) -> "Self":
+        """The encoder of a pretrained model with a new head, drawn at random: where fine-tuning begins.
+
+        BERT's pooler counts as part of the encoder, as in transformers: where the file has one, it is kept.
+
+        Args:
+            name: ladder name, hub id or folder; a head of another kind in there is left aside.
+            id2label: the name of each class; a single one means a number to predict.
+
+        Raises:
+            FileNotFoundError, ValueError: as from_pretrained, or no class.
+        """
+        pretrained = BareEncoder.from_pretrained(name)
+        model = cls(ClassifierConfig(**asdict(pretrained.config), id2label=tuple(id2label)))
+        model.encoder.load_state_dict(pretrained.state_dict(), assign=True)
+        model._take_pooler(name)
+        return model.eval()
+
+    def _take_pooler(self, name: str | Path) -> None:
+        """Only sequence classifiers have a place for one."""
+
+
+class SequenceClassifierHead(nn.Module):
+    """What stands at [CLS], through a dense layer and a bend, as a score for each class.
+
+    BERT calls the dense layer its pooler and bends with tanh; DistilBERT calls it pre_classifier and takes ReLU.
+    """
+
+    def __init__(self, config: ClassifierConfig):
+        super().__init__()
+        self.is_bert = model_type(config) == "bert"
+        default = config.dropout if self.is_bert else 0.2
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dropout = nn.Dropout(default if config.classifier_dropout is None else config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, len(config.id2label))
+        self.apply(lambda module: initialize(module, config.initializer_range))
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        """(B, L, D) -> (B, C)."""
+        dense = self.dense(hidden_states[:, 0])  # (B, D)
+        return self.classifier(self.dropout(dense.tanh() if self.is_bert else dense.relu()))  # (B, C)
+
+
+def sequence_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """What a classifier of sequences is trained to make small; what it is follows from classes and labels.
+
+    Args:
+        logits: (B, C).
+        labels: with one class, (B,) numbers to predict: mean squared error. With several, (B,) int64, the class of
+            each: mean cross-entropy in nats. Or (B, C) floating point, 1 where a class applies and 0 where not, any
+            number of them at once: mean binary cross-entropy in nats.
+
+    Raises:
+        ValueError: a class that there is not.
+    """
+    if logits.shape[-1] == 1:
+        return nn.functional.mse_loss(logits[:, 0], labels.to(logits.dtype))
+    if labels.is_floating_point():
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels)
+    return class_loss(logits, labels)
+
+
+def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy in nats of (N, C) and (N,), without those whose label is -100.
+
+    Raises:
+        ValueError: a class that there is not.
+    """
+    try:
+        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORE)
+    except IndexError as error:
+        raise ValueError(
+            f"The labels go from {labels.min()} to {labels.max()}: expected 0 to {logits.shape[-1] - 1}, "
+            f"or {IGNORE} where nothing is asked."
+        ) from error
+
+
+class SequenceClassifier(TaskModel):
+    """Encoder that sorts whole texts, or pairs of texts, into classes; with a single class, gives them a number."""
+
+    architecture = "ForSequenceClassification"
+
+    def __init__(self, config: ClassifierConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.head = SequenceClassifierHead(config)
+
+    def _take_pooler(self, name: str | Path) -> None:
+        tensors = read_tensors(locate(name, "model.safetensors"))
+        if model_type(self.config) == "bert" and "pooler.dense.weight" in tensors:
+            self.head.dense.load_state_dict({kind: tensors[f"pooler.dense.{kind}"] for kind in ("weight", "bias")})
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> ModelOutput:
+        """As Encoder.forward, with logits (B, C) and, where labels are given, `sequence_loss`."""
+        output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
+        output.logits = self.head(output.last_hidden_state)
+        if labels is not None:
+            output.loss = sequence_loss(output.logits, self._fitting(labels, len(input_ids)))
+        return output
+
+    def _fitting(self, labels: Tensor, batch: int) -> Tensor:
+        """Labels in the shape that the loss takes: (B,), also of (B, 1); or (B, C) where several classes may apply."""
+        classes = len(self.config.id2label)
+        expected = (batch, classes) if classes > 1 and labels.is_floating_point() else (batch,)
+        if labels.shape not in (expected, (*expected, 1)):
+            raise ValueError(f"labels has shape {tuple(labels.shape)}: expected {expected}.")
+        return labels.reshape(expected)
+
+
+class TokenClassifier(TaskModel):
+    """Encoder that sorts every token into a class: one linear layer on each hidden state."""
+
+    architecture = "ForTokenClassification"
+
+    def __init__(self, config: ClassifierConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        own = config.classifier_dropout if model_type(config) == "bert" else None
+        self.dropout = nn.Dropout(config.dropout if own is None else own)
+        self.classifier = nn.Linear(config.hidden_size, len(config.id2label))
+        self.classifier.apply(lambda module: initialize(module, config.initializer_range))
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> ModelOutput:
+        """As Encoder.forward, with logits (B, L, C) and, where labels (B, L) are given, their mean cross-entropy.
+
+        A label of -100 asks nothing: padding, and pieces of a word after the first, usually have it.
+        """
+        output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
+        output.logits = self.classifier(self.dropout(output.last_hidden_state))  # (B, L, C)
+        output.loss = None if labels is None else class_loss(output.logits.flatten(0, 1), labels.flatten())
+        return output
+
+
+@dataclass
+class AnswerOutput(ModelOutput):
+    """What a forward pass of QuestionAnswering returns."""
+
+    start_logits: Tensor | None = None  # (B, L): the answer begins here
+    end_logits: Tensor | None = None  # (B, L): and ends here
+
+
+def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tensor, end_positions: Tensor) -> Tensor:
+    """Cross-entropy over the L positions of a text, for the first and the last token of the answer; their mean.
+
+    Args:
+        start_logits, end_logits: (B, L).
+        start_positions, end_positions: (B,) int64. One beyond the text (its answer was cut off) asks nothing.
+    """
+    length = start_logits.shape[1]
+    losses = [
+        nn.functional.cross_entropy(logits, positions.clamp(0, length), ignore_index=length)
+        for logits, positions in ((start_logits, start_positions), (end_logits, end_positions))
+    ]
+    return (losses[0] + losses[1]) / 2
+
+
+class QuestionAnswering(TaskModel):
+    """Encoder that marks the answer in a text: two scores a token, for its beginning and for its end."""
+
+    architecture = "ForQuestionAnswering"
+
+    def __init__(self, config: ClassifierConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.dropout = nn.Dropout(0.0 if model_type(config) == "bert" else config.qa_dropout)
+        self.qa_outputs = nn.Linear(config.hidden_size, 2)
+        self.qa_outputs.apply(lambda module: initialize(module, config.initializer_range))
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> AnswerOutput:
+        """As Encoder.forward, with start_logits and end_logits (B, L) and, where both positions are given, the loss."""
+        output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
+        start, end = self.qa_outputs(self.dropout(output.last_hidden_state)).unbind(-1)  # (B, L) each
+        answer = AnswerOutput(**vars(output), start_logits=start, end_logits=end)
+        if start_positions is not None and end_positions is not None:
+            answer.loss = answer_loss(start, end, start_positions.flatten(), end_positions.flatten())
+        return answer

@@ -1,0 +1,71 @@
+"""Chapter 8. Several processes, one run: what each has to know of the others.
+
+`torchrun` starts the processes and tells each its rank; torch.distributed joins them (gloo on CPUs, nccl on
+GPUs). Everything here also works in a process by itself, which is rank 0 of 1.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+
+
+@contextmanager
+def processes() -> Iterator[None]:
+    """Be joined, within the context, with the other processes that torchrun started; alone if it did not."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def world_size() -> int:
+    """Number of processes."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """Number of this process, from 0; the one with 0 writes the files and talks."""
+    return distributed.get_rank() if world_size() > 1 else 0
+
+
+def from_first(value: T) -> T:
+    """Rank 0's value, in every process: what hangs on a clock or a file is decided by one of them."""
+    if world_size() == 1:
+        return value
+    values = [value]
+    distributed.broadcast_object_list(values, src=0)
+    return values[0]
+
+
+def gather(value: T) -> list[T]:
+    """The values of all processes, by rank, in every process."""
+    if world_size() == 1:
+        return [value]
+    values: list[T | None] = [None] * world_size()
+    distributed.all_gather_object(values, value)
+    return values  # type: ignore[return-value]  # each place has been filled
+
+
+def summed(tensor: Tensor) -> Tensor:
+    """The sum of the processes' tensors, in every process; changed in place."""
+    if world_size() > 1:
+        distributed.all_reduce(tensor)
+    return tensor
+
+
+def averaging_gradients(module: nn.Module) -> nn.Module:
+    """The module, with gradients that are the mean over all processes from the end of a backward pass on."""
+    return DistributedDataParallel(module, broadcast_buffers=False) if world_size() > 1 else module

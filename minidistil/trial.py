@@ -1,0 +1,45 @@
+"""Chapter 8. A few steps on a copy of the model, to choose how the run will go on this machine."""
+
+import copy
+import math
+import time
+from dataclasses import replace
+
+from minidistil.heads import MaskedLM
+from minidistil.microbatches import Feed
+from minidistil.objectives import Losses
+from minidistil.parallel import world_size
+from minidistil.schedule import Plan
+from minidistil.settings import TrainingConfig
+from minidistil.training import Step, make_optimizer, set_dropout, take_step
+
+
+def make_plan(model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
+    """Measure this machine: choose the precision and, unless they are given, guess the number of steps."""
+    tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
+    measured = {precision: seconds_per_step(model, losses, feed, config, precision) for precision in tried}
+    precision = min(measured, key=lambda name: measured[name])
+    steps = config.steps
+    if steps is None:
+        steps = int(max(1, min(longest(feed, config), config.budget_seconds / measured[precision])))
+    return Plan(steps, precision, measured[precision])
+
+
+def longest(feed: Feed, config: TrainingConfig) -> float:
+    """Steps that read the text `max_epochs` times."""
+    batches = config.max_epochs * feed.batches_per_epoch / (config.accumulate * world_size())
+    return batches if math.isinf(batches) else math.ceil(batches)
+
+
+def seconds_per_step(model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig, precision: str) -> float:
+    """Measured time of an optimiser step on a copy of the model, over batches of all lengths."""
+    trial = copy.deepcopy(model).train()
+    set_dropout(trial, config.dropout)
+    module = Step(trial, losses, config, precision)
+    optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
+    batches = feed.typical(6)
+    take_step(module, [(0, batches[-1])], optimizer, config)  # warm up
+    start = time.perf_counter()
+    for batch in batches:
+        take_step(module, [(0, batch)], optimizer, config)
+    return (time.perf_counter() - start) / len(batches) * config.accumulate

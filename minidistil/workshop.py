@@ -1,0 +1,288 @@
+"""Chapters 8 and 9 put to work: the folder of one run, and what all runs do in it.
+
+It holds `config.json` (settings and plan), `metrics.jsonl` (one line a logged step), `tensorboard/` (the same,
+where TensorBoard is installed), `curves.png` (drawn anew every minute), `checkpoints/` (removed at the end) and, in
+the end, `report.md`, `model/` (Hugging Face format, with the vocabulary) and `metrics.json` (the final
+figures; its presence means: finished). Of several processes only the first writes.
+"""
+
+import functools
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from tqdm import tqdm
+
+from minidistil import plots
+from minidistil.checkpoints import Progress
+from minidistil.corpus import Corpus, HubCorpus, sequences
+from minidistil.evaluation import MaskedText, masked_text, score
+from minidistil.files import require_space, write_atomically
+from minidistil.fillmask import require_fit
+from minidistil.heads import MaskedLM
+from minidistil.microbatches import BatchStream, Feed, StreamedBatches
+from minidistil.objectives import Losses
+from minidistil.parallel import from_first, rank, world_size
+from minidistil.report import minutes, run_report
+from minidistil.schedule import Plan
+from minidistil.settings import TrainingConfig
+from minidistil.training import keep_freed_memory, train, validation_is_due
+from minidistil.trial import longest, make_plan
+from minidistil.wordpiece import WordPiece
+
+HELD_OUT_DOCUMENTS = 400  # taken from a split of a streamed corpus, which has too many
+VALIDATION_SEQUENCES = 128  # few enough for a look that takes a second
+REDRAW_SECONDS = 60.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    folder: Path
+    metrics: dict[str, Any]
+    log: list[dict[str, Any]]
+    was_finished: bool = False  # the folder held the finished run already; nothing was done
+
+
+def _require_both_splits(corpus: Corpus) -> None:
+    for what, documents in (("training", corpus.train), ("test", corpus.test)):
+        if not documents:
+            raise ValueError(
+                f"None of the {len(list(corpus))} documents of {corpus.name} fell into the {what} split (one in 50 "
+                "is for testing): give more text, or --docs as well."
+            )
+
+
+class Workshop:
+    """The folder of one run and the steps that all runs share.
+
+    Raises:
+        ValueError: the model does not fit the vocabulary, or the folder holds a run with other settings.
+        OSError: the folder is not writable or too full.
+    """
+
+    def __init__(
+        self,
+        model: MaskedLM,
+        corpus: Corpus | HubCorpus,
+        config: TrainingConfig,
+        folder: Path,
+        tokenizer: WordPiece,
+        say: Say,
+        more_settings: dict[str, Any] | None = None,
+    ):
+        require_fit(tokenizer, model)
+        if isinstance(corpus, Corpus):
+            _require_both_splits(corpus)
+        self.model, self.corpus, self.config = model, corpus, config
+        self.folder, self.tokenizer, self.say = folder, tokenizer, say if rank() == 0 else _nothing
+        size = sum(parameter.numel() * 4 for parameter in model.parameters())
+        require_space(folder, 8 * size)  # two checkpoints with the optimiser's two moments, and the model
+        documents = len(corpus.train) if isinstance(corpus, Corpus) else None
+        self.settings: dict[str, Any] = {
+            "kind": type(config).__name__,
+            "config": config.to_json(),
+            "corpus": {"name": corpus.name, "documents": documents, "sha256": corpus.fingerprint()},
+            "model": asdict(model.config),
+            "processes": world_size(),
+            **(more_settings or {}),
+        }
+        self.settings = from_first(self._with_earlier(self.settings))
+        self._tensorboard: Any = None
+
+    def _with_earlier(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings, with what an earlier go at the same run noted down."""
+        path = self.folder / "config.json"
+        if not path.exists():
+            return settings
+        try:
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+            changed = [key for key in settings if earlier[key] != settings[key]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no run's configuration: choose another folder with --out.") from error
+        if changed:
+            details = "; ".join(_difference(key, earlier[key], settings[key]) for key in changed)
+            raise ValueError(
+                f"The folder {self.folder} holds a run with other settings ({details}): choose another with --out, "
+                "or delete it to start afresh."
+            )
+        return earlier
+
+    def _write_json(self, name: str, value: object) -> None:
+        if rank() == 0:
+            text = json.dumps(value, indent=2) + "\n"
+            write_atomically(self.folder / name, lambda part: part.write_text(text, encoding="utf-8"))
+
+    def finished(self) -> Run | None:
+        """The finished run in the folder, if there is one."""
+        path = self.folder / "metrics.json"
+        if not from_first(path.is_file()):
+            return None
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        return Run(self.folder, metrics, [json.loads(line) for line in lines], was_finished=True)
+
+    def held_out(self) -> MaskedText:
+        """The corpus' test split with masks in place; of a streamed one the beginning."""
+        return masked_text(self._sequences("test"), self.tokenizer)
+
+    @functools.cache  # noqa: B019  one workshop a run
+    def validation(self) -> MaskedText | None:
+        """Some of the validation split with masks in place; None if there is no text in it."""
+        try:
+            return masked_text(self._sequences("validation")[:VALIDATION_SEQUENCES], self.tokenizer)
+        except ValueError:  # empty
+            return None
+
+    def _sequences(self, split: str) -> list[Tensor]:
+        documents = getattr(self.corpus, split)
+        if isinstance(self.corpus, HubCorpus):
+            documents = islice(documents, HELD_OUT_DOCUMENTS)
+        return sequences(documents, self.tokenizer, self.config.max_length)
+
+    def remembered(self, name: str, measure: Callable[[], float]) -> float:
+        """A figure of the untrained model: measured once, then kept in the run's configuration."""
+        if name not in self.settings:
+            self.settings[name] = from_first(measure() if rank() == 0 else 0.0)
+        return self.settings[name]
+
+    @functools.cache  # noqa: B019  one workshop a run
+    def feed(self) -> Feed:
+        """The corpus' train split as micro-batches."""
+        if isinstance(self.corpus, HubCorpus):
+            return StreamedBatches(self.corpus, self.tokenizer, self.config, rank(), world_size())
+        train_sequences = sequences(self.corpus.train, self.tokenizer, self.config.max_length)
+        return BatchStream(train_sequences, self.tokenizer, self.config, world_size())
+
+    def train(self, losses: Losses) -> tuple[Progress, Plan]:
+        """Plan (once), then train to the end, with a progress bar, a log and a look at held-out text now and then."""
+        keep_freed_memory()
+        plan = self._plan(losses)
+        self._tensorboard = _tensorboard(self.folder / "tensorboard") if rank() == 0 else None
+        tokens = self.feed().tokens_per_batch * self.config.accumulate * world_size()
+        self.say(
+            f"training: {plan.end} steps of about {tokens:,.0f} tokens in {plan.precision}, "
+            f"about {minutes(plan.end * plan.seconds_per_step)} here"
+        )
+        progress = Progress()
+        written, drawn = -1, time.perf_counter()
+        with tqdm(total=plan.end, unit="step", disable=None if rank() == 0 else True, smoothing=0.05) as bar:
+            for progress in train(self.model, losses, self.feed(), self.config, plan, self.folder / "checkpoints"):
+                if written < 0 and progress.step > 1:
+                    self.say(f"resumed after step {progress.step - 1}")
+                self._correct(plan, progress, tokens)
+                if validation_is_due(progress.step, self.config):
+                    self._validate(progress)
+                bar.total = plan.end
+                bar.update(progress.step - bar.n)
+                if len(progress.log) > max(written, 0):
+                    self._append_log(progress.log, written)
+                    self._show_in_tensorboard(progress.log[max(written, 0) :])
+                    bar.set_postfix(loss=f"{progress.log[-1]['loss']:.2f}", refresh=False)
+                    if time.perf_counter() - drawn > REDRAW_SECONDS:
+                        self._draw(progress)
+                        drawn = time.perf_counter()
+                written = len(progress.log)
+        return progress, plan
+
+    def _plan(self, losses: Losses) -> Plan:
+        if "plan" in self.settings:
+            return Plan(**self.settings["plan"])
+        self.say("measuring this machine …")
+        plan = from_first(make_plan(self.model, losses, self.feed(), self.config))
+        self._keep_plan(plan)
+        return plan
+
+    def _keep_plan(self, plan: Plan) -> None:
+        self.settings["plan"] = asdict(plan)
+        self._write_json("config.json", self.settings)
+
+    def _correct(self, plan: Plan, progress: Progress, tokens_per_step: float) -> None:
+        """Fit a run of given time to the time that it took so far, an average step having so many tokens."""
+        if self.config.steps is None and plan.correction_is_due(progress.step):
+            seconds = from_first(progress.seconds)
+            plan.correct(
+                progress.step,
+                self.config.budget_seconds - seconds,
+                seconds / progress.tokens * tokens_per_step,
+                longest(self.feed(), self.config),
+            )
+            self._keep_plan(plan)
+
+    def _validate(self, progress: Progress) -> None:
+        """Add to the newest line of the log how the model does on held-out text."""
+        text = self.validation() if rank() == 0 else None
+        if text is not None:
+            self.model.eval()
+            scores = score(self.model, text)
+            self.model.train()
+            progress.log[-1] |= {"validation_loss": math.log(scores.perplexity), "validation_accuracy": scores.accuracy}
+
+    def _append_log(self, log: list[dict[str, Any]], written: int) -> None:
+        if rank():
+            return
+        path = self.folder / "metrics.jsonl"
+        new = log if written < 0 else log[written:]
+        with path.open("w" if written <= 0 else "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in new)
+
+    def _show_in_tensorboard(self, lines: list[dict[str, Any]]) -> None:
+        if self._tensorboard:
+            for line in lines:
+                for name, value in line.items():
+                    self._tensorboard.add_scalar(name, value, line["step"])
+
+    def _draw(self, progress: Progress) -> None:
+        if rank() == 0:
+            curves = plots.training_curves(progress.log)
+            write_atomically(self.folder / "curves.png", lambda part: plots.save(curves, part))
+
+    def finish(self, progress: Progress, measure: Callable[[], tuple[dict[str, Any], str]]) -> Run:
+        """Measure, then write model, curves, report and, last, metrics.json; then remove the checkpoints.
+
+        Args:
+            measure: gives the final figures and a report of them; called in the first process only.
+        """
+        if rank() == 0:
+            metrics, results = measure()
+            self.model.save_pretrained(self.folder / "model")
+            self.tokenizer.save(self.folder / "model")
+            self._draw(progress)
+            report = run_report(self.settings, results)
+            write_atomically(self.folder / "report.md", lambda part: part.write_text(report, encoding="utf-8"))
+            self._append_log(progress.log, -1)
+            if self._tensorboard:
+                self._tensorboard.close()
+            self._write_json("metrics.json", metrics)
+            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        return Run(self.folder, from_first(metrics if rank() == 0 else {}), progress.log)
+
+
+def _tensorboard(folder: Path) -> Any:
+    """A writer for TensorBoard, where it is installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder))
+
+
+def _nothing(line: str) -> None:
+    """Say nothing."""
+
+
+def _difference(key: str, earlier: Any, now: Any) -> str:
+    if not isinstance(earlier, dict) or not isinstance(now, dict):
+        return f"{key} {earlier} there, {now} now"
+    parts = [f"{name} {earlier.get(name)} there, {now.get(name)} now" for name in now if earlier.get(name) != now[name]]
+    return f"{key}: {', '.join(parts)}"

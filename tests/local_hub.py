@@ -1,0 +1,118 @@
+"""A hub on this machine: a server that speaks the Hugging Face hub's protocol, and can misbehave on request.
+
+HEAD and GET of /{repository}/resolve/{revision}/{file}; the answer carries the commit, the ETag (the
+sha256, as for large files), the size of the linked file, and honours Range. What the hub says about
+things that are absent stands in X-Error-Code.
+"""
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass
+class Hub:
+    """What the server has and how it behaves.
+
+    behaviour: "good"; "slow" (no answer in time); "stalls" (the body never comes); "breaks" (half of the body,
+    then the line is cut; the rest if asked for); "truncated" (half of the body passed off as all);
+    "altered" (one byte changed); a number (that HTTP status for everything).
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)  # by repository/file
+    behaviour: str | int = "good"
+    recovers_after: int | None = None  # good again after so many answers
+    asked: list[str] = field(default_factory=list)  # method and file of each request, and the Range
+    url: str = ""
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def mood(self) -> str | int:
+        """How the next answer is to be."""
+        done = self.recovers_after is not None and len(self.asked) > self.recovers_after
+        return "good" if done else self.behaviour
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    hub: Hub
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, body: bool) -> None:
+        match = re.fullmatch(r"/(.+)/resolve/([^/]+)/(.+)", self.path)
+        where = self.headers.get("Range")
+        self.hub.asked.append(f"{self.command} {match[3] if match else self.path}{f' {where}' if where else ''}")
+        mood = self.hub.mood()
+        if mood == "slow":
+            self.hub.closing.wait(5)
+        if isinstance(mood, int):
+            return self._empty(mood)
+        if match is None or not any(name.startswith(f"{match[1]}/") for name in self.hub.files):
+            return self._empty(404, "RepoNotFound")
+        if match[2] not in ("main", COMMIT):
+            return self._empty(404, "RevisionNotFound")
+        content = self.hub.files.get(f"{match[1]}/{match[3]}")
+        return self._empty(404, "EntryNotFound") if content is None else self._send(content, body, mood)
+
+    def _empty(self, status: int, code: str = "") -> None:
+        self.send_response(status)
+        if code:
+            self.send_header("X-Error-Code", code)
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _send(self, content: bytes, body: bool, mood: str) -> None:
+        first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        self.send_response(206 if first else 200)
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Linked-ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Linked-Size", str(len(content)))
+        if first:
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+        half = len(content) // 2
+        sent = content[first:]
+        if body and mood == "truncated":
+            sent = content[:half]
+        if body and mood == "altered":
+            sent = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+        self.send_header("Content-Length", str(len(sent)))
+        self.end_headers()
+        if body and mood == "stalls":
+            self.hub.closing.wait(5)
+        elif body and mood == "breaks" and not first:
+            self.wfile.write(sent[:half])
+            self.close_connection = True
+        elif body:
+            self.wfile.write(sent)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@contextmanager
+def running_hub() -> Iterator[Hub]:
+    """A hub at `.url`, on a free port of this machine."""
+    hub = Hub()
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=lambda: server.serve_forever(poll_interval=0.05), daemon=True).start()
+    try:
+        yield hub
+    finally:
+        hub.closing.set()
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,122 @@
+"""Chapter 8, several processes: two of them do what one does, and share out a streamed text."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from minidistil.heads import MaskedLM
+from minidistil.wordpiece import WordPiece
+from tests.conftest import TINY
+
+SENTENCE = "the list of all files in a folder is read by this function and line {} is returned as one text"
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # as torchrun sets it: sums of floats depend on it
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: WordPiece) -> Path:
+    """A tiny teacher, a text file and a dataset in the form of the hub's."""
+    folder = tmp_path_factory.mktemp("parallel")
+    torch.manual_seed(0)
+    MaskedLM(TINY).save_pretrained(folder / "teacher")
+    tokenizer.save(folder / "teacher")
+    lines = [SENTENCE.format(number) for number in range(400)]
+    (folder / "text.txt").write_text("\n".join(lines))
+    for file in range(2):
+        table = pyarrow.table({"text": lines[file::2]})
+        (folder / "dataset").mkdir(exist_ok=True)
+        pyarrow.parquet.write_table(table, folder / "dataset" / f"train-{file:05d}-of-00002.parquet")
+    return folder
+
+
+def distil(folder: Path, out: Path, *flags: str, together: bool = False) -> str:
+    """Run `minidistil distil`, in two processes or in one; returns what was printed."""
+    start = TORCHRUN if together else [sys.executable]
+    settings = f"--teacher {folder / 'teacher'} --batch-size 4 --max-length 32 --precision fp32 --steps 6 --out {out}"
+    command = [*start, "-m", "minidistil", "distil", *settings.split(), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=ONE_THREAD)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "model" / "model.safetensors")
+
+
+def test_two_processes_are_one_with_twice_the_accumulation(folder: Path, tmp_path: Path) -> None:
+    text = ("--text", str(folder / "text.txt"))
+    distil(folder, tmp_path / "one", *text, "--accumulate", "2")
+    printed = distil(folder, tmp_path / "two", *text, "--accumulate", "1", together=True)
+    assert printed.count("training: 6 steps") == 1  # one process talks
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    # Bit for bit: the mean of two gradients is rounded alike, wherever each was computed.
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    logs = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("one", "two")]
+    alike = [json.loads(log.splitlines()[-1]) for log in logs]
+    for name in ("tokens", "loss", "ce", "mlm", "cos", "gradient_norm", "learning_rate"):
+        assert alike[0][name] == pytest.approx(alike[1][name], rel=1e-6)
+
+
+def test_gradients_are_averaged_after_the_last_micro_batch_only(folder: Path, tmp_path: Path) -> None:
+    text = ("--text", str(folder / "text.txt"))
+    distil(folder, tmp_path / "one", *text, "--accumulate", "4")
+    distil(folder, tmp_path / "two", *text, "--accumulate", "2", together=True)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    # (a + c) + (b + d) is rounded otherwise than ((a + b) + c) + d, by 2^-24 at each sum. AdamW divides a gradient by
+    # its own size: where it is nothing but rounding noise, the two runs may step apart, by the learning rate each.
+    # The rates of these 6 steps add up to 4e-3. Elsewhere, and so on average, the runs agree far better.
+    apart = torch.cat([(one[name] - two[name]).abs().flatten() for name in one])
+    assert apart.max() <= 2 * 4e-3
+    assert apart.mean() < 1e-6
+
+
+STREAMED = """
+import os, pathlib, signal, sys, threading, time
+import minidistil as md
+from minidistil.parallel import processes
+
+folder, out, last = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
+
+def kill_when_it_has_gone_far_enough():
+    while not any(int(path.stem[5:]) >= last for path in (out / "checkpoints").glob("step-*")):
+        time.sleep(0.005)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if last:
+    threading.Thread(target=kill_when_it_has_gone_far_enough, daemon=True).start()
+config = md.DistilConfig(steps=40, batch_size=4, accumulate=2, max_length=32, precision="fp32",
+                         checkpoint_seconds=1e-9, dropout=0.1, mask_smoothing=0.7, validate_every=10)
+with processes():
+    teacher = md.MaskedLM.from_pretrained(folder / "teacher")
+    md.distil(teacher, md.student_of(teacher), md.corpus.hub(str(folder / "dataset")), config, out, say=print)
+"""
+
+
+def test_two_processes_share_a_stream_and_go_on_where_they_were_killed(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "streamed.py"
+    path.write_text(STREAMED)
+
+    def run(name: str, last: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [*TORCHRUN, str(path), str(folder), str(tmp_path / name), str(last)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, env=ONE_THREAD)
+
+    assert run("whole").returncode == 0
+    assert run("parts", last=3).returncode != 0
+    again = run("parts")
+    assert again.returncode == 0, again.stderr
+    assert int(re.findall(r"resumed after step (\d+)", again.stdout)[0]) >= 3
+    one, two = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "parts")]
+    lines = [[json.loads(line) for line in log] for log in logs]
+    for name in ("step", "tokens", "loss", "validation_loss"):
+        assert [line[name] for line in lines[0]] == [line[name] for line in lines[1]]
