@@ -8,6 +8,7 @@ notebooks run on it.
 """
 
 import ast
+import importlib
 import json
 import re
 import shutil
@@ -53,8 +54,8 @@ def handout(folder: Path, keys: Sequence[str] = ()) -> dict[str, list[str]]:
         _copy(course, part, chapters)
         withheld: dict[str, list[str]] = {}
         for chapter in chapters:
-            for module in chapter.modules:
-                withheld.setdefault(module, []).extend(_withhold(part, chapter, module))
+            for module, names in _homes(chapter).items():
+                withheld.setdefault(module, []).extend(_withhold(part, chapter, module, names))
         _hide_outputs(part / "notebooks", [name for names in withheld.values() for name in names])
         _tell(part, chapters)
         part.rename(folder)
@@ -83,14 +84,22 @@ def _copy(course: Path, part: Path, chapters: Sequence[Chapter]) -> None:
             shutil.copy2(course / name, part / name)
 
 
-def _withhold(part: Path, chapter: Chapter, module: str) -> list[str]:
+def _homes(chapter: Chapter) -> dict[str, list[str]]:
+    """The modules in which the exercises are defined; the module that the chapter names may only import one."""
+    homes: dict[str, list[str]] = {}
+    for exercise in chapter.exercises:
+        own = getattr(importlib.import_module(exercise.module), exercise.name)
+        homes.setdefault(own.__module__, []).append(exercise.name)
+    return homes
+
+
+def _withhold(part: Path, chapter: Chapter, module: str, names: list[str]) -> list[str]:
     """Put the stubs of a chapter into a module of the copy; returns the names that lost their code."""
     stubs_text = chapter.path.read_text(encoding="utf-8")
     stubs, stub_lines = definitions(stubs_text), stubs_text.splitlines()
     path = part / Path(*module.split(".")).with_suffix(".py")
     text = path.read_text(encoding="utf-8")
     solved, lines = definitions(text), text.splitlines()
-    names = [exercise.name for exercise in chapter.exercises if exercise.module == module]
     helpers = _helpers(text, set(names))
     for name in sorted([*names, *helpers], key=lambda each: -solved[each].lineno):  # from below: lines keep their place
         place = lines_of(solved[name])
