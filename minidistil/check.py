@@ -127,7 +127,7 @@ def check(key: str, path: Path | None = None) -> Verdict:
     ready = {result.name for result in results if result.state == "passed"}
     for result in results:
         if result.state == "failed":
-            result.waits_for = sorted(_names_used(learner.functions[result.name]) & (learner.own.keys() - ready))
+            result.waits_for = sorted(names_used(learner.functions[result.name]) & (learner.own.keys() - ready))
     together = [failure for called, failure in outcomes if failure and called <= ready]
     return Verdict(chapter, path, results, together)
 
@@ -149,20 +149,22 @@ def _judge(name: str, learner: Learner, outcomes: list[tuple[set[str], str]]) ->
     return Result(name, "failed", failures, [each for each in known if each.shows_in(learner.functions[name])])
 
 
-def _names_used(function: Any) -> set[str]:
+def names_used(function: Any) -> set[str]:
     """The global names in a function's code and in the functions inside it, or in a class's methods."""
     if isinstance(function, type):
-        return set().union(*map(_names_used, vars(function).values())) - {function.__name__}
+        return set().union(*map(names_used, vars(function).values())) - {function.__name__}
     code = getattr(function, "__code__", function)
     if not isinstance(code, CodeType):
         return set()
-    names = set(code.co_names).union(*map(_names_used, code.co_consts))
+    names = set(code.co_names).union(*map(names_used, code.co_consts))
     return names - {getattr(function, "__name__", "")}
 
 
 def misconceptions(key: str) -> Sequence[Misconception]:
-    """The bank of a chapter: MISCONCEPTIONS in tests/misconceptions/chNN.py."""
+    """The bank of a chapter: MISCONCEPTIONS in tests/misconceptions/chNN.py; empty in a copy that withholds it."""
     path = course_folder() / "tests" / "misconceptions" / f"{key}.py"
+    if not path.is_file():
+        return ()
     spec = importlib.util.spec_from_file_location(f"misconceptions_{key}", path)
     assert spec is not None
     assert spec.loader is not None

@@ -113,11 +113,33 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--file", type=Path, metavar="FILE", help="your file (the chapter's one in exercises/)")
     command.set_defaults(run=_check)
 
+    command = commands.add_parser("progress", help="a map of the exercises: written, checked, passed")
+    command.add_argument("--check", action="store_true", help="first check what changed since it was last checked")
+    command.set_defaults(run=_progress)
+
     command = commands.add_parser("hint", help="one hint for one exercise")
     command.add_argument("chapter", help="ch01, ch02 …")
     command.add_argument("number", type=int, nargs="?", default=1, help="1, 2 or 3 (1)")
     command.add_argument("exercise", nargs="?", help="its name (the first one that is not written yet)")
     command.set_defaults(run=_hint)
+
+    command = commands.add_parser("graduate", help="your own pieces run the official weights and fill a mask")
+    command.add_argument("text", nargs="?", help="a sentence with one [MASK]")
+    command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.set_defaults(run=_graduate)
+
+    command = commands.add_parser("grade", help="check a folder of submissions, each in a process with limits")
+    command.add_argument("folder", type=Path, help="a sub-folder or a file for each student")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="write the table there, too")
+    command.add_argument("--chapters", type=_words, default=(), metavar="ch01,ch02", help="only these")
+    command.add_argument("--seconds", type=float, default=120, metavar="N", help="for a student's chapter (120)")
+    command.add_argument("--memory", type=float, default=3, metavar="GIB", help="beyond Python and torch (3)")
+    command.set_defaults(run=_grade)
+
+    command = commands.add_parser("handout", help="a copy of the course for students, without solutions")
+    command.add_argument("folder", type=Path, metavar="DIR", help="a folder that is not there yet")
+    command.add_argument("--chapters", type=_words, default=(), metavar="ch03,ch04", help="withhold only these")
+    command.set_defaults(run=_handout)
 
     command = commands.add_parser("doctor", help="what this machine has, and what to do about what is missing")
     command.add_argument(
@@ -386,17 +408,58 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from minidistil.check import check
+    from minidistil.progress import remember
 
     verdict = check(options.chapter, options.file)
+    remember(verdict)
     for line in verdict.lines():
         _say(line)
     return 0 if verdict.passed else 1
+
+
+def _progress(options: argparse.Namespace) -> int:
+    from minidistil.progress import progress
+
+    for line in progress(options.check):
+        _say(line)
+    return 0
 
 
 def _hint(options: argparse.Namespace) -> int:
     from minidistil.exercises import hint
 
     _say(hint(options.chapter, options.number, options.exercise))
+    return 0
+
+
+def _graduate(options: argparse.Namespace) -> int:
+    from minidistil.graduate import SENTENCE, graduate
+
+    result = graduate(options.text or SENTENCE, options.model)
+    for line in result.lines():
+        _say(line)
+    return 0 if result.equal else 1
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from minidistil.grade import grade, write_csv
+
+    grades = []
+    for each in grade(options.folder, options.chapters, options.seconds, options.memory):
+        grades.append(each)
+        _say(each.line())
+        if options.csv:  # after each one: whatever happens, what is known is kept
+            write_csv(options.csv, grades)
+    return 0
+
+
+def _handout(options: argparse.Namespace) -> int:
+    from minidistil.handout import handout
+
+    withheld = handout(options.folder, options.chapters)
+    for module, names in withheld.items():
+        _say(f"{module:<24} {', '.join(names)}")
+    _say(f"{options.folder} holds the course with stubs in their place. Students work with check, hint and progress.")
     return 0
 
 

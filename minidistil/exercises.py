@@ -150,18 +150,22 @@ class Learner:
         missing = [name for name in self.own if name not in namespace]
         if missing:
             raise ValueError(f"{path.name} lacks {missing[0]}: every exercise keeps its name and its arguments.")
+        self.namespace = namespace
         self.functions: dict[str, Any] = {name: namespace[name] for name in self.own}
         self.borrowed = {name: function in traps.values() for name, function in self.functions.items()}
         self.written = {name: not _is_stub(function) for name, function in self.functions.items()}
 
-    @contextlib.contextmanager
-    def in_place(self) -> Iterator[set[str]]:
+    def in_place(self) -> contextlib.AbstractContextManager[set[str]]:
         """Put the learner's functions where the package has its own; gives the names of those that get called."""
-        called: set[str] = set()
-        with _replaced(
-            self.own, {name: _recorded(name, function, called) for name, function in self.functions.items()}
-        ):
-            yield called
+        return in_place_of(self.own, self.functions)
+
+
+@contextlib.contextmanager
+def in_place_of(own: dict[str, Any], functions: dict[str, Any]) -> Iterator[set[str]]:
+    """Put functions where the package has its own; gives the names of those that get called, as that happens."""
+    called: set[str] = set()
+    with _replaced(own, {name: _recorded(name, function, called) for name, function in functions.items()}):
+        yield called
 
 
 @contextlib.contextmanager
@@ -187,16 +191,21 @@ def _package_object(exercise: Exercise) -> Any:
     return getattr(importlib.import_module(exercise.module), exercise.name)
 
 
-@contextlib.contextmanager
-def _replaced(old: dict[str, Any], new: dict[str, Any]) -> Iterator[None]:
-    """Swap objects of the package in every module that holds them under their name."""
-    places = [
+def places_of(old: dict[str, Any]) -> list[tuple[ModuleType, str]]:
+    """Where modules of the package that are loaded hold these objects under their names."""
+    return [
         (module, name)
         for key, module in list(sys.modules.items())
         if key.partition(".")[0] == "minidistil"
         for name in old
         if vars(module).get(name) is old[name]
     ]
+
+
+@contextlib.contextmanager
+def _replaced(old: dict[str, Any], new: dict[str, Any]) -> Iterator[None]:
+    """Swap objects of the package in every module that holds them under their name."""
+    places = places_of(old)
     for module, name in places:
         setattr(module, name, new[name])
     try:

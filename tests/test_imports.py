@@ -23,7 +23,8 @@ ORDER = (
     *("teacher",),  # 8
     *("evaluation",),  # 9
     *("plots", "report", "workshop", "runs", "peers", "parity", "doctor", "exercises", "check"),  # all put to work
-    *("bench", "estimate", "cli"),
+    *("bench", "estimate"),
+    *("stubs", "yours", "progress", "graduate", "handout", "sandbox", "grade", "instructors", "cli"),  # for a class
 )
 
 

@@ -1,0 +1,36 @@
+"""`import minidistil` costs little beyond torch: what a run or a picture needs is imported there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import minidistil
+
+PROGRAM = """import sys, time, json, torch
+before, start = set(sys.modules), time.process_time()
+import minidistil
+print(json.dumps([time.process_time() - start, sorted(set(sys.modules) - before)]))
+"""
+SECONDS = 0.05
+
+
+def started(cache: Path) -> tuple[float, set[str]]:
+    """Processor time and modules that the import brings beyond torch's; compiled files are kept in `cache`."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPYCACHEPREFIX": str(cache), "PYTHONPATH": str(Path(minidistil.__file__).parent.parent)}
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=300, check=True
+    )
+    seconds, modules = json.loads(result.stdout)
+    return seconds, {name.partition(".")[0] for name in modules}
+
+
+def test_importing_the_package_is_quick_and_brings_no_other_library(tmp_path: Path) -> None:
+    started(tmp_path)  # compiles
+    runs = [started(tmp_path) for _ in range(3)]
+    heavy = {"matplotlib", "datasets", "transformers", "tokenizers", "tqdm", "huggingface_hub", "IPython", "pytest"}
+    assert not runs[0][1] & heavy
+    assert "minidistil" in runs[0][1]
+    assert min(seconds for seconds, _ in runs) < SECONDS
