@@ -30,3 +30,11 @@ def test_the_commands_of_the_readme_set_themselves_up() -> None:
         ".venv/bin/python -m pytest",
         ".venv/bin/jupyter lab notebooks/00_tour.ipynb",
     ]
+
+
+def test_the_teachers_figures_are_those_of_its_provenance() -> None:
+    provenance = json.loads((ROOT / "data" / "minilm-masked-lm.json").read_text(encoding="utf-8"))
+    table = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert f"--steps {provenance['steps']} --seed {provenance['settings']['seed']} " in table
+    for figures in provenance["figures"].values():
+        assert f"| {figures['hidden_tokens']:,} | {figures['accuracy']:.3f} | {figures['perplexity']:.1f} |" in table
