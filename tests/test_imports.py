@@ -24,7 +24,18 @@ ORDER = (
     *("evaluation",),  # 9
     *("plots", "report", "workshop", "runs", "peers", "parity", "doctor", "exercises", "check"),  # all put to work
     *("bench", "estimate"),
-    *("stubs", "yours", "progress", "graduate", "handout", "sandbox", "grade", "instructors", "cli"),  # for a class
+    *(
+        "stubs",
+        "yours",
+        "progress",
+        "graduate",
+        "handout",
+        "sandbox",
+        "grade",
+        "instructors",
+        "commands",
+        "cli",
+    ),  # for a class
 )
 
 

@@ -1,0 +1,320 @@
+"""What each command of the command line does: bring the library's pieces together, print what came of it.
+
+Each function takes the options that `cli` has read and returns the exit code. What a command needs is imported when it
+runs, so that the others start quickly.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FIRST_LIGHT = Path("runs/first")
+
+
+def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
+    """The flags that name a field of the configuration and were given."""
+    names = {field.name for field in dataclasses.fields(config)}
+    return {name: value for name, value in vars(options).items() if name in names and value is not None}
+
+
+def _corpus(options: argparse.Namespace) -> Any:
+    from minidistil import corpus
+
+    if options.hub:
+        if options.text or options.docs or len(options.hub) > 3:
+            raise ValueError("--hub takes a name, a configuration and a revision, and goes with no other text.")
+        return corpus.hub(*options.hub)
+    if not options.text:
+        return _docs()
+    texts = corpus.text_files(options.text)
+    return _docs() + texts if options.docs else texts
+
+
+def _docs() -> Any:
+    from minidistil import corpus
+
+    if not corpus.docs_are_cached():
+        _say("reading the docstrings on this machine (once, about half a minute) …")
+    return corpus.docs()
+
+
+def _say(line: str) -> None:
+    if os.environ.get("RANK", "0") == "0":  # of several processes one talks
+        print(line, flush=True)
+
+
+def first_light(options: argparse.Namespace) -> int:
+    """The main job."""
+    from minidistil.settings import DistilConfig
+
+    _say(
+        "minidistil: distils the offline teacher (MiniLM, 6 layers) into a student with half of its layers,\n"
+        "trained with the triple loss on the docstrings of the installed Python packages, then compares the two."
+    )
+    return _run_distil("minilm", DistilConfig(), _docs, FIRST_LIGHT)
+
+
+def distil(options: argparse.Namespace) -> int:
+    """A distillation with settings of one's own."""
+    from minidistil.settings import DistilConfig
+
+    start = DistilConfig.paper() if options.paper else DistilConfig()
+    config = dataclasses.replace(start, **_given(options, DistilConfig))
+    return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
+
+
+def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> int:
+    from minidistil.evaluation import parameters
+    from minidistil.heads import MaskedLM
+    from minidistil.official import official_name
+    from minidistil.parallel import processes, rank
+    from minidistil.report import comparison_table, side_by_side
+    from minidistil.runs import distil
+    from minidistil.student import student_of
+    from minidistil.training import device_of, to_best_device
+    from minidistil.wordpiece import WordPiece
+
+    with processes():
+        tokenizer = WordPiece.from_pretrained(name)
+        teacher = to_best_device(MaskedLM.from_pretrained(name))
+        checked = ", size and sha256 verified" if official_name(name) else ""
+        _say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
+        student = to_best_device(student_of(teacher, config.layers))
+        run = distil(teacher, student, text(), config, out, tokenizer, _say)
+        if rank():
+            return 0
+    _say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")
+    _say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
+    _say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
+    return _say_if_finished(run)
+
+
+def _finished_student(run: Any) -> Any:
+    from minidistil.heads import MaskedLM
+    from minidistil.training import to_best_device
+
+    return to_best_device(MaskedLM.from_pretrained(run.folder / "model"))
+
+
+def _say_if_finished(run: Any) -> int:
+    if run.was_finished:
+        _say(
+            f"This run was finished already. To start afresh, delete {run.folder} or choose another folder with --out."
+        )
+    return 0
+
+
+def teach(options: argparse.Namespace) -> int:
+    """The offline teacher, made or trained on."""
+    from minidistil.parallel import processes
+    from minidistil.runs import teach
+    from minidistil.settings import TeachConfig
+
+    config = TeachConfig(**_given(options, TeachConfig))
+    with processes():
+        run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, _say)
+    for name, figures in run.metrics["figures"].items():
+        _say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
+    _say(f"Everything is in {run.folder}: report.md, model/ and own/, the layers that were trained.")
+    return _say_if_finished(run)
+
+
+def fill(options: argparse.Namespace) -> int:
+    """Ranked words for each [MASK]."""
+    from minidistil.fillmask import fill_mask
+    from minidistil.heads import MaskedLM
+    from minidistil.wordpiece import WordPiece
+
+    model, tokenizer = MaskedLM.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    results = fill_mask(options.text, model, tokenizer, options.top_k, options.targets)
+    if options.json:
+        print(json.dumps(results if len(results) > 1 else results[0], indent=2, ensure_ascii=False))
+        return 0
+    for guesses in results:
+        for group in guesses if isinstance(guesses[0], list) else [guesses]:
+            for guess in group:
+                print(f"{guess['score']:.4f}  {guess['token_str']:<16} {guess['sequence']}")
+            print()
+    return 0
+
+
+def embed(options: argparse.Namespace) -> int:
+    """A vector for each text."""
+    import numpy
+
+    from minidistil.files import write_atomically
+    from minidistil.heads import SentenceEncoder, embed
+    from minidistil.wordpiece import WordPiece
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
+            numpy.save(file, vectors.numpy())
+
+    model, tokenizer = SentenceEncoder.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    vectors = embed(options.text, model, tokenizer)  # (N, D)
+    if options.out is None:
+        print(json.dumps(vectors.tolist()))
+        return 0
+    write_atomically(options.out, write)
+    _say(f"{vectors.shape[0]} x {vectors.shape[1]} numbers in {options.out}")
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Masked accuracy and perplexity, of one model or two."""
+    from minidistil import corpus
+    from minidistil.evaluation import compare, masked_text, score
+    from minidistil.fillmask import require_fit
+    from minidistil.heads import MaskedLM
+    from minidistil.wordpiece import WordPiece
+
+    tokenizer = WordPiece.from_pretrained(options.model)
+    model = MaskedLM.from_pretrained(options.model)
+    require_fit(tokenizer, model)
+    documents = list(corpus.text_files(options.text)) if options.text else _docs().test
+    text = masked_text(corpus.sequences(documents, tokenizer), tokenizer)
+    figures: dict[str, Any] = {"hidden_tokens": text.count}
+    if options.teacher:
+        comparison = compare(MaskedLM.from_pretrained(options.teacher), model, text)
+        figures |= {"retention": comparison.retention} | dataclasses.asdict(comparison)
+    else:
+        figures |= dataclasses.asdict(score(model, text))
+    if options.json:
+        print(json.dumps(figures, indent=2))
+        return 0
+    for name, value in figures.items():
+        for inner, number in value.items() if isinstance(value, dict) else [("", value)]:
+            print(f"{name + ' ' + inner:<24} {number:,.4f}" if isinstance(number, float) else f"{name:<24} {number:,}")
+    return 0
+
+
+def tokenize(options: argparse.Namespace) -> int:
+    """A text's tokens, one a line."""
+    from minidistil.wordpiece import WordPiece
+
+    encoding = WordPiece.from_pretrained(options.model).encode(options.text)
+    if options.json:
+        columns = ("ids", "tokens", "offsets", "type_ids")
+        print(json.dumps({name: getattr(encoding, name) for name in columns}, ensure_ascii=False))
+        return 0
+    for token_id, token, (start, end) in zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True):
+        print(f"{token_id:>6}  {token:<20} {f'{start}-{end}':>9}  {options.text[start:end]!r}")
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """The table of one benchmark."""
+    from minidistil.bench import BENCHMARKS
+
+    if options.name not in BENCHMARKS:
+        raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
+    for line in BENCHMARKS[options.name]():
+        _say(line)
+    return 0
+
+
+def plan(options: argparse.Namespace) -> int:
+    """What the paper's setting takes."""
+    from minidistil.estimate import plan
+    from minidistil.settings import DistilConfig
+
+    config = dataclasses.replace(DistilConfig.paper(), **_given(options, DistilConfig))
+    names = ("tokens", "teraflops", "utilisation", "price")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for name, value in given.items():
+        if value <= 0:
+            raise ValueError(f"--{name} is {value:g}: expected a number above 0.")
+    for line in plan(config, **given):
+        _say(line)
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """The verdict on a learner's file; 1 if something does not pass."""
+    from minidistil.check import check
+    from minidistil.progress import remember
+
+    verdict = check(options.chapter, options.file)
+    remember(verdict)
+    for line in verdict.lines():
+        _say(line)
+    return 0 if verdict.passed else 1
+
+
+def progress(options: argparse.Namespace) -> int:
+    """The map of the exercises."""
+    from minidistil.progress import progress
+
+    for line in progress(options.check):
+        _say(line)
+    return 0
+
+
+def hint(options: argparse.Namespace) -> int:
+    """One hint."""
+    from minidistil.exercises import hint
+
+    _say(hint(options.chapter, options.number, options.exercise))
+    return 0
+
+
+def graduate(options: argparse.Namespace) -> int:
+    """The learner's pieces at work; 1 if they give something else than the package's."""
+    from minidistil.graduate import SENTENCE, graduate
+
+    result = graduate(options.text or SENTENCE, options.model)
+    for line in result.lines():
+        _say(line)
+    return 0 if result.equal else 1
+
+
+def grade(options: argparse.Namespace) -> int:
+    """A class's table."""
+    from minidistil.grade import grade, write_csv
+
+    grades = []
+    for each in grade(options.folder, options.chapters, options.seconds, options.memory):
+        grades.append(each)
+        _say(each.line())
+        if options.csv:  # after each one: whatever happens, what is known is kept
+            write_csv(options.csv, grades)
+    return 0
+
+
+def handout(options: argparse.Namespace) -> int:
+    """A copy of the course without solutions."""
+    from minidistil.handout import handout
+
+    withheld = handout(options.folder, options.chapters)
+    for module, names in withheld.items():
+        _say(f"{module:<24} {', '.join(names)}")
+    _say(f"{options.folder} holds the course with stubs in their place. Students work with check, hint and progress.")
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """What this machine has; with --parity the ladder of proof, 1 if something differs."""
+    if options.parity:
+        return _parity()
+    from minidistil.doctor import report
+
+    for line in report():
+        print(line)
+    return 0
+
+
+def _parity() -> int:
+    from minidistil.parity import HEADER, devices, ladder
+
+    _say(HEADER)
+    failed = 0
+    for device in devices():
+        for comparison in ladder(device):
+            _say(comparison.line())
+            failed += comparison.fails
+    _say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
+    return 1 if failed else 0
