@@ -1,6 +1,7 @@
 """The figures that the README quotes are those of the run that is on record."""
 
 import json
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -38,3 +39,20 @@ def test_the_teachers_figures_are_those_of_its_provenance() -> None:
     assert f"--steps {provenance['steps']} --seed {provenance['settings']['seed']} " in table
     for figures in provenance["figures"].values():
         assert f"| {figures['hidden_tokens']:,} | {figures['accuracy']:.3f} | {figures['perplexity']:.1f} |" in table
+
+
+def test_the_table_of_speeds_is_that_of_the_recorded_benchmarks() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    ratios = re.findall(r"^\| .* \| ([\d.]+) \| (?:`minidistil bench \w+` )?\|$", readme, re.MULTILINE)
+    recorded = {
+        "bench_tokenizer.txt": ("docs corpus, cold", "docs corpus, warm", "random strings, cold"),
+        "bench_step.txt": ("masked   minidistil, fp32", "all      minidistil, fp32"),
+        "bench_inference.txt": ("a sentence", "a paragraph", "32 x 512", "1 x 512", "time "),
+    }
+    expected = []
+    for name, rows in recorded.items():
+        lines = (ROOT / "data" / "results" / name).read_text(encoding="utf-8").splitlines()
+        for row in rows:
+            (line,) = [line for line in lines if line.startswith(row)]
+            expected.append(next(field for field in reversed(re.split(r"  +", line)) if field in ratios))
+    assert ratios == expected
