@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from minidistil import __version__, commands
+from minidistil import __version__, commands, coursework
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,22 +110,22 @@ def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command = add("check", help="the package's own tests of a chapter on your exercises")
     command.add_argument("chapter", help="ch01, ch02 …")
     command.add_argument("--file", type=Path, metavar="FILE", help="your file (the chapter's one in exercises/)")
-    command.set_defaults(run=commands.check)
+    command.set_defaults(run=coursework.check)
 
     command = add("progress", help="a map of the exercises: written, checked, passed")
     command.add_argument("--check", action="store_true", help="first check what changed since it was last checked")
-    command.set_defaults(run=commands.progress)
+    command.set_defaults(run=coursework.progress)
 
     command = add("hint", help="one hint for one exercise")
     command.add_argument("chapter", help="ch01, ch02 …")
     command.add_argument("number", type=int, nargs="?", default=1, help="1, 2 or 3 (1)")
     command.add_argument("exercise", nargs="?", help="its name (the first one that is not written yet)")
-    command.set_defaults(run=commands.hint)
+    command.set_defaults(run=coursework.hint)
 
     command = add("graduate", help="your own pieces run the official weights and fill a mask")
     command.add_argument("text", nargs="?", help="a sentence with one [MASK]")
     command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
-    command.set_defaults(run=commands.graduate)
+    command.set_defaults(run=coursework.graduate)
 
     command = add("grade", help="check a folder of submissions, each in a process with limits")
     command.add_argument("folder", type=Path, help="a sub-folder or a file for each student")
@@ -133,12 +133,12 @@ def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--chapters", type=_words, default=(), metavar="ch01,ch02", help="only these")
     command.add_argument("--seconds", type=float, default=120, metavar="N", help="for a student's chapter (120)")
     command.add_argument("--memory", type=float, default=3, metavar="GIB", help="beyond Python and torch (3)")
-    command.set_defaults(run=commands.grade)
+    command.set_defaults(run=coursework.grade)
 
     command = add("handout", help="a copy of the course for students, without solutions")
     command.add_argument("folder", type=Path, metavar="DIR", help="a folder that is not there yet")
     command.add_argument("--chapters", type=_words, default=(), metavar="ch03,ch04", help="withhold only these")
-    command.set_defaults(run=commands.handout)
+    command.set_defaults(run=coursework.handout)
 
     command = add("doctor", help="what this machine has, and what to do about what is missing")
     command.add_argument(

@@ -1,4 +1,4 @@
-"""What each command of the command line does: bring the library's pieces together, print what came of it.
+"""What each command on models and text does: bring the library's pieces together, print what came of it.
 
 Each function takes the options that `cli` has read and returns the exit code. What a command needs is imported when it
 runs, so that the others start quickly.
@@ -38,11 +38,12 @@ def _docs() -> Any:
     from minidistil import corpus
 
     if not corpus.docs_are_cached():
-        _say("reading the docstrings on this machine (once, about half a minute) …")
+        say("reading the docstrings on this machine (once, about half a minute) …")
     return corpus.docs()
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print a line at once."""
     if os.environ.get("RANK", "0") == "0":  # of several processes one talks
         print(line, flush=True)
 
@@ -51,7 +52,7 @@ def first_light(options: argparse.Namespace) -> int:
     """The main job."""
     from minidistil.settings import DistilConfig
 
-    _say(
+    say(
         "minidistil: distils the offline teacher (MiniLM, 6 layers) into a student with half of its layers,\n"
         "trained with the triple loss on the docstrings of the installed Python packages, then compares the two."
     )
@@ -82,14 +83,14 @@ def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> i
         tokenizer = WordPiece.from_pretrained(name)
         teacher = to_best_device(MaskedLM.from_pretrained(name))
         checked = ", size and sha256 verified" if official_name(name) else ""
-        _say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
+        say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
         student = to_best_device(student_of(teacher, config.layers))
-        run = distil(teacher, student, text(), config, out, tokenizer, _say)
+        run = distil(teacher, student, text(), config, out, tokenizer, say)
         if rank():
             return 0
-    _say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")
-    _say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
-    _say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
+    say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")
+    say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
+    say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
     return _say_if_finished(run)
 
 
@@ -102,9 +103,7 @@ def _finished_student(run: Any) -> Any:
 
 def _say_if_finished(run: Any) -> int:
     if run.was_finished:
-        _say(
-            f"This run was finished already. To start afresh, delete {run.folder} or choose another folder with --out."
-        )
+        say(f"This run was finished already. To start afresh, delete {run.folder} or choose another folder with --out.")
     return 0
 
 
@@ -116,10 +115,10 @@ def teach(options: argparse.Namespace) -> int:
 
     config = TeachConfig(**_given(options, TeachConfig))
     with processes():
-        run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, _say)
+        run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, say)
     for name, figures in run.metrics["figures"].items():
-        _say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
-    _say(f"Everything is in {run.folder}: report.md, model/ and own/, the layers that were trained.")
+        say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
+    say(f"Everything is in {run.folder}: report.md, model/ and own/, the layers that were trained.")
     return _say_if_finished(run)
 
 
@@ -160,7 +159,7 @@ def embed(options: argparse.Namespace) -> int:
         print(json.dumps(vectors.tolist()))
         return 0
     write_atomically(options.out, write)
-    _say(f"{vectors.shape[0]} x {vectors.shape[1]} numbers in {options.out}")
+    say(f"{vectors.shape[0]} x {vectors.shape[1]} numbers in {options.out}")
     return 0
 
 
@@ -213,7 +212,7 @@ def bench(options: argparse.Namespace) -> int:
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
     for line in BENCHMARKS[options.name]():
-        _say(line)
+        say(line)
     return 0
 
 
@@ -229,70 +228,7 @@ def plan(options: argparse.Namespace) -> int:
         if value <= 0:
             raise ValueError(f"--{name} is {value:g}: expected a number above 0.")
     for line in plan(config, **given):
-        _say(line)
-    return 0
-
-
-def check(options: argparse.Namespace) -> int:
-    """The verdict on a learner's file; 1 if something does not pass."""
-    from minidistil.check import check
-    from minidistil.progress import remember
-
-    verdict = check(options.chapter, options.file)
-    remember(verdict)
-    for line in verdict.lines():
-        _say(line)
-    return 0 if verdict.passed else 1
-
-
-def progress(options: argparse.Namespace) -> int:
-    """The map of the exercises."""
-    from minidistil.progress import progress
-
-    for line in progress(options.check):
-        _say(line)
-    return 0
-
-
-def hint(options: argparse.Namespace) -> int:
-    """One hint."""
-    from minidistil.exercises import hint
-
-    _say(hint(options.chapter, options.number, options.exercise))
-    return 0
-
-
-def graduate(options: argparse.Namespace) -> int:
-    """The learner's pieces at work; 1 if they give something else than the package's."""
-    from minidistil.graduate import SENTENCE, graduate
-
-    result = graduate(options.text or SENTENCE, options.model)
-    for line in result.lines():
-        _say(line)
-    return 0 if result.equal else 1
-
-
-def grade(options: argparse.Namespace) -> int:
-    """A class's table."""
-    from minidistil.grade import grade, write_csv
-
-    grades = []
-    for each in grade(options.folder, options.chapters, options.seconds, options.memory):
-        grades.append(each)
-        _say(each.line())
-        if options.csv:  # after each one: whatever happens, what is known is kept
-            write_csv(options.csv, grades)
-    return 0
-
-
-def handout(options: argparse.Namespace) -> int:
-    """A copy of the course without solutions."""
-    from minidistil.handout import handout
-
-    withheld = handout(options.folder, options.chapters)
-    for module, names in withheld.items():
-        _say(f"{module:<24} {', '.join(names)}")
-    _say(f"{options.folder} holds the course with stubs in their place. Students work with check, hint and progress.")
+        say(line)
     return 0
 
 
@@ -310,11 +246,11 @@ def doctor(options: argparse.Namespace) -> int:
 def _parity() -> int:
     from minidistil.parity import HEADER, devices, ladder
 
-    _say(HEADER)
+    say(HEADER)
     failed = 0
     for device in devices():
         for comparison in ladder(device):
-            _say(comparison.line())
+            say(comparison.line())
             failed += comparison.fails
-    _say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
+    say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
     return 1 if failed else 0

@@ -34,6 +34,7 @@ ORDER = (
         "grade",
         "instructors",
         "commands",
+        "coursework",
         "cli",
     ),  # for a class
 )

@@ -52,8 +52,10 @@ def test_the_log_tells_what_a_run_does(corpus: Corpus, tmp_path: Path, tokenizer
     assert [line["step"] for line in log if "validation_loss" in line] == [3, 6, 9]
     for before, line in zip([{"tokens": 0, "seconds": 0.0}, *log], log, strict=False):
         assert line.keys() >= {"loss", "ce", "mlm", "cos", "gradient_norm", "learning_rate", "peak_memory_mib"}
-        pace = (line["tokens"] - before["tokens"]) / (line["seconds"] - before["seconds"])
-        assert line["tokens_per_second"] == pytest.approx(pace, rel=0.3)  # seconds are rounded to hundredths
+        tokens, seconds = line["tokens"] - before["tokens"], line["seconds"] - before["seconds"]
+        # Both times are rounded to hundredths, and a step of this small model takes no more than a few of them.
+        assert line["tokens_per_second"] >= tokens / (seconds + 0.011) - 1
+        assert line["tokens_per_second"] <= tokens / max(seconds - 0.011, 1e-3) + 1
         assert 100 < line["peak_memory_mib"] < 100_000
     # The last look at held-out text is one at the finished model.
     text = masked_text(sequences(corpus.validation, tokenizer, 32)[:128], tokenizer)
