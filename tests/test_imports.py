@@ -15,7 +15,7 @@ ORDER = (
     *("source", "characters", "words", "vocabulary", "tokenizer_json", "wordpiece"),  # 1
     *("docstrings", "streams", "inputs", "batches", "corpus", "masking"),  # 2
     *("attention",),  # 3
-    *("encoder",),  # 4
+    *("config", "encoder"),  # 4
     *("names", "weights", "heads", "classifiers", "fillmask"),  # 5
     *("losses", "laboratory"),  # 6
     *("student",),  # 7
