@@ -21,10 +21,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, FunctionType, ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import minidistil
+from minidistil.stubs import unwritten
 
 HINTS = 3  # for each exercise
 STILL_RUNNING = "still running after"
@@ -153,7 +154,8 @@ class Learner:
         self.namespace = namespace
         self.functions: dict[str, Any] = {name: namespace[name] for name in self.own}
         self.borrowed = {name: function in traps.values() for name, function in self.functions.items()}
-        self.written = {name: not _is_stub(function) for name, function in self.functions.items()}
+        stubs = unwritten(path)
+        self.written = {name: name not in stubs for name in self.own}
 
     def in_place(self) -> contextlib.AbstractContextManager[set[str]]:
         """Put the learner's functions where the package has its own; gives the names of those that get called."""
@@ -238,14 +240,6 @@ def _recorded(name: str, function: Any, called: set[str]) -> Any:
         return function(*arguments, **named)
 
     return run
-
-
-def _is_stub(function: Any) -> bool:
-    """Whether a function, or a method of a class, does nothing but raise NotImplementedError."""
-    if isinstance(function, type):
-        return any(_is_stub(method) for method in vars(function).values() if isinstance(method, FunctionType))
-    code = getattr(function, "__code__", None)
-    return code is not None and code.co_names == ("NotImplementedError",)
 
 
 def _execute(path: Path) -> dict[str, Any]:

@@ -22,10 +22,10 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("evaluation",),  # 9
-    *("plots", "report", "workshop", "runs", "peers", "parity", "doctor", "exercises", "check"),  # all put to work
+    *("plots", "report", "workshop", "runs", "peers", "parity", "doctor"),  # all put to work
+    *("stubs", "exercises", "check"),  # for learners
     *("bench", "estimate"),
     *(
-        "stubs",
         "yours",
         "progress",
         "graduate",
