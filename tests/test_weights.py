@@ -14,7 +14,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from minidistil.encoder import Encoder, EncoderConfig
-from minidistil.heads import MaskedLM
+from minidistil.heads import MaskedLM, SentenceEncoder
 from minidistil.student import student_of
 from minidistil.weights import BareEncoder
 
@@ -93,6 +93,35 @@ def test_saved_models_load_in_transformers_and_back(tmp_path: Path, tiny_teacher
         torch.testing.assert_close(theirs.eval()(input_ids).logits, logits, atol=1e-5, rtol=0)
         theirs.save_pretrained(tmp_path / "back")
         torch.testing.assert_close(MaskedLM.from_pretrained(tmp_path / "back")(input_ids).logits, logits)
+
+
+@pytest.mark.parametrize("ours", [BareEncoder, SentenceEncoder])
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_an_encoder_without_a_head_goes_there_and_back(
+    ours: type[BareEncoder | SentenceEncoder], kind: str, tmp_path: Path
+) -> None:
+    """With BERT's pooler, which is not used here, but without which its model would not be whole there."""
+    if kind == "bert":
+        sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        official: Any = transformers.BertModel(transformers.BertConfig(vocab_size=99, intermediate_size=24, **sizes))
+    else:
+        config = transformers.DistilBertConfig(vocab_size=99, dim=16, n_layers=2, n_heads=2, hidden_dim=24)
+        official = transformers.DistilBertModel(config)
+    official.save_pretrained(tmp_path / "official")
+    ours.from_pretrained(tmp_path / "official").save_pretrained(tmp_path / "ours")
+    tensors = [load_file(tmp_path / folder / "model.safetensors") for folder in ("official", "ours")]
+    assert tensors[0].keys() == tensors[1].keys()
+    assert all(torch.equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
+    _, info = transformers.AutoModel.from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(info[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+
+
+def test_only_a_pooler_that_never_was_is_missing(tmp_path: Path) -> None:
+    BareEncoder(SMALL).save_pretrained(tmp_path)
+    _, info = transformers.AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert set(info["missing_keys"]) == {"pooler.dense.weight", "pooler.dense.bias"}
+    _, info = transformers.AutoModel.from_pretrained(tmp_path, add_pooling_layer=False, output_loading_info=True)
+    assert not info["missing_keys"]
 
 
 def test_the_offline_teacher_loads_in_transformers(tmp_path: Path, teacher: MaskedLM) -> None:
