@@ -33,6 +33,4 @@ def test_importing_the_package_is_quick_and_brings_no_other_library(tmp_path: Pa
     heavy = {"matplotlib", "datasets", "transformers", "tokenizers", "tqdm", "huggingface_hub", "IPython", "pytest"}
     assert not modules & heavy
     assert "minidistil" in modules
-    assert any(started(tmp_path)[0] < SECONDS for _ in range(10)), (
-        "a machine that does other things may need some tries"
-    )
+    assert any(started(tmp_path)[0] < SECONDS for _ in range(10))  # a busy machine may need some tries
