@@ -4,6 +4,7 @@ Nothing random is among it: the draws of micro-batch n hang on the seed and on n
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from minidistil.files import write_atomically
 from minidistil.heads import MaskedLM
+
+MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names for the running means of gradients and of their squares
 
 
 @dataclass
@@ -32,15 +36,39 @@ def optimizer_is_whole(optimizer: torch.optim.AdamW, step: int) -> bool:
     return all(int(state["step"]) == step for state in optimizer.state.values())
 
 
+def training_state(model: MaskedLM, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+    """All tensors that the next step hangs on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
+
+    AdamW has no moments of a parameter that is frozen, and before the first step of none.
+    """
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        tensors[f"model.{name}"] = parameter.detach()
+        if parameter in optimizer.state:
+            tensors |= {f"{key}.{name}": optimizer.state[parameter][key] for key in MOMENTS}
+    return tensors
+
+
+def restore_state(tensors: Mapping[str, Tensor], model: MaskedLM, optimizer: torch.optim.AdamW, step: int) -> None:
+    """Make model and optimiser what they were after `step` steps, when `training_state` gave the tensors.
+
+    The optimiser holds on to the parameters, so numbers are copied into these; the moments become its own as they are.
+
+    Raises:
+        KeyError, RuntimeError: a parameter's tensor is missing or of another shape.
+    """
+    for name, parameter in model.named_parameters():
+        with torch.no_grad():
+            parameter.copy_(tensors[f"model.{name}"])
+        if parameter.requires_grad and f"exp_avg.{name}" in tensors:
+            moments = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in MOMENTS}
+            optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
+
+
 def save_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW, progress: Progress) -> None:
     """Write weights, optimiser and progress as one safetensors file, then remove older ones."""
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    tensors = {f"model.{name}": parameter.detach() for parameter, name in names.items()}
-    for parameter, name in names.items():
-        if parameter in optimizer.state:  # a frozen one is not
-            tensors |= {f"{key}.{name}": optimizer.state[parameter][key] for key in ("exp_avg", "exp_avg_sq")}
     path = folder / f"step-{progress.step:08d}.safetensors"
-    metadata = {"progress": json.dumps(asdict(progress))}
+    tensors, metadata = training_state(model, optimizer), {"progress": json.dumps(asdict(progress))}
     write_atomically(path, lambda part: save_file(tensors, part, metadata=metadata))
     for old in sorted(folder.glob("step-*.safetensors")):
         if old != path:
@@ -57,16 +85,10 @@ def load_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW)
     if not paths:
         return None
     try:
-        with safe_open(paths[-1], framework="pt") as file, torch.no_grad():
+        with safe_open(paths[-1], framework="pt") as file:
             progress = Progress(**json.loads(file.metadata()["progress"]))
-            for name, parameter in model.named_parameters():
-                parameter.copy_(file.get_tensor(f"model.{name}"))
-                if parameter.requires_grad and f"exp_avg.{name}" in file.keys():  # noqa: SIM118  no dictionary
-                    optimizer.state[parameter] = {
-                        "step": torch.tensor(float(progress.step), device=parameter.device),
-                        "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),
-                        "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}").to(parameter.device),
-                    }
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dictionary
+        restore_state(tensors, model, optimizer, progress.step)
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"The checkpoint {paths[-1]} is damaged or belongs to another run ({error}): delete it to start afresh."

@@ -174,6 +174,12 @@ def masked(
     return Batch(input_ids, attention_mask, labels)
 
 
+def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> range:
+    """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th."""
+    together = accumulate * world_size
+    return range(step * together + rank, (step + 1) * together, world_size)
+
+
 def mix(seed: int, number: int) -> int:
     """A seed for draw `number` of a run; neighbouring numbers share nothing."""
     mixed = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64

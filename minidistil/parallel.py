@@ -6,7 +6,7 @@ GPUs). Everything here also works in a process by itself, which is rank 0 of 1.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 import torch
@@ -69,3 +69,11 @@ def summed(tensor: Tensor) -> Tensor:
 def averaging_gradients(module: nn.Module) -> nn.Module:
     """The module, with gradients that are the mean over all processes from the end of a backward pass on."""
     return DistributedDataParallel(module, broadcast_buffers=False) if world_size() > 1 else module
+
+
+def without_averaging(module: nn.Module) -> AbstractContextManager:
+    """A context in which the module's backward passes leave the gradients in this process.
+
+    For all micro-batches of a step but the last: before that there is nothing to average yet.
+    """
+    return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()

@@ -25,14 +25,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from minidistil.checkpoints import Progress, load_checkpoint, optimizer_is_whole, save_checkpoint
 from minidistil.files import write_atomically
 from minidistil.heads import MaskedLM
-from minidistil.microbatches import Batch, Feed, mix
+from minidistil.microbatches import Batch, Feed, mix, numbers_of_step
 from minidistil.objectives import Losses
-from minidistil.parallel import averaging_gradients, from_first, gather, rank, summed, world_size
+from minidistil.parallel import averaging_gradients, from_first, gather, rank, summed, without_averaging, world_size
 from minidistil.schedule import Plan, schedule
 from minidistil.settings import TrainingConfig
 
@@ -106,12 +105,18 @@ def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:
     return float(torch.linalg.vector_norm(torch.cat(rows), dtype=torch.float64))
 
 
-def clip_gradients(parameters: Sequence[nn.Parameter], norm: float, max_norm: float) -> None:
-    """Shrink gradients whose length is `norm` to `max_norm`, if they are longer."""
+def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float:
+    """Shrink all gradients by one factor, in place, so that together they are no longer than `max_norm`.
+
+    Returns:
+        Their length as it was, by `gradient_norm`; if it is not finite they are spoilt, and nobody should use them.
+    """
+    norm = gradient_norm(parameters)
     if norm > max_norm:
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.grad.mul_(max_norm / norm)
+    return norm
 
 
 class Step(nn.Module):
@@ -127,6 +132,31 @@ class Step(nn.Module):
             return self.losses(self.model, Batch(*parts))
 
 
+def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]], seed: int) -> list[dict[str, Tensor]]:
+    """Leave in the parameters the gradient of the mean loss of a step's (number, micro-batch) pairs, and nothing else.
+
+    Before each micro-batch torch's generator, from which dropout draws, is set by `mix(seed, number)`. Gradients are
+    averaged over several processes once, after the last micro-batch.
+
+    Args:
+        module: a `Step`, or one in `averaging_gradients`: gives a dictionary of scalars, "loss" among them.
+
+    Returns:
+        Each micro-batch's loss terms, detached and in fp32.
+    """
+    module.zero_grad()
+    device = device_of(module)
+    terms: list[dict[str, Tensor]] = []
+    for place, (number, batch) in enumerate(batches, start=1):
+        torch.manual_seed(mix(seed, number))
+        parts = [getattr(batch, part.name).to(device) for part in fields(Batch)]
+        with without_averaging(module) if place < len(batches) else nullcontext():
+            losses = module(*parts)
+            (losses["loss"] / len(batches)).backward()
+        terms.append({name: value.detach().float() for name, value in losses.items()})
+    return terms
+
+
 def take_step(
     module: nn.Module, batches: Sequence[tuple[int, Batch]], optimizer: torch.optim.AdamW, config: TrainingConfig
 ) -> dict[str, float]:
@@ -136,34 +166,19 @@ def take_step(
         The mean of each loss term over all processes, and the gradient's length before clipping.
 
     Raises:
-        NotFiniteError: a loss term or the gradient; nothing has been changed.
+        NotFiniteError: a loss term or the gradient; no weight has been changed.
     """
-    device = device_of(module)
-    terms: list[dict[str, Tensor]] = []
-    for place, (number, batch) in enumerate(batches, start=1):
-        torch.manual_seed(mix(config.seed, number))  # dropout
-        parts = [getattr(batch, part.name).to(device) for part in fields(Batch)]
-        with _gradients_stay_here(module) if place < len(batches) else nullcontext():
-            losses = module(*parts)
-            (losses["loss"] / len(batches)).backward()
-        terms.append({name: value.detach().float() for name, value in losses.items()})
+    terms = accumulate_gradients(module, batches, config.seed)
     table = torch.stack([torch.stack(list(row.values())) for row in terms])  # (micro-batches, terms)
     means = summed(table.mean(0)) / world_size()
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    norm = gradient_norm(parameters)
+    norm = clip_gradients(parameters, config.max_grad_norm)
     values = dict(zip(terms[0], means.tolist(), strict=True)) | {"gradient_norm": norm}
     if not all(map(math.isfinite, values.values())):
-        optimizer.zero_grad()
         raise NotFiniteError(values, [culprit for found in gather(_culprits(batches, terms)) for culprit in found])
-    clip_gradients(parameters, norm, config.max_grad_norm)
     optimizer.step()
-    optimizer.zero_grad()
+    module.zero_grad()
     return values
-
-
-def _gradients_stay_here(module: nn.Module) -> AbstractContextManager:
-    """While more micro-batches of the step follow, there is nothing to average yet."""
-    return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
 
 
 class NotFiniteError(ValueError):
@@ -210,7 +225,10 @@ def train(
             rate = config.learning_rate * schedule(plan.place(progress.step), plan.steps, config.warmup_share)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batches = [(number, feed[number]) for number in _numbers(progress.step, config)]
+            batches = [
+                (number, feed[number])
+                for number in numbers_of_step(progress.step, config.accumulate, rank(), world_size())
+            ]
             values = take_step(module, batches, optimizer, config)
             _note(progress, batches, values | {"learning_rate": rate}, time.perf_counter() - start, config, plan)
             yield progress
@@ -224,12 +242,6 @@ def train(
         if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step):
             _save(checkpoints, model, optimizer, progress, feed)
     model.eval()
-
-
-def _numbers(step: int, config: TrainingConfig) -> range:
-    """The micro-batches of a step that fall to this process."""
-    together = config.accumulate * world_size()
-    return range(step * together + rank(), (step + 1) * together, world_size())
 
 
 def validation_is_due(step: int, config: TrainingConfig) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 import torch
@@ -88,3 +89,19 @@ def test_a_typical_sample_of_a_stream_spreads_over_the_lengths(tiny_corpus: Corp
     assert tokens[0] < tokens[-1]
     assert sum(tokens) / 6 == pytest.approx(feed.tokens_per_batch, rel=0.2)
     assert int(feed.token_counts().argmax()) in tokenizer.special_ids | {tokenizer.ids(".")[0], tokenizer.ids("the")[0]}
+
+
+@pytest.mark.parametrize(("accumulate", "world_size"), [(1, 1), (4, 1), (1, 3), (3, 2), (50, 8)])
+def test_processes_share_out_the_micro_batches_without_loss_or_repetition(
+    accumulate: int, world_size: int, impl: ModuleType
+) -> None:
+    read = []
+    for step in range(4):
+        shares = [list(impl.numbers_of_step(step, accumulate, rank, world_size)) for rank in range(world_size)]
+        assert {len(share) for share in shares} == {accumulate}
+        read += sorted(number for share in shares for number in share)
+    assert read == list(range(4 * accumulate * world_size))
+
+
+def test_processes_take_turns(impl: ModuleType) -> None:
+    assert [list(impl.numbers_of_step(1, 3, rank, 2)) for rank in (0, 1)] == [[6, 8, 10], [7, 9, 11]]

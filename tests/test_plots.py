@@ -276,3 +276,25 @@ def test_dark_knowledge_counts_holes_and_draws_the_ranks() -> None:
 def test_distance_by_examples_draws_medians_and_every_seed() -> None:
     axis = plots.distance_by_examples([10, 20], {"text": [[3.0, 1.0, 2.0], [0.5, 0.4, 0.9]]}, 0.05, "t").axes[0]
     assert all_drawn(axis) == [[2.0, 0.5], [3.0, 1.0, 2.0], [0.5, 0.4, 0.9], [0.05, 0.05]]
+
+
+def test_clipped_gradients_are_drawn_from_the_origin() -> None:
+    (axis,) = plots.clipped_gradients([[3.0, 4.0]], {"one": [[0.6, 0.8]]}, limit=1.0, title="t").axes
+    assert [arrow.xy for arrow in axis.texts] == [(3.0, 4.0), (0.6, 0.8)]  # type: ignore[attr-defined]
+    assert {arrow.xyann for arrow in axis.texts} == {(0, 0)}  # type: ignore[attr-defined]
+    assert [patch.radius for patch in axis.patches] == [1.0]  # type: ignore[attr-defined]
+
+
+def test_number_gaps_double_with_every_power_of_two() -> None:
+    (axis,) = plots.number_gaps({"a": (0.25, 0.5, 4.0)}, "t").axes
+    assert np.asarray(axis.lines[0].get_xydata()).tolist() == [[0.5, 0.125], [1, 0.25], [2, 0.5], [4, 1]]
+
+
+def test_every_micro_batch_has_the_colour_of_its_reader() -> None:
+    figure = plots.readers([[[0, 2], [1, 3]], [[4, 6], [5, 7]]], "t")
+    (axis,) = figure.axes
+    assert [text.get_text() for text in axis.texts] == ["0", "2", "1", "3", "4", "6", "5", "7"]
+    places = [np.asarray(dots.get_offsets())[:, 0].tolist() for dots in axis.collections]
+    assert places == [[0, 2], [1, 3], [4, 6], [5, 7]]
+    assert [np.asarray(line.get_xdata())[0] for line in axis.lines] == [3.5, 7.5]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["process 0", "process 1"]

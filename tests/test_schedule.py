@@ -1,8 +1,13 @@
 """Chapter 8, the schedule: straight lines, also after a correction, and a run that keeps its time."""
 
 import itertools
+import warnings
+from types import ModuleType
 
 import pytest
+import torch
+import torch._dynamo  # the first optimiser brings it along, which takes seconds: not of a learner's time
+from transformers import get_linear_schedule_with_warmup
 
 from minidistil.schedule import Plan, schedule
 
@@ -11,9 +16,42 @@ def factors(plan: Plan, warmup_share: float = 0.05) -> list[float]:
     return [schedule(plan.place(step), plan.steps, warmup_share) for step in range(plan.end)]
 
 
-def test_the_schedule_goes_up_and_down_in_straight_lines() -> None:
+def test_the_schedule_goes_up_and_down_in_straight_lines(impl: ModuleType) -> None:
     expected = [0.2, 0.4, 0.6, 0.8, 1.0] + [(100 - step) / 95 for step in range(5, 100)]
-    assert [schedule(step, 100, 0.05) for step in range(100)] == pytest.approx(expected)
+    assert [impl.schedule(step, 100, 0.05) for step in range(100)] == pytest.approx(expected)
+
+
+def test_no_step_is_wasted_and_zero_is_where_the_next_one_would_be(impl: ModuleType) -> None:
+    for steps in (1, 2, 7, 40):
+        assert all(impl.schedule(step, steps, 0.05) > 0 for step in range(steps)), steps
+    assert impl.schedule(40, 40, 0.05) == pytest.approx(0)
+    assert impl.schedule(39, 40, 0.05) == pytest.approx(1 / 38)
+
+
+def test_a_warm_up_is_rounded_up_and_may_be_left_out(impl: ModuleType) -> None:
+    assert [impl.schedule(step, 30, 0.05) for step in range(3)] == pytest.approx([0.5, 1.0, 1.0])  # 1.5 steps are 2
+    assert [impl.schedule(step, 4, 0.0) for step in range(4)] == pytest.approx([1, 0.75, 0.5, 0.25])
+
+
+def test_between_two_steps_the_line_goes_on(impl: ModuleType) -> None:
+    assert impl.schedule(52.5, 100, 0.05) == pytest.approx(0.5)
+
+
+def test_from_the_warm_up_on_the_schedule_is_that_of_transformers(impl: ModuleType) -> None:
+    theirs = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = get_linear_schedule_with_warmup(theirs, num_warmup_steps=6, num_training_steps=120)
+    rates = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no optimiser step is taken
+        for _ in range(120):
+            rates.append(theirs.param_groups[0]["lr"])
+            scheduler.step()
+    ours = [impl.schedule(step, 120, 0.05) for step in range(120)]
+    assert ours[6:] == pytest.approx(rates[6:])
+    assert ours[:6] == pytest.approx(rates[1:7])  # their first step has rate 0, and is none
+
+
+def test_a_plan_without_corrections_is_the_schedule_itself() -> None:
     assert factors(Plan(100, "fp32", 1.0)) == [schedule(step, 100, 0.05) for step in range(100)]  # to the last bit
 
 

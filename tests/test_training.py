@@ -1,4 +1,4 @@
-"""Chapter 8: the schedule, one step against its formula, and resume = uninterrupted, bit for bit."""
+"""Chapter 8: optimiser, clipping, accumulation, one step against its formula, resume = uninterrupted, bit for bit."""
 
 import itertools
 import json
@@ -7,13 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+import torch._dynamo  # the first optimiser brings it along, which takes seconds: not of a learner's time
 from safetensors.torch import load_file
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
 
 from minidistil.checkpoints import Progress
 from minidistil.corpus import Corpus, sequences
@@ -23,9 +28,10 @@ from minidistil.objectives import distillation_losses, masked_lm_losses
 from minidistil.schedule import Plan
 from minidistil.settings import DistilConfig, TrainingConfig
 from minidistil.student import student_of
-from minidistil.training import gradient_norm, make_optimizer, train
+from minidistil.training import gradient_norm, train
 from minidistil.trial import make_plan
 from minidistil.wordpiece import WordPiece
+from tests.conftest import TINY
 
 CONFIG = DistilConfig(batch_size=4, accumulate=2, max_length=32, dropout=0.1, mask_smoothing=0.7, log_every=1)
 PLAN = Plan(steps=6, precision="fp32", seconds_per_step=0.1)
@@ -127,10 +133,198 @@ def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, strea
         torch.testing.assert_close(parameter.detach().double(), expected, atol=2e-6, rtol=1e-5)
 
 
-def test_weight_decay_spares_biases_and_norms(tiny_teacher: MaskedLM) -> None:
-    optimizer = make_optimizer(tiny_teacher, TrainingConfig(weight_decay=0.5))
+@pytest.fixture
+def small() -> MaskedLM:
+    return MaskedLM(replace(TINY, vocab_size=40))
+
+
+def test_weight_decay_spares_biases_and_norms(small: MaskedLM, impl: ModuleType) -> None:
+    optimizer = impl.make_optimizer(small, TrainingConfig(weight_decay=0.5))
     for group in optimizer.param_groups:
         assert {parameter.dim() >= 2 for parameter in group["params"]} == {group["weight_decay"] == 0.5}
+
+
+def test_the_optimizer_has_every_trained_parameter_once_and_no_frozen_one(small: MaskedLM, impl: ModuleType) -> None:
+    small.encoder.embeddings.position.requires_grad_(False)
+    optimizer = impl.make_optimizer(small, TrainingConfig())
+    held = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
+    assert sorted(held) == sorted(id(parameter) for parameter in small.parameters() if parameter.requires_grad)
+
+
+def test_the_optimizer_has_the_settings_of_the_run(small: MaskedLM, impl: ModuleType) -> None:
+    config = TrainingConfig(learning_rate=0.25, betas=(0.7, 0.9), eps=0.125)
+    for group in impl.make_optimizer(small, config).param_groups:
+        assert (group["lr"], tuple(group["betas"]), group["eps"]) == (0.25, (0.7, 0.9), 0.125)
+
+
+def test_decay_is_a_factor_on_the_weight_and_no_gradient(small: MaskedLM, impl: ModuleType) -> None:
+    weight, before = small.head.transform.weight, small.head.transform.weight.detach().clone()
+    optimizer = impl.make_optimizer(small, TrainingConfig(weight_decay=0.5, learning_rate=0.1))
+    for parameter in small.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    torch.testing.assert_close(weight.detach(), before * (1 - 0.1 * 0.5))  # Loshchilov and Hutter (2019), algorithm 2
+
+
+def with_gradients(*gradients: torch.Tensor | None) -> list[torch.nn.Parameter]:
+    parameters = [torch.nn.Parameter(torch.zeros(2) if each is None else torch.zeros_like(each)) for each in gradients]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = None if gradient is None else gradient.clone()
+    return parameters
+
+
+def test_all_gradients_are_clipped_as_one_vector(impl: ModuleType) -> None:
+    parameters = with_gradients(torch.tensor([3.0]), torch.tensor([[0.0, 4.0]]))
+    assert impl.clip_gradients(parameters, 1.0) == pytest.approx(5.0)  # its length before
+    assert [parameter.grad.tolist() for parameter in parameters] == [  # type: ignore[union-attr]
+        pytest.approx([0.6]),
+        [pytest.approx([0.0, 0.8])],
+    ]
+
+
+def test_clipping_is_that_of_torch(impl: ModuleType) -> None:
+    for scale in (0.01, 1.0, 100.0):
+        gradients = [scale * torch.randn(shape) for shape in ((5, 7), (11,), (1,))]
+        ours, theirs = with_gradients(*gradients), with_gradients(*gradients)
+        norm = impl.clip_gradients(ours, 5.0)
+        assert norm == pytest.approx(float(torch.nn.utils.clip_grad_norm_(theirs, 5.0)), rel=1e-5)
+        for mine, other in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(mine.grad, other.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_a_short_gradient_stays_as_it_is(impl: ModuleType) -> None:
+    parameters = with_gradients(torch.tensor([0.3, -0.4]))
+    assert impl.clip_gradients(parameters, 5.0) == pytest.approx(0.5)
+    assert torch.equal(torch.tensor([0.3, -0.4]), parameters[0].grad)  # type: ignore[arg-type]
+
+
+def test_a_parameter_without_a_gradient_does_not_stop_clipping(impl: ModuleType) -> None:
+    parameters = with_gradients(None, torch.tensor([30.0, 40.0]))
+    assert impl.clip_gradients(parameters, 5.0) == pytest.approx(50.0)
+    assert parameters[0].grad is None
+
+
+class Toy(torch.nn.Module):
+    """A model with dropout and a loss, as small as can be."""
+
+    def __init__(self, dropout: float = 0.0, dtype: torch.dtype = torch.float32):
+        super().__init__()
+        self.weight, self.dropout = (
+            torch.nn.Parameter(torch.linspace(-1, 1, 16, dtype=dtype)),
+            torch.nn.Dropout(dropout),
+        )
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        real = attention_mask.bool()
+        mlm = (self.dropout(self.weight)[input_ids[real]] - labels[real]).square().mean()
+        return {"loss": 2 * mlm, "mlm": mlm}
+
+
+def toy_batch(number: int) -> tuple[int, Batch]:
+    ids = torch.randint(16, (2, 6), generator=torch.Generator().manual_seed(number))
+    mask = torch.ones_like(ids)
+    mask[1, 1 + number % 5 :] = 0
+    return number, Batch(ids, mask, ids % 3)
+
+
+def gradient_of(toy: Toy) -> torch.Tensor:
+    assert toy.weight.grad is not None
+    return toy.weight.grad.clone()
+
+
+def test_the_gradient_is_that_of_the_mean_of_the_micro_batches(impl: ModuleType) -> None:
+    toy, batches = Toy(), [toy_batch(number) for number in (4, 5, 9)]
+    losses = torch.stack([toy(*vars(batch).values())["loss"] for _, batch in batches])
+    (expected,) = torch.autograd.grad(losses.mean(), [toy.weight])
+    terms = impl.accumulate_gradients(toy, batches, 56)
+    torch.testing.assert_close(gradient_of(toy), expected)
+    assert [row["loss"].item() for row in terms] == pytest.approx(losses.tolist())
+    assert [row["mlm"].item() for row in terms] == pytest.approx((losses / 2).tolist())
+
+
+def test_gradients_of_an_earlier_step_are_gone(impl: ModuleType) -> None:
+    toy = Toy()
+    impl.accumulate_gradients(toy, [toy_batch(1)], 56)
+    once = gradient_of(toy)
+    impl.accumulate_gradients(toy, [toy_batch(1)], 56)
+    assert torch.equal(gradient_of(toy), once)
+
+
+def test_a_micro_batch_has_its_own_draws_whatever_came_before(impl: ModuleType) -> None:
+    toy, batches = Toy(dropout=0.5).train(), [toy_batch(number) for number in (7, 8)]
+    impl.accumulate_gradients(toy, batches, 56)
+    together = gradient_of(toy)
+    alone = []
+    for batch in reversed(batches):
+        torch.rand(3)  # somebody else drew in between
+        impl.accumulate_gradients(toy, [batch], 56)
+        alone.append(gradient_of(toy))
+    torch.testing.assert_close(together, (alone[0] + alone[1]) / 2)
+    first = [impl.accumulate_gradients(toy, [(number, batches[0][1])], 56)[0]["loss"].item() for number in range(6)]
+    assert len(set(first)) > 1  # the draws hang on the number
+
+
+def test_terms_are_kept_without_their_graph_and_in_fp32(impl: ModuleType) -> None:
+    for row in impl.accumulate_gradients(Toy(dtype=torch.bfloat16), [toy_batch(1), toy_batch(2)], 56):
+        assert not any(term.requires_grad for term in row.values())
+        assert {term.dtype for term in row.values()} == {torch.float32}
+
+
+@pytest.fixture
+def alone_in_a_group() -> Iterator[None]:
+    """torch.distributed as torchrun makes it, with a single process."""
+    distributed.init_process_group("gloo", rank=0, world_size=1, store=distributed.HashStore())
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("alone_in_a_group")
+def test_processes_talk_once_a_step_however_many_micro_batches(impl: ModuleType) -> None:
+    talks: list[int] = []
+
+    def talk(state: object, bucket: distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        talks.append(len(bucket.gradients()))
+        future: torch.futures.Future[torch.Tensor] = torch.futures.Future()
+        future.set_result(bucket.buffer())
+        return future
+
+    module = DistributedDataParallel(Toy())
+    module.register_comm_hook(None, talk)
+    for count in (1, 2, 5):
+        talks.clear()
+        impl.accumulate_gradients(module, [toy_batch(number) for number in range(count)], 56)
+        assert len(talks) == 1, f"{len(talks)} times for {count} micro-batches"
+
+
+class Numbered:
+    """A feed of random micro-batches by number."""
+
+    tokens_per_batch, batches_per_epoch = 24.0, 1000.0
+
+    def __getitem__(self, number: int) -> Batch:
+        ids = torch.randint(1, 40, (3, 8), generator=torch.Generator().manual_seed(number))
+        return Batch(ids, torch.ones_like(ids), torch.where(ids % 4 == 0, ids, -100))
+
+    def position(self) -> None:
+        return None
+
+
+def test_the_pieces_together_resume_bit_for_bit(impl: ModuleType, tmp_path: Path) -> None:
+    def go(folder: Path, stop: int | None = None) -> None:
+        torch.manual_seed(0)
+        model = MaskedLM(replace(TINY, vocab_size=40))
+        steps = impl.train(model, masked_lm_losses, Numbered(), CONFIG, PLAN, folder)
+        list(itertools.islice(steps, stop))
+        steps.close()
+
+    go(tmp_path / "whole")
+    for stop in (2, None):
+        go(tmp_path / "parts", stop)
+    first, second = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: MaskedLM, stream: BatchStream) -> None:

@@ -16,7 +16,7 @@ from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
 from minidistil.plots.style import save, where_we_are
-from minidistil.plots.training import training_curves, won_and_lost
+from minidistil.plots.training import clipped_gradients, number_gaps, readers, training_curves, won_and_lost
 from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, word_frequencies
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "batch_padding",
     "before_and_after",
     "chosen_per_batch",
+    "clipped_gradients",
     "cost_by_length",
     "counted_positions",
     "curves",
@@ -39,9 +40,11 @@ __all__ = [
     "layer_likeness",
     "mask_map",
     "names_map",
+    "number_gaps",
     "padding_by_window",
     "position_similarity",
     "ranked",
+    "readers",
     "replacement_shares",
     "save",
     "shares",

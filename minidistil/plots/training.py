@@ -1,9 +1,10 @@
 """Chapters 8 and 9 in pictures: a run and what came of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
+from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,4 +73,69 @@ def won_and_lost(metrics: Mapping[str, Any]) -> "Figure":
     axis.set_title(
         f"{1 / metrics['speedup']:.0%} of the time, {metrics['retention']:.0%} of the accuracy", loc="left", pad=16
     )
+    return figure
+
+
+def clipped_gradients(
+    gradients: Sequence[Sequence[float]], ways: Mapping[str, Any], limit: float, title: str
+) -> "Figure":
+    """Arrows of gradients with two entries, grey as they were, coloured as each way leaves them; a panel a way.
+
+    Args:
+        ways: title of each panel -> the gradients after clipping.
+        limit: radius of the circle that is drawn.
+    """
+    figure, axes = new_figure(3.3 * len(ways), 3.5, len(ways))
+    reach = 1.1 * max(max(map(abs, gradient)) for gradient in gradients)
+    for axis, (name, left) in zip(axes, ways.items(), strict=True):
+        axis.add_patch(_circle(limit))
+        for before, after in zip(gradients, left, strict=True):
+            for (x, y), colour in ((before, "#bbbbbb"), (after, BLUE)):
+                axis.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2})
+        axis.set(xlim=(-1, reach), ylim=(-1, reach), aspect="equal", title=name, xlabel="gradient of one tensor")
+    axes[0].set_ylabel("gradient of another tensor")
+    figure.suptitle(title)
+    return figure
+
+
+def _circle(radius: float) -> Any:
+    from matplotlib.patches import Circle
+
+    return Circle((0, 0), radius, fill=False, edgecolor=ORANGE, linestyle="--")
+
+
+def number_gaps(formats: Mapping[str, tuple[float, float, float]], title: str) -> "Figure":
+    """The gap between a number and the next one that a format has, over all sizes of numbers, both logarithmic.
+
+    Args:
+        formats: name -> (gap after 1, smallest normal number, largest number).
+    """
+    figure, (axis,) = new_figure(7.5, 3.2)
+    for (name, (eps, smallest, largest)), colour in zip(formats.items(), (BLUE, ORANGE, GREEN), strict=False):
+        powers = range(round(math.log2(smallest)), math.floor(math.log2(largest)) + 1)
+        axis.step([2.0**n for n in powers], [eps * 2.0**n for n in powers], where="post", color=colour, label=name)
+    axis.set(xscale="log", yscale="log", xlabel="size of a number", ylabel="gap to the next one", title=title)
+    axis.legend(frameon=False)
+    return figure
+
+
+def readers(shares: Sequence[Sequence[Sequence[int]]], title: str) -> "Figure":
+    """Which process reads which micro-batch: numbered squares in a colour for each process, framed by step.
+
+    Args:
+        shares: for each step, for each process, the numbers that it reads.
+    """
+    count = sum(len(share) for step in shares for share in step)
+    figure, (axis,) = new_figure(9, 1.5)
+    for step in shares:
+        for process, (share, colour) in enumerate(zip(step, (BLUE, ORANGE, GREEN, PURPLE), strict=False)):
+            label = f"process {process}" if step is shares[0] else None
+            axis.scatter(share, [0] * len(share), s=330, marker="s", color=colour, label=label)
+            for number in share:
+                axis.text(number, 0, str(number), ha="center", va="center", color="white", weight="bold")
+        axis.axvline(max(number for share in step for number in share) + 0.5, color=GREY, linewidth=1)
+    axis.set(xlim=(-0.5, count + 0.6), ylim=(-0.6, 0.6), yticks=[], xticks=[], xlabel="micro-batch; a line ends a step")
+    axis.set_title(title)
+    axis.spines[:].set_visible(False)
+    figure.legend(loc="outside right center", frameon=False, fontsize=9)
     return figure

@@ -1,0 +1,155 @@
+"""Chapter 8, training: write the pieces of the loop yourself.
+
+Replace each `raise NotImplementedError` by your code; keep the names and the arguments. The package's own
+`train` then runs on your pieces, is interrupted, goes on, and must end in the same weights, bit for bit:
+
+    minidistil check ch08                    what is right, what is not, and what it looks like
+    minidistil hint ch08 1                   a hint for the first exercise that is not written yet
+    minidistil hint ch08 2 clip_gradients    the second hint for that one
+
+From the package you may use what is imported below. `mix(seed, number)` makes one seed of two numbers. Within
+`without_averaging(module)` backward passes leave their gradients in this process; `device_of(module)` says where its
+parameters lie. Bad input need not be refused.
+"""
+
+import contextlib
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from minidistil.checkpoints import MOMENTS
+from minidistil.heads import MaskedLM
+from minidistil.microbatches import Batch, mix
+from minidistil.parallel import without_averaging
+from minidistil.settings import TrainingConfig
+from minidistil.training import device_of
+
+
+def schedule(step: float, steps: int, warmup_share: float) -> float:
+    """Factor on the learning rate at a step (from 0): linear up over the warm-up, linear down to 0.
+
+    The warm-up takes `warmup_share` of the steps, rounded up. Its first step has a factor above 0, its last one 1, and
+    so has the step after it. Behind the last step, at `steps`, the line down reaches 0.
+
+    >>> [schedule(step, 10, 0.25) for step in (0, 1, 2, 3, 9)]  # a warm-up of 3
+    [0.3333333333333333, 0.6666666666666666, 1.0, 1.0, 0.14285714285714285]
+    """
+    raise NotImplementedError
+
+
+def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> range:
+    """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th.
+
+    Each of the `world_size` processes reads `accumulate` of them a step. Together they read all micro-batches in order.
+
+    >>> [list(numbers_of_step(0, 2, rank, world_size=3)) for rank in (0, 1, 2)]
+    [[0, 3], [1, 4], [2, 5]]
+    >>> list(numbers_of_step(1, 2, 0, world_size=3))
+    [6, 9]
+    """
+    raise NotImplementedError
+
+
+def make_optimizer(model: MaskedLM, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW; weight decay on matrices only, never on biases and layer norms.
+
+    It holds every parameter that is trained (`requires_grad`) once, and has learning_rate, betas, eps and weight_decay
+    from the config.
+
+    >>> from minidistil.encoder import EncoderConfig
+    >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    >>> optimizer = make_optimizer(MaskedLM(config), TrainingConfig(weight_decay=0.25))
+    >>> [(group["weight_decay"], len(group["params"])) for group in optimizer.param_groups]
+    [(0.25, 10), (0.0, 16)]
+    """
+    raise NotImplementedError
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float:
+    """Shrink all gradients by one factor, in place, so that together they are no longer than `max_norm`.
+
+    Together: as one vector. Shorter ones stay as they are. A parameter may have no gradient (`grad` is None).
+
+    Returns:
+        Their length as it was.
+
+    >>> one, other = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(2))
+    >>> one.grad, other.grad = torch.tensor([6.0]), torch.tensor([0.0, 8.0])
+    >>> round(clip_gradients([one, other], max_norm=5.0), 4), one.grad, other.grad
+    (10.0, tensor([3.]), tensor([0., 4.]))
+    """
+    raise NotImplementedError
+
+
+def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]], seed: int) -> list[dict[str, Tensor]]:
+    """Leave in the parameters the gradient of the mean loss of a step's (number, micro-batch) pairs, and nothing else.
+
+    Before each micro-batch torch's generator, from which dropout draws, is set by `mix(seed, number)`. Gradients are
+    averaged over several processes once, after the last micro-batch.
+
+    Args:
+        module: called with input_ids, attention_mask and labels of a batch, on its own device; gives a dictionary of
+            scalars, "loss" among them.
+
+    Returns:
+        Each micro-batch's loss terms, detached and in fp32.
+
+    >>> class Slope(nn.Module):  # a loss whose gradient is the mean of the input
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.weight = nn.Parameter(torch.tensor(1.0))
+    ...     def forward(self, input_ids, attention_mask, labels):
+    ...         return {"loss": self.weight * input_ids.float().mean()}
+    >>> module, mask = Slope(), torch.ones(1, 2)
+    >>> batches = [(0, Batch(torch.tensor([[1, 3]]), mask, mask)), (1, Batch(torch.tensor([[7, 9]]), mask, mask))]
+    >>> terms = accumulate_gradients(module, batches, seed=56)
+    >>> [term["loss"].item() for term in terms], module.weight.grad.item()
+    ([2.0, 8.0], 5.0)
+    """
+    raise NotImplementedError
+
+
+def training_state(model: MaskedLM, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+    """All tensors that the next step hangs on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
+
+    NAME is the parameter's in `model.named_parameters()`. AdamW keeps the moments, whose names are in MOMENTS, in
+    `optimizer.state[parameter]`; it has none of a parameter that is frozen, and before the first step of none. The
+    tensors need no gradient.
+
+    >>> from minidistil.encoder import EncoderConfig
+    >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    >>> model = MaskedLM(config)
+    >>> optimizer = torch.optim.AdamW(model.parameters())
+    >>> before = training_state(model, optimizer)
+    >>> model(torch.tensor([[3, 5]])).logits.sum().backward()
+    >>> optimizer.step()
+    >>> len(before), len(training_state(model, optimizer))
+    (26, 78)
+    """
+    raise NotImplementedError
+
+
+def restore_state(tensors: Mapping[str, Tensor], model: MaskedLM, optimizer: torch.optim.AdamW, step: int) -> None:
+    """Make model and optimiser what they were after `step` steps, when `training_state` gave the tensors.
+
+    The optimiser holds on to the parameters, so numbers are copied into these; the moments become its own as they are.
+    AdamW's state of a parameter is a dictionary of "step", a float tensor without dimensions, and the two MOMENTS.
+
+    Raises:
+        KeyError, RuntimeError: a parameter's tensor is missing or of another shape.
+
+    >>> from minidistil.encoder import EncoderConfig
+    >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+    >>> model = MaskedLM(config)
+    >>> optimizer = torch.optim.AdamW(model.parameters())
+    >>> tensors = {f"model.{name}": torch.ones_like(each) for name, each in model.named_parameters()}
+    >>> moments = {f"exp_avg.{name[6:]}": each / 2 for name, each in tensors.items()}
+    >>> squares = {f"exp_avg_sq.{name[6:]}": each / 4 for name, each in tensors.items()}
+    >>> restore_state({**tensors, **moments, **squares}, model, optimizer, step=7)
+    >>> bias = model.head.bias
+    >>> bias[0].item(), optimizer.state[bias]["step"].item(), optimizer.state[bias]["exp_avg"][0].item()
+    (1.0, 7.0, 0.5)
+    """
+    raise NotImplementedError
