@@ -285,9 +285,11 @@ def test_clipped_gradients_are_drawn_from_the_origin() -> None:
     assert [patch.radius for patch in axis.patches] == [1.0]  # type: ignore[attr-defined]
 
 
-def test_number_gaps_double_with_every_power_of_two() -> None:
-    (axis,) = plots.number_gaps({"a": (0.25, 0.5, 4.0)}, "t").axes
-    assert np.asarray(axis.lines[0].get_xydata()).tolist() == [[0.5, 0.125], [1, 0.25], [2, 0.5], [4, 1]]
+def test_number_gaps_are_bars_from_the_smallest_to_the_largest_number() -> None:
+    (axis,) = plots.number_gaps({"a": (0.25, 0.5, 4.0), "b": (0.5, 1.0, 2.0)}, "t").axes
+    assert [np.asarray(line.get_xdata()).tolist() for line in axis.lines] == [[0.5, 4.0], [1.0, 2.0]]
+    assert all_drawn(axis) == [[0.25, 0.25], [0.5, 0.5]]
+    assert [text.get_text().strip() for text in axis.texts] == ["a", "b"]
 
 
 def test_every_micro_batch_has_the_colour_of_its_reader() -> None:

@@ -1,6 +1,5 @@
 """Chapters 8 and 9 in pictures: a run and what came of it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -105,17 +104,18 @@ def _circle(radius: float) -> Any:
 
 
 def number_gaps(formats: Mapping[str, tuple[float, float, float]], title: str) -> "Figure":
-    """The gap between a number and the next one that a format has, over all sizes of numbers, both logarithmic.
+    """A bar for each format: how far its numbers reach, and how large a gap is beside the number before it.
 
     Args:
         formats: name -> (gap after 1, smallest normal number, largest number).
     """
-    figure, (axis,) = new_figure(7.5, 3.2)
-    for (name, (eps, smallest, largest)), colour in zip(formats.items(), (BLUE, ORANGE, GREEN), strict=False):
-        powers = range(round(math.log2(smallest)), math.floor(math.log2(largest)) + 1)
-        axis.step([2.0**n for n in powers], [eps * 2.0**n for n in powers], where="post", color=colour, label=name)
-    axis.set(xscale="log", yscale="log", xlabel="size of a number", ylabel="gap to the next one", title=title)
-    axis.legend(frameon=False)
+    figure, (axis,) = new_figure(7.5, 2.8)
+    for (name, (gap, smallest, largest)), colour in zip(formats.items(), (BLUE, ORANGE, GREEN), strict=False):
+        axis.plot([smallest, largest], [gap, gap], color=colour, linewidth=7, solid_capstyle="butt")
+        axis.text(largest, gap, f"  {name}", va="center", color=colour, weight="bold")
+    gaps = [gap for gap, _, _ in formats.values()]
+    axis.set(xscale="log", yscale="log", ylim=(min(gaps) / 10, 10 * max(gaps)), title=title)
+    axis.set(xlabel="size of a number", ylabel="gap after it,\nas a share of it")
     return figure
 
 
