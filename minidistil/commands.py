@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,25 @@ def _finished_student(run: Any) -> Any:
 def _say_if_finished(run: Any) -> int:
     if run.was_finished:
         say(f"This run was finished already. To start afresh, delete {run.folder} or choose another folder with --out.")
+    return 0
+
+
+def ablate(options: argparse.Namespace) -> int:
+    """The paper's last table, on the offline ladder."""
+    from minidistil.ablation import RESULTS, ablate, table
+    from minidistil.heads import MaskedLM
+    from minidistil.settings import DistilConfig
+    from minidistil.training import to_best_device
+    from minidistil.wordpiece import WordPiece
+
+    config = DistilConfig(**_given(options, DistilConfig) | {"validate_every": None})
+    teacher, tokenizer = MaskedLM.from_pretrained(options.teacher), WordPiece.from_pretrained(options.teacher)
+    command = f"python -m minidistil {shlex.join(options.typed)}"
+    text = _corpus(options)
+    results = ablate(
+        to_best_device(teacher), text, tokenizer, config, options.seeds, options.out, options.group, command, say
+    )
+    say("\n".join(["", *table(results), "", f"Everything is in {options.out}: {RESULTS} and a folder for each run."]))
     return 0
 
 

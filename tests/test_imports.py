@@ -23,6 +23,7 @@ ORDER = (
     *("teacher",),  # 8
     *("evaluation",),  # 9
     *("plots", "report", "workshop", "runs", "peers", "parity", "doctor"),  # all put to work
+    *("ablation",),  # 9, many of chapter 8's runs
     *("stubs", "exercises", "check"),  # for learners
     *("bench", "estimate"),
     *(
