@@ -24,7 +24,6 @@ from minidistil.student import default_layers, student_config, student_of
 from minidistil.training import device_of
 from minidistil.wordpiece import WordPiece
 
-RESULTS = "ablation.json"
 FIGURES = ("student_masked_accuracy", "student_perplexity", "retention", "agreement", "hidden_cosine")
 
 
@@ -81,14 +80,14 @@ def ablate(
     """Run each condition of a group with each seed; all conditions come once before any comes twice.
 
     A run is a folder in `out`, as `runs.distil` leaves it: a finished one is not repeated, one that was interrupted
-    goes on. After each of them `out`/ablation.json holds all figures so far, in one piece.
+    goes on. After each of them `out`/GROUP.json holds all figures so far, in one piece.
 
     Args:
         config: the whole recipe, with a fixed number of steps.
         command: what a person typed, for the record.
 
     Returns:
-        What ablation.json holds: how it was made, the teacher's figures, and a list of `runs`.
+        What GROUP.json holds: how it was made, the teacher's figures, and a list of `runs`.
 
     Raises:
         ValueError: no such group, no seeds or the same one twice, a configuration without steps; and as `distil`.
@@ -112,7 +111,7 @@ def ablate(
         run = distil(teacher, student, corpus, changed, out / f"{condition.name}-seed{seed}", tokenizer, say)
         results["teacher"] = {name: run.metrics[f"teacher_{name}"] for name in ("masked_accuracy", "perplexity")}
         results["runs"].append({"condition": condition.name, "says": condition.says, "seed": seed} | _figures(run))
-        _write(out / RESULTS, json.dumps(results, indent=2) + "\n")
+        _write(out / f"{group}.json", json.dumps(results, indent=2) + "\n")
         say(_line(results["runs"][-1:]))
     return results
 
