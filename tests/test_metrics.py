@@ -120,7 +120,7 @@ def test_a_draw_takes_as_many_documents_as_there_are(impl: ModuleType) -> None:
 
 def test_draws_are_with_replacement_and_spread_as_theory_says(impl: ModuleType) -> None:
     totals = few_documents()
-    sums = impl.resampled_sums(totals, 4000, seeded())
+    sums = impl.resampled_sums(totals, 2000, seeded())
     theory = (len(totals) * totals.var(0, correction=0)).sqrt()  # of a sum of G independent draws
     torch.testing.assert_close(sums.mean(0), totals.sum(0), rtol=0.02, atol=1e-9)
     torch.testing.assert_close(sums.std(0), theory, rtol=0.1, atol=1e-9)
@@ -141,14 +141,14 @@ def test_the_same_seed_draws_the_same_documents(impl: ModuleType) -> None:
 
 def test_intervals_of_a_ratio_are_scipys(impl: ModuleType) -> None:
     totals = few_documents()
-    sums = impl.resampled_sums(totals, 8000, seeded())
+    sums = impl.resampled_sums(totals, 3000, seeded())
     ours = torch.quantile(sums[:, 1] / sums[:, 0], torch.tensor([0.025, 0.975], dtype=torch.float64))
 
     def accuracy(right: np.ndarray, tokens: np.ndarray, axis: int) -> np.ndarray:
         return right.sum(axis) / tokens.sum(axis)
 
     scipys = bootstrap(
-        (totals[:, 1].numpy(), totals[:, 0].numpy()), accuracy, paired=True, vectorized=True, n_resamples=8000,
+        (totals[:, 1].numpy(), totals[:, 0].numpy()), accuracy, paired=True, vectorized=True, n_resamples=3000,
         method="percentile", random_state=0,
     ).confidence_interval  # fmt: skip
     assert ours.tolist() == pytest.approx([scipys.low, scipys.high], abs=0.015)
