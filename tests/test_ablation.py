@@ -11,6 +11,7 @@ from minidistil import ablation
 from minidistil.ablation import GROUPS, Condition, ablate, configured, starting_student, table
 from minidistil.cli import main
 from minidistil.corpus import Corpus
+from minidistil.files import data_folder
 from minidistil.heads import MaskedLM
 from minidistil.settings import DistilConfig
 from minidistil.student import student_of
@@ -146,3 +147,25 @@ def test_the_command_notes_how_it_was_called(
     assert [run["seed"] for run in stored["runs"]] == [4, 4]
     with pytest.raises(SystemExit, match="2"):
         main([*typed.split()[:-1], "1;2"])
+
+
+def test_the_stored_results_are_whole_and_made_by_the_recipe_as_it_is() -> None:
+    stored = json.loads((data_folder() / "results" / "ablation_losses.json").read_text(encoding="utf-8"))
+    assert stored["command"].startswith("python -m minidistil ablate ")
+    steps = stored["config"]["steps"]
+    assert stored["config"] == DistilConfig(steps=steps, precision="fp32", validate_every=None).to_json()
+    done = {(run["condition"], run["seed"]) for run in stored["runs"]}
+    assert len(done) == len(stored["runs"])
+    seeds = {seed for _, seed in done}
+    assert done >= {(condition.name, min(seeds)) for condition in GROUPS["losses"]}
+    for run in stored["runs"]:
+        assert run["steps"] == steps
+        assert run["retention"] == pytest.approx(run["student_masked_accuracy"] / stored["teacher"]["masked_accuracy"])
+        assert ("all", run["seed"]) in done  # what it is compared with
+
+
+def test_the_stored_students_of_other_layers_are_made_by_the_command_beside_them() -> None:
+    stored = json.loads((data_folder() / "results" / "layers.json").read_text(encoding="utf-8"))
+    for run in stored["runs"]:
+        assert f"--steps {run['steps']} " in stored["command"]
+        assert run["retention"] == pytest.approx(run["student_masked_accuracy"] / run["teacher_masked_accuracy"])

@@ -295,9 +295,11 @@ def test_intervals_are_drawn_from_low_to_high() -> None:
 
 
 def test_an_ablation_shows_every_seed_and_the_papers_row_beside_it() -> None:
-    left, right = plots.ablation({"a": [-1.0, -3.0], "b": [-0.5]}, {"a": -2.5}, "t").axes
-    assert widths(left) == [-2.0, -0.5]
-    assert [np.asarray(line.get_xdata()).tolist() for line in left.lines[:2]] == [[-1.0, -3.0], [-0.5]]
+    left, right = plots.ablation({"a": [-1.0, -3.0], "b": [-30.0]}, {"a": -2.5}, -5.0, "t").axes
+    assert widths(left) == [-2.0, -30.0]
+    assert left.get_xlim()[0] == -5
+    assert [text.get_text().strip() for text in left.texts] == ["-2.0", "◀ -30.0"]
+    assert [np.asarray(line.get_xdata()).tolist() for line in left.lines[:2]] == [[-1.0, -3.0], [-30.0]]
     assert widths(right) == [-2.5]
     assert [text.get_text().strip() for text in right.texts] == ["-2.50", "not in the paper"]
 

@@ -47,18 +47,30 @@ def with_intervals(rows: Mapping[str, tuple[float, float, float]], xlabel: str, 
     return figure
 
 
-def ablation(ours: Mapping[str, Sequence[float]], published: Mapping[str, float], title: str) -> "Figure":
+def ablation(
+    ours: Mapping[str, Sequence[float]], published: Mapping[str, float], shown_from: float, title: str
+) -> "Figure":
     """What each row of the ablation loses: here, a bar for the mean and a dot for each seed; beside it the paper.
 
     Args:
         ours: row -> difference from the whole recipe with each seed, points of masked accuracy.
         published: row -> difference, points of GLUE; a row that the paper does not have is left empty.
+        shown_from: where our axis begins; a bar that reaches further is cut off there.
     """
     figure, (left, right) = new_figure(9.5, 1.2 + 0.42 * len(ours), 2)
     names = list(ours)
     for row, differences in enumerate(ours.values()):
-        left.barh(row, sum(differences) / len(differences), color=BLUE, alpha=0.55)
+        mean = sum(differences) / len(differences)
+        left.barh(row, mean, color=BLUE, alpha=0.55)
         left.plot(differences, [row] * len(differences), "o", color="black", markersize=4)
+        cut = mean < shown_from
+        left.text(
+            shown_from if cut else min(mean, *differences, 0),
+            row,
+            f" ◀ {mean:+.1f}" if cut else f"{mean:+.1f}  ",
+            va="center",
+            ha="left" if cut else "right",
+        )
         if names[row] in published:
             right.barh(row, published[names[row]], color=PURPLE, alpha=0.55)
             right.text(published[names[row]], row, f"{published[names[row]]:+.2f} ", va="center", ha="right")
@@ -68,6 +80,7 @@ def ablation(ours: Mapping[str, Sequence[float]], published: Mapping[str, float]
         axis.axvline(0, color="black", linewidth=0.8)
         axis.set_ylim(len(names) - 0.5, -0.5)
     left.set_yticks(range(len(names)), names)
+    left.set_xlim(shown_from, max(0.5, *(max(each) for each in ours.values())) + 0.3)
     right.set_yticks(range(len(names)), [])
     right.set_xlim(1.3 * min(published.values()), 0.3)
     left.set(xlabel="masked accuracy, points lost", title="this course, 3 of 6 layers")
