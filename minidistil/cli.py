@@ -11,8 +11,8 @@ from minidistil import __version__, commands, coursework
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 2 bad input (one sentence says what), 130 interrupted."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(typed, argparse.Namespace(typed=typed))
     try:
         return options.run(options)
     except KeyboardInterrupt:
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=commands.first_light)
     add = parser.add_subparsers(metavar="COMMAND").add_parser
     _add_model_commands(add)
+    _add_ablate_command(add)
     _add_course_commands(add)
     return parser
 
@@ -106,6 +107,22 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.set_defaults(run=commands.plan)
 
 
+def _add_ablate_command(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("ablate", help="distil again and again, each time without one part of the recipe")
+    command.add_argument("--teacher", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.add_argument("--group", default="losses", help="losses, or settings: what is changed (losses)")
+    command.add_argument("--seeds", type=_numbers, default=(1, 2, 3), metavar="1,2,3", help="a run with each (1,2,3)")
+    command.add_argument("--steps", type=int, default=250, metavar="N", help="optimiser steps of a run (250)")
+    command.add_argument("--batch-size", type=int, metavar="B", help="sequences in a micro-batch")
+    command.add_argument("--max-length", type=int, metavar="L", help="tokens in a sequence")
+    command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of all runs (fp32)")
+    command.add_argument(
+        "--out", type=Path, default=Path("runs/ablation"), metavar="DIR", help="a folder for each run (runs/ablation)"
+    )
+    _add_text_flags(command)
+    command.set_defaults(run=commands.ablate)
+
+
 def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command = add("check", help="the package's own tests of a chapter on your exercises")
     command.add_argument("chapter", help="ch01, ch02 …")
@@ -161,6 +178,12 @@ def _add_training_flags(command: argparse.ArgumentParser, out: str) -> None:
     add("--max-length", type=int, metavar="L", help="tokens in a sequence")
     add("--learning-rate", type=float, metavar="X", help="the highest, after the warm-up")
     add("--precision", choices=("auto", "fp32", "bf16"), help="auto: the faster one here")
+    _add_text_flags(command)
+    add("--validate-every", type=int, metavar="N", help="steps between two looks at held-out text (100)")
+
+
+def _add_text_flags(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
     add(
         "--text",
         type=Path,
@@ -175,7 +198,12 @@ def _add_training_flags(command: argparse.ArgumentParser, out: str) -> None:
         metavar=("NAME", "CONFIG"),
         help="a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision",
     )
-    add("--validate-every", type=int, metavar="N", help="steps between two looks at held-out text (100)")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d+(,\d+)*", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers with commas, such as 1,2,3")
+    return tuple(map(int, text.split(",")))
 
 
 def _layers(text: str) -> tuple[int, ...]:

@@ -154,7 +154,7 @@ def _require_same_architecture(start: MaskedLM, official: BareEncoder) -> None:
         )
 
 
-def _comparison_metrics(comparison: Comparison) -> dict[str, float | None]:
+def _comparison_metrics(comparison: Comparison) -> dict[str, Any]:
     return {
         "teacher_masked_accuracy": comparison.teacher.accuracy,
         "student_masked_accuracy": comparison.student.accuracy,
@@ -163,6 +163,9 @@ def _comparison_metrics(comparison: Comparison) -> dict[str, float | None]:
         "hidden_cosine": comparison.hidden_cosine,
         "teacher_perplexity": comparison.teacher.perplexity,
         "student_perplexity": comparison.student.perplexity,
+        "teacher_calibration_error": comparison.teacher.calibration_error,
+        "student_calibration_error": comparison.student.calibration_error,
+        "intervals": comparison.intervals,
     }
 
 

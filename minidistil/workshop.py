@@ -11,19 +11,18 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
 from tqdm import tqdm
 
 from minidistil import plots
 from minidistil.checkpoints import Progress
 from minidistil.corpus import Corpus, HubCorpus, sequences
-from minidistil.evaluation import MaskedText, masked_text, score
+from minidistil.evaluation import MaskedText, masked_documents, masked_text, score
 from minidistil.files import require_space, write_atomically
 from minidistil.fillmask import require_fit
 from minidistil.heads import MaskedLM
@@ -134,21 +133,20 @@ class Workshop:
 
     def held_out(self) -> MaskedText:
         """The corpus' test split with masks in place; of a streamed one the beginning."""
-        return masked_text(self._sequences("test"), self.tokenizer)
+        return masked_documents(self._documents("test"), self.tokenizer, self.config.max_length)
 
     @functools.cache  # noqa: B019  one workshop a run
     def validation(self) -> MaskedText | None:
         """Some of the validation split with masks in place; None if there is no text in it."""
         try:
-            return masked_text(self._sequences("validation")[:VALIDATION_SEQUENCES], self.tokenizer)
+            cut = sequences(self._documents("validation"), self.tokenizer, self.config.max_length)
+            return masked_text(cut[:VALIDATION_SEQUENCES], self.tokenizer)
         except ValueError:  # empty
             return None
 
-    def _sequences(self, split: str) -> list[Tensor]:
+    def _documents(self, split: str) -> Iterable[str]:
         documents = getattr(self.corpus, split)
-        if isinstance(self.corpus, HubCorpus):
-            documents = islice(documents, HELD_OUT_DOCUMENTS)
-        return sequences(documents, self.tokenizer, self.config.max_length)
+        return islice(documents, HELD_OUT_DOCUMENTS) if isinstance(self.corpus, HubCorpus) else documents
 
     def remembered(self, name: str, measure: Callable[[], float]) -> float:
         """A figure of the untrained model: measured once, then kept in the run's configuration."""

@@ -159,6 +159,12 @@ def test_evaluate_prints_the_figures(model_folder: Path, text_file: Path, capsys
     figures = json.loads(capsys.readouterr().out)
     assert figures["agreement"] == 1.0
     assert figures["teacher"] == figures["student"]
+    assert figures["intervals"]["agreement"] == [1.0, 1.0]
+    assert figures["bytes"] == 4 * figures["parameters"]
+    assert main(command[:-1]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (agreement,) = [line for line in lines if line.startswith("intervals agreement")]
+    assert agreement.endswith(" 1.0000 to 1.0000")
 
 
 def test_doctor_answers_whatever_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

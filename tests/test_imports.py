@@ -21,8 +21,9 @@ ORDER = (
     *("student",),  # 7
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
-    *("evaluation",),  # 9
+    *("metrics", "evaluation"),  # 9
     *("plots", "report", "workshop", "runs", "peers", "parity", "doctor"),  # all put to work
+    *("ablation",),  # 9, many of chapter 8's runs
     *("stubs", "exercises", "check"),  # for learners
     *("bench", "estimate"),
     *(

@@ -300,3 +300,46 @@ def test_every_micro_batch_has_the_colour_of_its_reader() -> None:
     assert places == [[0, 2], [1, 3], [4, 6], [5, 7]]
     assert [np.asarray(line.get_xdata())[0] for line in axis.lines] == [3.5, 7.5]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["process 0", "process 1"]
+
+
+def test_reliability_is_drawn_without_empty_bins_and_with_areas_by_count() -> None:
+    bins = (torch.tensor([3, 0, 1]), torch.tensor([0.25, float("nan"), 0.875]), torch.tensor([0.5, float("nan"), 1.0]))
+    (axis,) = plots.reliability_diagram({"teacher": bins}, "t").axes
+    assert all_drawn(axis) == [[0, 1], [0.5, 1.0]]
+    assert np.asarray(axis.lines[1].get_xdata()).tolist() == [0.25, 0.875]
+    small, large = sorted(axis.collections[0].get_sizes().tolist())  # type: ignore[attr-defined]
+    assert large == 3 * small
+
+
+def test_intervals_are_drawn_from_low_to_high() -> None:
+    (axis,) = plots.with_intervals({"a": (2.0, 1.0, 4.0), "b": (3.0, 2.5, 3.5)}, "x", "t").axes
+    drawn_from = [np.asarray(line.get_xdata()).tolist() for line in axis.lines]
+    assert drawn_from == [[1.0, 4.0], [2.0], [2.5, 3.5], [3.0]]
+    assert "2.0  (1.0 to 4.0)" in axis.texts[0].get_text()
+
+
+def test_an_ablation_shows_every_seed_and_the_papers_row_beside_it() -> None:
+    left, right = plots.ablation({"a": [-1.0, -3.0], "b": [-30.0]}, {"a": -2.5}, -5.0, "t").axes
+    assert widths(left) == [-2.0, -30.0]
+    assert left.get_xlim()[0] == -5
+    assert [text.get_text().strip() for text in left.texts] == ["-2.0", "◀ -30.0"]
+    assert [np.asarray(line.get_xdata()).tolist() for line in left.lines[:2]] == [[-1.0, -3.0], [-30.0]]
+    assert widths(right) == [-2.5]
+    assert [text.get_text().strip() for text in right.texts] == ["-2.50", "not in the paper"]
+
+
+def test_runs_are_ranked_and_one_is_marked() -> None:
+    (axis,) = plots.ladder_of_runs({"a": 0.9, "b": 0.5}, "a", 0.97, "t").axes
+    assert widths(axis) == [50, 90]
+    assert np.asarray(axis.lines[0].get_xdata()).tolist() == [97, 97]
+    assert heights_of(axis, style.ORANGE) == [90]
+
+
+def heights_of(axis: object, colour: str) -> list[float]:
+    from matplotlib.colors import to_rgba
+
+    return [
+        bar.get_width()
+        for bar in axis.patches  # type: ignore[attr-defined]
+        if bar.get_facecolor()[:3] == to_rgba(colour)[:3]
+    ]

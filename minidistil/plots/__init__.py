@@ -12,6 +12,7 @@ from minidistil.plots.corpus import (
     smoothing,
 )
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
+from minidistil.plots.evaluation import ablation, ladder_of_runs, reliability_diagram, with_intervals
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
@@ -21,6 +22,7 @@ from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, wor
 
 __all__ = [
     "MASK_KINDS",
+    "ablation",
     "attention_maps",
     "batch_padding",
     "before_and_after",
@@ -35,6 +37,7 @@ __all__ = [
     "document_lengths",
     "guesses",
     "head_profiles",
+    "ladder_of_runs",
     "landscapes",
     "layer_choices",
     "layer_likeness",
@@ -45,6 +48,7 @@ __all__ = [
     "position_similarity",
     "ranked",
     "readers",
+    "reliability_diagram",
     "replacement_shares",
     "save",
     "shares",
@@ -57,6 +61,7 @@ __all__ = [
     "training_curves",
     "vocabulary_growth",
     "where_we_are",
+    "with_intervals",
     "won_and_lost",
     "word_frequencies",
 ]

@@ -1,0 +1,140 @@
+"""Chapter 9, what it buys: the figures of an evaluation and how far they can be trusted, written yourself.
+
+Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your figures
+are compared with scikit-learn's, NumPy's and SciPy's:
+
+    minidistil check ch09                    what is right, what is not, and what it looks like
+    minidistil hint ch09 1                   a hint for the first exercise that is not written yet
+    minidistil hint ch09 2 resampled_sums    the second hint for that one
+
+Letters in shapes: B sequences, L tokens, M real tokens, N hidden tokens, D width, G documents, C columns, R draws.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def perplexity(losses: Sequence[Tensor]) -> float:
+    """exp of the mean negative log-probability, every token counting once, however the batches were cut.
+
+    Args:
+        losses: negative log-probabilities of the right tokens in nats, one tensor of any length a batch.
+
+    Raises:
+        ValueError: there is no token; the message speaks of losses.
+
+    >>> round(perplexity([torch.tensor([0.0, 0.0, 0.0]), torch.tensor([4.0])]), 3)  # exp(1), not (exp(0) + exp(4)) / 2
+    2.718
+    """
+    raise NotImplementedError
+
+
+def token_cosines(student_states: Tensor, teacher_states: Tensor, attention_mask: Tensor) -> Tensor:
+    """The cosine between the two models' vectors of each real token.
+
+    Args:
+        student_states: (B, L, D).
+        teacher_states: (B, L, D) for the same input.
+        attention_mask: (B, L), 1 at real tokens and 0 at padding.
+
+    Returns:
+        (M,), in reading order.
+
+    Raises:
+        ValueError: the shapes differ; the message names both.
+
+    >>> student = torch.tensor([[[2.0, 0.0], [0.0, 1.0], [7.0, 7.0]]])
+    >>> teacher = torch.tensor([[[1.0, 0.0], [0.0, -3.0], [5.0, 5.0]]])
+    >>> token_cosines(student, teacher, torch.tensor([[1, 1, 0]]))
+    tensor([ 1., -1.])
+    """
+    raise NotImplementedError
+
+
+def document_totals(values: Tensor, documents: Tensor) -> Tensor:
+    """Sums of the values over each document.
+
+    Args:
+        values: (N, C) what was counted at each hidden token.
+        documents: (N,) the number of its document; in any order, with any gaps.
+
+    Returns:
+        (G, C) float64, a row for each number that occurs, from the lowest on.
+
+    >>> right = torch.tensor([[1.0, 1.0], [1.0, 0.0], [1.0, 1.0]])  # counted, guessed right
+    >>> document_totals(right, torch.tensor([8, 2, 8])).tolist()
+    [[1.0, 0.0], [2.0, 2.0]]
+    """
+    raise NotImplementedError
+
+
+def resampled_sums(totals: Tensor, draws: int = 1000, generator: torch.Generator | None = None) -> Tensor:
+    """What the sums over all documents might have been, had other documents been held out.
+
+    A draw takes as many documents as there are, with replacement, and adds up their rows. All columns of a draw
+    belong to the same documents: a ratio or difference of two columns compares two models on the same text.
+
+    Args:
+        totals: (G, C), a row for each document.
+        generator: of the random draws; pass it on.
+
+    Returns:
+        (R, C) float64, a row for each draw.
+
+    >>> totals = torch.tensor([[1.0, 10.0], [1.0, 10.0], [1.0, 10.0]])  # all alike: every draw has the same sums
+    >>> resampled_sums(totals, draws=2).tolist()
+    [[3.0, 30.0], [3.0, 30.0]]
+    """
+    raise NotImplementedError
+
+
+def interval(samples: Tensor, level: float = 0.95) -> tuple[float, float]:
+    """The range that holds the middle `level` of the samples: as many lie below it as above.
+
+    Args:
+        samples: (R,) a figure of each draw.
+
+    Raises:
+        ValueError: level, which the message names, is not between 0 and 1.
+
+    >>> low, high = interval(torch.arange(101.0), level=0.9)
+    >>> round(low, 3), round(high, 3)
+    (5.0, 95.0)
+    """
+    raise NotImplementedError
+
+
+def reliability(confidence: Tensor, right: Tensor, bins: int = 10) -> tuple[Tensor, Tensor, Tensor]:
+    """How often guesses of each confidence are right: (0, 0.1], (0.1, 0.2] … (0.9, 1] for 10 bins.
+
+    A confidence that equals an edge belongs to the bin below it; an exact 0 falls into the first bin.
+
+    Args:
+        confidence: (N,) probability of the guess.
+        right: (N,) whether it was right.
+
+    Returns:
+        Three tensors (bins,): number of guesses (int64), mean confidence and share of right ones (float64, NaN in an
+        empty bin).
+
+    >>> confidence, right = torch.tensor([0.5, 0.75, 1.0]), torch.tensor([False, True, False])
+    >>> counts, mean_confidence, accuracy = reliability(confidence, right, bins=2)
+    >>> counts.tolist(), mean_confidence.tolist(), accuracy.tolist()
+    ([1, 2], [0.5, 0.875], [0.0, 0.5])
+    """
+    raise NotImplementedError
+
+
+def expected_calibration_error(confidence: Tensor, right: Tensor, bins: int = 10) -> float:
+    """Mean distance between confidence and share of right guesses, each bin weighing as much as it holds.
+
+    Arguments as in `reliability`, which you may use.
+
+    >>> confidence, right = torch.tensor([0.5, 0.75, 1.0]), torch.tensor([False, True, False])
+    >>> round(expected_calibration_error(confidence, right, bins=2), 4)  # 1/3 of |0 - 0.5| + 2/3 of |0.5 - 0.875|
+    0.4167
+    """
+    raise NotImplementedError

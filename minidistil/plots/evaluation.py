@@ -1,0 +1,105 @@
+"""Chapter 9 in pictures: figures with their uncertainty, confidence against success, what each part is worth."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def reliability_diagram(models: Mapping[str, tuple[Any, Any, Any]], title: str) -> "Figure":
+    """Share of right guesses over their confidence; a dot's area is the share of guesses that it stands for.
+
+    Args:
+        models: name -> counts, mean confidence and share of right guesses of each bin, as `metrics.reliability` gives.
+    """
+    figure, (axis,) = new_figure(5.6, 4.4)
+    axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="as often right as it says")
+    for (name, bins), colour in zip(models.items(), (BLUE, ORANGE, GREEN), strict=False):
+        counts, confidence, accuracy = (each.tolist() for each in bins)
+        used = [place for place, count in enumerate(counts) if count]
+        x, y = [confidence[place] for place in used], [accuracy[place] for place in used]
+        axis.plot(x, y, color=colour, linewidth=1.5, label=name)
+        axis.scatter(x, y, s=[900 * counts[place] / sum(counts) for place in used], color=colour, alpha=0.6)
+    axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence of the guess", ylabel="share of them right", title=title)
+    axis.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def with_intervals(rows: Mapping[str, tuple[float, float, float]], xlabel: str, title: str) -> "Figure":
+    """A dot for each figure and a line for the range where it may lie.
+
+    Args:
+        rows: name -> value, low, high.
+    """
+    figure, (axis,) = new_figure(7.5, 1.0 + 0.4 * len(rows))
+    for row, (value, low, high) in enumerate(rows.values()):
+        axis.plot([low, high], [row, row], color=BLUE, linewidth=3, alpha=0.5, solid_capstyle="butt")
+        axis.plot([value], [row], "o", color=BLUE)
+        axis.text(high, row, f"  {value:.1f}  ({low:.1f} to {high:.1f})", va="center", fontsize=9)
+    axis.set_yticks(range(len(rows)), list(rows))
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    lowest, highest = min(low for _, low, _ in rows.values()), max(high for _, _, high in rows.values())
+    axis.set_xlim(lowest - 0.08 * (highest - lowest), highest + 0.45 * (highest - lowest))
+    axis.set(xlabel=xlabel, title=title)
+    return figure
+
+
+def ablation(
+    ours: Mapping[str, Sequence[float]], published: Mapping[str, float], shown_from: float, title: str
+) -> "Figure":
+    """What each row of the ablation loses: here, a bar for the mean and a dot for each seed; beside it the paper.
+
+    Args:
+        ours: row -> difference from the whole recipe with each seed, points of masked accuracy.
+        published: row -> difference, points of GLUE; a row that the paper does not have is left empty.
+        shown_from: where our axis begins; a bar that reaches further is cut off there.
+    """
+    figure, (left, right) = new_figure(9.5, 1.2 + 0.42 * len(ours), 2)
+    names = list(ours)
+    for row, differences in enumerate(ours.values()):
+        mean = sum(differences) / len(differences)
+        left.barh(row, mean, color=BLUE, alpha=0.55)
+        left.plot(differences, [row] * len(differences), "o", color="black", markersize=4)
+        cut = mean < shown_from
+        left.text(
+            shown_from if cut else min(mean, *differences, 0),
+            row,
+            f" ◀ {mean:+.1f}" if cut else f"{mean:+.1f}  ",
+            va="center",
+            ha="left" if cut else "right",
+        )
+        if names[row] in published:
+            right.barh(row, published[names[row]], color=PURPLE, alpha=0.55)
+            right.text(published[names[row]], row, f"{published[names[row]]:+.2f} ", va="center", ha="right")
+        else:
+            right.text(0, row, "not in the paper ", va="center", ha="right", color=GREY)
+    for axis in (left, right):
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.set_ylim(len(names) - 0.5, -0.5)
+    left.set_yticks(range(len(names)), names)
+    left.set_xlim(shown_from, max(0.5, *(max(each) for each in ours.values())) + 0.3)
+    right.set_yticks(range(len(names)), [])
+    right.set_xlim(1.3 * min(published.values()), 0.3)
+    left.set(xlabel="masked accuracy, points lost", title="this course, 3 of 6 layers")
+    right.set(xlabel="GLUE macro score, points lost", title="Sanh et al. (2019), table 4")
+    figure.suptitle(title)
+    return figure
+
+
+def ladder_of_runs(retention: Mapping[str, float], marked: str, goal: float, title: str) -> "Figure":
+    """Retention of several runs from the lowest to the highest, one of them marked, with a goal."""
+    order = sorted(retention, key=lambda name: retention[name])
+    figure, (axis,) = new_figure(7.5, 1.0 + 0.3 * len(order))
+    colours = [ORANGE if name == marked else BLUE for name in order]
+    axis.barh(order, [100 * retention[name] for name in order], color=colours, alpha=0.7)
+    for row, name in enumerate(order):
+        axis.text(100 * retention[name], row, f" {100 * retention[name]:.1f}", va="center", fontsize=9)
+    axis.axvline(100 * goal, color=RED, linestyle="--")
+    axis.text(100 * goal, -0.9, f"{100 * goal:.0f} %, the abstract", color=RED, ha="right", fontsize=9)
+    axis.set_xlim(0, 105)
+    axis.set_ylim(-1.3, len(order) - 0.4)
+    axis.set(xlabel="share of the teacher's masked accuracy (%)", title=title)
+    return figure
