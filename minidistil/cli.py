@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from minidistil import __version__, commands, coursework
+from minidistil import __version__, commands, coursework, probing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=commands.first_light)
     add = parser.add_subparsers(metavar="COMMAND").add_parser
     _add_model_commands(add)
+    _add_bias_command(add)
     _add_course_commands(add)
     return parser
 
@@ -104,6 +105,17 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--batch-size", type=int, metavar="B", help="sequences in a micro-batch (5)")
     command.add_argument("--max-length", type=int, metavar="L", help="tokens in a sequence (512)")
     command.set_defaults(run=commands.plan)
+
+
+def _add_bias_command(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("bias", help="what a model says of two groups in the same sentences, with intervals")
+    command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.add_argument("--teacher", metavar="NAME", help="compare with this model: what was inherited")
+    command.add_argument("--templates", type=Path, metavar="FILE", help="one a line, with {group} and [MASK] in each")
+    command.add_argument("--groups", type=_words, metavar="A,B", help="two names for groups (woman,man)")
+    command.add_argument("--words", type=_words, metavar="A,B,C", help="words to compare (36 occupations)")
+    command.add_argument("--json", action="store_true", help="print all figures as JSON")
+    command.set_defaults(run=probing.bias)
 
 
 def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:

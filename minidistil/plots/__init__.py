@@ -1,6 +1,7 @@
 """Every picture of the course, drawn from the numbers it shows."""
 
 from minidistil.plots.attention import attention_maps, cost_by_length, head_profiles, softmax_by_width
+from minidistil.plots.bias import difference_table, intervals, swapped, word_against_word
 from minidistil.plots.corpus import (
     MASK_KINDS,
     batch_padding,
@@ -29,11 +30,13 @@ __all__ = [
     "counted_positions",
     "curves",
     "dark_knowledge",
+    "difference_table",
     "distance_by_examples",
     "distributions",
     "document_lengths",
     "guesses",
     "head_profiles",
+    "intervals",
     "landscapes",
     "layer_choices",
     "layer_likeness",
@@ -50,10 +53,12 @@ __all__ = [
     "smoothing",
     "softmax_by_width",
     "speeds",
+    "swapped",
     "token_map",
     "training_curves",
     "vocabulary_growth",
     "where_we_are",
     "won_and_lost",
+    "word_against_word",
     "word_frequencies",
 ]
