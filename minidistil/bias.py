@@ -136,7 +136,7 @@ def prior_probabilities(probe: Probe, model: MaskedLM, tokenizer: WordPiece) -> 
     if len(first) != len(second):
         raise ValueError(
             f"The groups are of {len(first)} and {len(second)} tokens ({' '.join(first)}, {' '.join(second)}): "
-            "expected as many, since hiding them leaves different numbers of [MASK], and the prior would not be the same."
+            "expected as many, since hidden they leave different numbers of [MASK], and no prior in common."
         )
     hidden = [prior_text(template, len(first)) for template in probe.templates]
     texts, holes = zip(*hidden, strict=True)

@@ -19,7 +19,6 @@ from minidistil.bias import (
     mean_absolute_difference,
     word_probabilities,
 )
-from minidistil.corpus import text_files
 from minidistil.heads import MaskedLM
 from minidistil.uncertainty import adjusted_p_values, bootstrap_interval, sign_flip_p_values
 from minidistil.wordpiece import WordPiece
@@ -97,7 +96,13 @@ def bias(options: argparse.Namespace) -> int:
 
 def _lines(path: Path | None) -> list[str] | None:
     """The templates of a file, one a line."""
-    return None if path is None else list(text_files([path]))
+    if path is None:
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: expected a UTF-8 text file with a template in each line.") from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _table(result: dict[str, Any]) -> list[str]:

@@ -315,5 +315,5 @@ def drawn_at(line: object) -> list[tuple[float, float]]:
 
 def test_the_swapped_values_are_counted_and_the_observed_one_is_marked() -> None:
     (axis,) = plots.swapped(torch.tensor([0.1, 0.1, 0.4]), 0.3, "x", "t").axes
-    assert sum(patch.get_bbox().height for patch in axis.patches) == 3
+    assert sum(patch.get_height() for patch in axis.patches) == 3  # type: ignore[attr-defined]
     assert np.asarray(axis.lines[0].get_xdata()).tolist() == [0.3, 0.3]
