@@ -81,8 +81,8 @@ def inheritance(teacher: Tensor, student: Tensor) -> Inheritance:
         ValueError: tables of different shapes, which the message names, or fewer than two words.
 
     >>> teacher = torch.tensor([[1.0, 2.0, 6.0], [1.0, 4.0, 4.0]])
-    >>> inheritance(teacher, 3 - 2 * teacher)
-    Inheritance(correlation=-1.0, slope=-2.0, spread=2.0)
+    >>> [round(value, 3) for value in inheritance(teacher, 3 - 2 * teacher)]
+    [-1.0, -2.0, 2.0]
     """
     raise NotImplementedError
 

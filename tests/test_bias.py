@@ -25,6 +25,7 @@ from minidistil.bias import (
     word_probabilities,
 )
 from minidistil.cli import main
+from minidistil.files import data_folder
 from minidistil.fillmask import fill_mask
 from minidistil.heads import MaskedLM
 from minidistil.wordpiece import WordPiece
@@ -201,9 +202,9 @@ def test_a_student_that_doubles_and_one_that_only_shifts(impl: ModuleType) -> No
 
 
 def test_tables_that_cannot_be_compared(impl: ModuleType) -> None:
-    with pytest.raises(ValueError, match=r"\(2, 3\) and \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"2, 3\D+2, 4"):
         impl.inheritance(torch.rand(2, 3), torch.rand(2, 4))
-    with pytest.raises(ValueError, match=r"\(2, 1\)"):
+    with pytest.raises(ValueError, match="2, 1"):
         impl.inheritance(torch.rand(2, 1), torch.rand(2, 1))
 
 
@@ -320,3 +321,31 @@ def test_bad_input_gets_one_sentence(
     message = capsys.readouterr().err
     assert told in message
     assert message.count("\n") == 1
+
+
+# ---- what is on record ----
+
+
+def test_the_recorded_figures_are_whole_and_made_by_this_probe() -> None:
+    record = json.loads((data_folder() / "results" / "bias.json").read_text(encoding="utf-8"))
+    assert record.keys() >= {"student_made_by", "machine", "date", "runs"}
+    for run in record["runs"]:
+        assert run["command"].startswith("python -m minidistil bias --model runs/student/model --teacher minilm")
+        assert tuple(run["templates"]) == TEMPLATES
+        for role in ("model", "teacher"):
+            assert tuple(run[role]["words"]) == OCCUPATIONS
+        teacher, student = (
+            torch.tensor([word["difference"][0] for word in run[role]["words"].values()])
+            for role in ("teacher", "model")
+        )
+        found = scipy.stats.linregress(teacher, student)
+        inherited = run["inheritance"]
+        assert inherited["correlation"][0] == pytest.approx(found.rvalue, abs=1e-4)
+        assert inherited["slope"][0] == pytest.approx(found.slope, abs=1e-4)
+
+
+def test_the_recorded_figures_of_the_teacher_are_those_of_today(teacher: MaskedLM, tokenizer: WordPiece) -> None:
+    record = json.loads((data_folder() / "results" / "bias.json").read_text(encoding="utf-8"))
+    words = record["runs"][0]["teacher"]["words"]
+    means = centred(log_ratios(word_probabilities(Probe(), teacher, tokenizer))).mean(0).tolist()
+    assert means == pytest.approx([words[word]["difference"][0] for word in OCCUPATIONS], abs=2e-3)

@@ -424,7 +424,7 @@ MISCONCEPTIONS = [
         what="The word is looked for behind the group's masks also where it comes before them.",
         look="Compare template.index(MASK) with template.index(GROUP): in the second case it is mask 0.",
         wrong=word_taken_for_the_last,
-        inputs=PRIORS,
+        inputs=PRIORS[1:],
     ),
     Misconception(
         name="the word's mask taken for the first",
@@ -432,7 +432,7 @@ MISCONCEPTIONS = [
         what="The first mask is read, which is the group's where the group comes first.",
         look="As many masks as the group has tokens lie to the left of the word's, if the group comes first.",
         wrong=word_taken_for_the_first,
-        inputs=PRIORS,
+        inputs=PRIORS[:1],
     ),
     Misconception(
         name="masks counted from 1",
@@ -453,7 +453,7 @@ MISCONCEPTIONS = [
     Misconception(
         name="prior left out",
         exercise="bias_scores",
-        what="The groups' probabilities are compared as they are, so the group that is frequent anyway wins everywhere.",
+        what="The groups' probabilities are compared as they are, so a group that is frequent anyway wins everywhere.",
         look="Divide each group's probability by what it has where the word is hidden: prior[:, :, None].",
         wrong=no_prior,
         inputs=SCORES,
@@ -637,7 +637,7 @@ MISCONCEPTIONS = [
     Misconception(
         name="cells drawn as if they were independent",
         exercise="bootstrap_interval",
-        what="Single cells are drawn, though the words of a sentence rise and fall together: the interval is too narrow.",
+        what="Single cells are drawn, but the words of a sentence rise and fall together: the interval is too narrow.",
         look="Whole rows: table[rows], with everything that stands in them.",
         wrong=cells_drawn,
         symptom=_draws_cells,
