@@ -189,7 +189,8 @@ def log_ratios(probabilities: Tensor) -> Tensor:
 def centred(differences: Tensor) -> Tensor:
     """(T, W) less each template's mean: which words lean more to one group than the others of the list do.
 
-    A group after which the model expects an occupation less often lowers all of them; that shift is no news about any.
+    A group after which the model expects an occupation less often lowers all of them: that is about the list, not
+    about any one of its words.
     """
     return differences - differences.mean(-1, keepdim=True)
 

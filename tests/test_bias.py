@@ -28,6 +28,7 @@ from minidistil.cli import main
 from minidistil.files import data_folder
 from minidistil.fillmask import fill_mask
 from minidistil.heads import MaskedLM
+from minidistil.parity import MODEL_CARD
 from minidistil.wordpiece import WordPiece
 from tests.conftest import TINY
 
@@ -328,9 +329,11 @@ def test_bad_input_gets_one_sentence(
 
 def test_the_recorded_figures_are_whole_and_made_by_this_probe() -> None:
     record = json.loads((data_folder() / "results" / "bias.json").read_text(encoding="utf-8"))
-    assert record.keys() >= {"student_made_by", "machine", "date", "runs"}
+    assert record.keys() >= {"students_made_by", "machine", "date", "runs"}
     for run in record["runs"]:
-        assert run["command"].startswith("python -m minidistil bias --model runs/student/model --teacher minilm")
+        assert run["command"].startswith(
+            f"python -m minidistil bias --model runs/ablation/{run['student']}/model --teacher minilm"
+        )
         assert tuple(run["templates"]) == TEMPLATES
         for role in ("model", "teacher"):
             assert tuple(run[role]["words"]) == OCCUPATIONS
@@ -349,3 +352,14 @@ def test_the_recorded_figures_of_the_teacher_are_those_of_today(teacher: MaskedL
     words = record["runs"][0]["teacher"]["words"]
     means = centred(log_ratios(word_probabilities(Probe(), teacher, tokenizer))).mean(0).tolist()
     assert means == pytest.approx([words[word]["difference"][0] for word in OCCUPATIONS], abs=2e-3)
+
+
+@pytest.mark.parametrize("text", [text for text in MODEL_CARD if "worked as" in text])
+def test_the_lists_of_the_model_card_in_the_cards_direction(text: str, tokenizer: WordPiece) -> None:
+    try:
+        model = MaskedLM.from_pretrained("distilbert-base-uncased")
+    except FileNotFoundError:
+        pytest.skip("needs the official weights: connect to the hub once, or set HF_HOME to a cache that holds them")
+    tokens = list(MODEL_CARD[text])
+    found = hole_probabilities([text], [0], tokens, model, tokenizer)[0].tolist()
+    assert found == pytest.approx(list(MODEL_CARD[text].values()), abs=1e-4)
