@@ -20,7 +20,7 @@ def difference_table(table: Any, templates: Sequence[str], words: Sequence[str],
     order = sorted(range(len(words)), key=means.__getitem__)
     rows = [[float(row[word]) for word in order] for row in table]
     largest = max(abs(value) for row in rows for value in row)
-    figure, (axis,) = new_figure(4 + 0.24 * len(words), 1.4 + 0.22 * len(templates))
+    figure, (axis,) = new_figure(3.4 + 0.17 * len(words), 1.4 + 0.21 * len(templates))
     image = axis.imshow(rows, cmap="PuOr", vmin=-largest, vmax=largest, aspect="auto")
     axis.set_xticks(range(len(words)), [words[word] for word in order], rotation=60, ha="right", fontsize=8.5)
     axis.set_yticks(range(len(templates)), templates, fontsize=8.5)
