@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from minidistil import __version__, commands, coursework
+from minidistil import __version__, commands, coursework, probing
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_subparsers(metavar="COMMAND").add_parser
     _add_model_commands(add)
     _add_ablate_command(add)
+    _add_bias_command(add)
     _add_course_commands(add)
     return parser
 
@@ -121,6 +122,17 @@ def _add_ablate_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     _add_text_flags(command)
     command.set_defaults(run=commands.ablate)
+
+
+def _add_bias_command(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("bias", help="what a model says of two groups in the same sentences, with intervals")
+    command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
+    command.add_argument("--teacher", metavar="NAME", help="compare with this model: what was inherited")
+    command.add_argument("--templates", type=Path, metavar="FILE", help="one a line, with {group} and [MASK] in each")
+    command.add_argument("--groups", type=_words, metavar="A,B", help="two names for groups (woman,man)")
+    command.add_argument("--words", type=_words, metavar="A,B,C", help="words to compare (36 occupations)")
+    command.add_argument("--json", action="store_true", help="print all figures as JSON")
+    command.set_defaults(run=probing.bias)
 
 
 def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -22,6 +22,7 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("metrics", "evaluation"),  # 9
+    *("uncertainty", "bias"),  # 12
     *("plots", "report", "workshop", "runs", "peers", "parity", "doctor"),  # all put to work
     *("ablation",),  # 9, many of chapter 8's runs
     *("stubs", "exercises", "check"),  # for learners
@@ -35,6 +36,7 @@ ORDER = (
         "grade",
         "instructors",
         "commands",
+        "probing",
         "coursework",
         "cli",
     ),  # for a class

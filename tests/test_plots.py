@@ -343,3 +343,44 @@ def heights_of(axis: object, colour: str) -> list[float]:
         for bar in axis.patches  # type: ignore[attr-defined]
         if bar.get_facecolor()[:3] == to_rgba(colour)[:3]
     ]
+
+
+def test_a_table_of_differences_is_ordered_by_word_and_white_at_0() -> None:
+    axis = plots.difference_table(
+        torch.tensor([[2.0, -1.0], [4.0, 0.0]]), ["x", "y"], ["up", "down"], "nats", "t"
+    ).axes[0]
+    assert np.asarray(axis.images[0].get_array()).tolist() == [[-1, 2], [0, 4]]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["down", "up"]
+    assert axis.images[0].get_clim() == (-4, 4)
+
+
+def test_intervals_are_drawn_row_by_row_with_a_line_at_0_in_sight_of_it() -> None:
+    (axis,) = plots.intervals({"a": (1.0, 0.5, 2.0), "b": (0.0, -1.0, 1.0)}, "x", "t", {"b"}, "marked").axes
+    bars, dots = axis.lines[0:4:2], axis.lines[1:4:2]
+    assert [list(np.asarray(bar.get_xdata())) for bar in bars] == [[0.5, 2.0], [-1.0, 1.0]]
+    assert [float(np.asarray(dot.get_xdata()).item()) for dot in dots] == [1.0, 0.0]
+    assert bars[0].get_color() != bars[1].get_color()
+    assert list(np.asarray(axis.lines[4].get_xdata())) == [0, 0]
+    (axis,) = plots.intervals({"a": (1.0, 0.5, 2.0)}, "x", "t").axes
+    assert axis.get_xlim()[0] == 0
+
+
+def test_words_lie_at_their_two_values_with_the_line_of_least_squares() -> None:
+    across, up = torch.tensor([-1.0, 0.0, 1.0]), torch.tensor([-0.4, 0.1, 0.6])
+    (axis,) = plots.word_against_word({"p": (across, up)}, ["a", "b", "c"], {"b"}, ("x", "y"), "t").axes
+    diagonal, line, dots = axis.lines[:3]
+    assert np.asarray(diagonal.get_xdata()).tolist() == np.asarray(diagonal.get_ydata()).tolist()
+    slope, intercept = np.polyfit(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), 1)
+    assert (slope, intercept) == (pytest.approx(0.5), pytest.approx(0.1))
+    assert drawn_at(dots) == [(-1.0, pytest.approx(-0.4)), (0.0, pytest.approx(0.1)), (1.0, pytest.approx(0.6))]
+    assert [text.get_text() for text in axis.texts] == ["b"]
+
+
+def drawn_at(line: object) -> list[tuple[float, float]]:
+    return list(zip(*(np.asarray(values).tolist() for values in line.get_data()), strict=True))  # type: ignore[attr-defined]
+
+
+def test_the_swapped_values_are_counted_and_the_observed_one_is_marked() -> None:
+    (axis,) = plots.swapped(torch.tensor([0.1, 0.1, 0.4]), 0.3, "x", "t").axes
+    assert sum(patch.get_height() for patch in axis.patches) == 3  # type: ignore[attr-defined]
+    assert np.asarray(axis.lines[0].get_xdata()).tolist() == [0.3, 0.3]

@@ -1,6 +1,7 @@
 """Every picture of the course, drawn from the numbers it shows."""
 
 from minidistil.plots.attention import attention_maps, cost_by_length, head_profiles, softmax_by_width
+from minidistil.plots.bias import difference_table, intervals, swapped, word_against_word
 from minidistil.plots.corpus import (
     MASK_KINDS,
     batch_padding,
@@ -32,11 +33,13 @@ __all__ = [
     "counted_positions",
     "curves",
     "dark_knowledge",
+    "difference_table",
     "distance_by_examples",
     "distributions",
     "document_lengths",
     "guesses",
     "head_profiles",
+    "intervals",
     "ladder_of_runs",
     "landscapes",
     "layer_choices",
@@ -57,11 +60,13 @@ __all__ = [
     "smoothing",
     "softmax_by_width",
     "speeds",
+    "swapped",
     "token_map",
     "training_curves",
     "vocabulary_growth",
     "where_we_are",
     "with_intervals",
     "won_and_lost",
+    "word_against_word",
     "word_frequencies",
 ]

@@ -1,0 +1,106 @@
+"""Chapter 12 in pictures: differences between two groups, and how far they can be trusted."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from minidistil.plots.style import BLUE, GREY, ORANGE, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def difference_table(table: Any, templates: Sequence[str], words: Sequence[str], label: str, title: str) -> "Figure":
+    """A coloured square for each template and word, the words ordered by their means; 0 is white.
+
+    Args:
+        table: (T, W) differences.
+        label: what they are, with the unit.
+    """
+    means = table.mean(0).tolist()
+    order = sorted(range(len(words)), key=means.__getitem__)
+    rows = [[float(row[word]) for word in order] for row in table]
+    largest = max(abs(value) for row in rows for value in row)
+    figure, (axis,) = new_figure(3.4 + 0.17 * len(words), 1.4 + 0.21 * len(templates))
+    image = axis.imshow(rows, cmap="PuOr", vmin=-largest, vmax=largest, aspect="auto")
+    axis.set_xticks(range(len(words)), [words[word] for word in order], rotation=60, ha="right", fontsize=8.5)
+    axis.set_yticks(range(len(templates)), templates, fontsize=8.5)
+    axis.tick_params(length=0)
+    figure.colorbar(image, ax=axis, label=label, shrink=0.9)
+    figure.suptitle(title)
+    return figure
+
+
+def intervals(
+    rows: Mapping[str, Sequence[float]], xlabel: str, title: str, marked: Collection[str] = (), legend: str = ""
+) -> "Figure":
+    """A dot with its interval for each name, from top to bottom; a line at 0 where it is in sight.
+
+    Args:
+        rows: name -> value, lower end, upper end.
+        marked: names in another colour; `legend` says what they are.
+    """
+    figure, (axis,) = new_figure(7.5, 1 + 0.24 * len(rows))
+    for place, (name, (value, low, high)) in enumerate(rows.items()):
+        colour = ORANGE if name in marked else BLUE
+        axis.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+        axis.plot(value, place, "o", color=colour, markersize=6)
+    if min(low for _, low, _ in rows.values()) < 0:
+        axis.axvline(0, color=GREY, linewidth=1)
+    else:
+        axis.set_xlim(left=0)
+    axis.set_yticks(range(len(rows)), list(rows), fontsize=9)
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set(xlabel=xlabel, title=title)
+    if legend:
+        axis.plot([], [], "o-", color=ORANGE, label=legend)
+        figure.legend(loc="outside lower center", frameon=False, fontsize=9)
+    return figure
+
+
+def word_against_word(
+    panels: Mapping[str, tuple[Any, Any]],
+    words: Sequence[str],
+    named: Collection[str],
+    labels: tuple[str, str],
+    title: str,
+) -> "Figure":
+    """A dot for each word, one measure across and one up, with the line of least squares and the diagonal.
+
+    Args:
+        panels: title of a panel -> (W,) across and (W,) up.
+        named: the words whose names are written beside their dots.
+        labels: what is measured across and what up, with units.
+    """
+    figure, axes = new_figure(max(4.8 * len(panels), 6), 4.2, len(panels))
+    limit = 1.12 * max(float(abs(values).max()) for pair in panels.values() for values in pair)
+    for axis, (name, (across, up)) in zip(axes, panels.items(), strict=True):
+        x, y = across.tolist(), up.tolist()
+        mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+        slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)
+        axis.plot([-limit, limit], [-limit, limit], color=GREY, linestyle=":", label="equal")
+        ends = [mean_y + slope * (end - mean_x) for end in (-limit, limit)]
+        axis.plot([-limit, limit], ends, color=ORANGE, label="least squares")
+        axis.plot(x, y, "o", color=BLUE, markersize=5)
+        for word, a, b in zip(words, x, y, strict=True):
+            if word in named:
+                axis.annotate(word, (a, b), xytext=(4, 3), textcoords="offset points", fontsize=8.5)
+        axis.axhline(0, color=GREY, linewidth=0.6)
+        axis.axvline(0, color=GREY, linewidth=0.6)
+        axis.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel=labels[0], title=name)
+    axes[0].set_ylabel(labels[1])
+    axes[0].legend(frameon=False, fontsize=9, loc="upper left")
+    figure.suptitle(title)
+    return figure
+
+
+def swapped(values: Any, observed: float, xlabel: str, title: str) -> "Figure":
+    """How often a figure came out as it did where groups were swapped, and the observed one."""
+    figure, (axis,) = new_figure(7, 2.8)
+    axis.hist(values.tolist(), bins=30, color="#bbbbbb")
+    axis.axvline(observed, color=ORANGE, linewidth=2.5)
+    axis.annotate(
+        "observed", (observed, 0.92), xycoords=("data", "axes fraction"), xytext=(-6, 0), textcoords="offset points",
+        color=ORANGE, ha="right", weight="bold",
+    )  # fmt: skip
+    axis.set(xlabel=xlabel, ylabel="ways to swap", title=title)
+    return figure
