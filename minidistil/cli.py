@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from minidistil import __version__, commands, coursework
+from minidistil import __version__, commands, coursework, smaller
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=commands.first_light)
     add = parser.add_subparsers(metavar="COMMAND").add_parser
     _add_model_commands(add)
+    _add_export_command(add)
     _add_course_commands(add)
     return parser
 
@@ -94,6 +95,9 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     command = add("bench", help="speed against the library that one would use instead")
     command.add_argument("name", help="tokenizer, attention, inference or step")
+    command.add_argument(
+        "--backends", type=_words, metavar="A,B", help="inference in these: fp32, bf16, int8, onnx, onnx-int8"
+    )
     command.set_defaults(run=commands.bench)
 
     command = add("plan", help="what the paper's distillation takes: memory, time and cost")
@@ -104,6 +108,17 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--batch-size", type=int, metavar="B", help="sequences in a micro-batch (5)")
     command.add_argument("--max-length", type=int, metavar="L", help="tokens in a sequence (512)")
     command.set_defaults(run=commands.plan)
+
+
+def _add_export_command(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("export", help="a model as an ONNX graph or in int8, checked as soon as it is written")
+    command.add_argument("model", help="ladder name, hub id or folder")
+    command.add_argument("--format", choices=("onnx", "onnx-int8", "int8"), default="onnx", help="(onnx)")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
+    command.add_argument(
+        "--task", choices=("fill-mask", "classification"), default="fill-mask", help="the model's head (fill-mask)"
+    )
+    command.set_defaults(run=smaller.export)
 
 
 def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:

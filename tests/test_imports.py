@@ -22,6 +22,7 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("evaluation",),  # 9
+    *("quantisation", "int8", "profiling", "export"),  # 11
     *("plots", "report", "workshop", "runs", "peers", "parity", "doctor"),  # all put to work
     *("stubs", "exercises", "check"),  # for learners
     *("bench", "estimate"),
@@ -34,6 +35,7 @@ ORDER = (
         "grade",
         "instructors",
         "commands",
+        "smaller",
         "coursework",
         "cli",
     ),  # for a class

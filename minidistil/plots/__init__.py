@@ -12,6 +12,7 @@ from minidistil.plots.corpus import (
     smoothing,
 )
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
+from minidistil.plots.export import by_row, number_lines, rounding_errors, trade_offs
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
@@ -24,6 +25,7 @@ __all__ = [
     "attention_maps",
     "batch_padding",
     "before_and_after",
+    "by_row",
     "chosen_per_batch",
     "cost_by_length",
     "counted_positions",
@@ -39,10 +41,12 @@ __all__ = [
     "layer_likeness",
     "mask_map",
     "names_map",
+    "number_lines",
     "padding_by_window",
     "position_similarity",
     "ranked",
     "replacement_shares",
+    "rounding_errors",
     "save",
     "shares",
     "similarities",
@@ -51,6 +55,7 @@ __all__ = [
     "softmax_by_width",
     "speeds",
     "token_map",
+    "trade_offs",
     "training_curves",
     "vocabulary_growth",
     "where_we_are",
