@@ -53,7 +53,7 @@ def require_packages(*names: str) -> None:
 
 
 def export_onnx(model: MaskedLM | SequenceClassifier, folder: Path) -> tuple[Path, float]:
-    """Write folder/model.onnx: inputs input_ids, attention_mask and, for BERT, token_type_ids, int64 (B, L); out, logits.
+    """Write folder/model.onnx: input_ids, attention_mask and, for BERT, token_type_ids (B, L) int64 in; logits out.
 
     Returns:
         The file, and the largest difference of its logits from the model's on padded batches.
@@ -112,7 +112,7 @@ def trace(model: MaskedLM | SequenceClassifier) -> Any:
             kwargs=inputs,
             input_names=list(inputs),
             output_names=["logits"],
-            dynamic_shapes={name: axes for name in inputs},
+            dynamic_shapes=dict.fromkeys(inputs, axes),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -166,7 +166,7 @@ class OnnxModel:
         self.inputs = [each.name for each in self.session.get_inputs()]
 
     def __call__(self, **inputs: Tensor) -> Tensor:
-        """Logits of input_ids, attention_mask and token_type_ids (B, L); those that the graph does not take are left."""
+        """Logits of input_ids, attention_mask and token_type_ids (B, L); what the graph does not take is left aside."""
         given = {name: inputs[name].numpy() for name in self.inputs}
         return torch.from_numpy(self.session.run(["logits"], given)[0])
 

@@ -8,7 +8,7 @@ Letters in shapes: B sequences, L tokens, D width, I features in, O features out
 
 import copy
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -27,10 +27,13 @@ FILE = "model.int8.safetensors"
 class Int8Linear(nn.Module):
     """A linear layer's rounded twin: `int8_linear` with a scale for each row of its matrix."""
 
+    weight: Tensor  # (O, I) int8
+    scale: Tensor  # (O, 1)
+
     def __init__(self, linear: nn.Linear):
         super().__init__()
         self.in_features = linear.in_features
-        self.weight, self.scale = _rounded(linear.weight, self)  # (O, I) int8, (O, 1)
+        _keep_rounded(linear.weight, self)
         self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,9 +44,12 @@ class Int8Linear(nn.Module):
 class Int8Embedding(nn.Module):
     """A table whose rows are rounded, each with its own scale."""
 
+    weight: Tensor  # (V, D) int8
+    scale: Tensor  # (V, 1)
+
     def __init__(self, embedding: nn.Embedding):
         super().__init__()
-        self.weight, self.scale = _rounded(embedding.weight, self)  # (V, D) int8, (V, 1)
+        _keep_rounded(embedding.weight, self)
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, L) -> (B, L, D): only the rows that are read become fp32."""
@@ -66,14 +72,13 @@ class Int8MaskedLMHead(nn.Module):
         return int8_linear(transformed, self.word.weight, self.word.scale, self.bias)  # (..., V)
 
 
-def _rounded(weight: Tensor, owner: nn.Module) -> tuple[Tensor, Tensor]:
-    """A matrix as int8 and a scale for each row, registered as the owner's buffers: part of the file, never trained."""
+def _keep_rounded(weight: Tensor, owner: nn.Module) -> None:
+    """Give a module a matrix as int8 and a scale for each row, as buffers: part of the file, never trained."""
     if not weight.is_meta and not bool(weight.isfinite().all()):
         raise ValueError("A matrix holds numbers that are not finite: such a model cannot be rounded to int8.")
     scale = symmetric_scale(weight.detach(), dim=-1)
     owner.register_buffer("weight", quantize(weight.detach(), scale))
     owner.register_buffer("scale", scale)
-    return owner.weight, owner.scale
 
 
 def to_int8(model: AnyModel) -> AnyModel:
@@ -83,10 +88,10 @@ def to_int8(model: AnyModel) -> AnyModel:
         ValueError: a matrix holds numbers that are not finite.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
-    embeddings = model.encoder.embeddings
+    embeddings: Any = getattr(model, "encoder", model).embeddings  # of a bare encoder, its own
     embeddings.word = Int8Embedding(embeddings.word)
-    if isinstance(getattr(model, "head", None), MaskedLMHead):
-        model.head = Int8MaskedLMHead(model.head, embeddings.word)
+    if isinstance(head := getattr(model, "head", None), MaskedLMHead):
+        model.head = Int8MaskedLMHead(head, embeddings.word)
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear):

@@ -121,5 +121,6 @@ def signal_to_noise(x: Tensor, approximation: Tensor) -> float:
 
     Every bit more halves the error and adds 6 dB. Infinite where there is no error.
     """
-    noise = float((x.double() - approximation.double()).square().sum())
-    return 10 * math.log10(float(x.double().square().sum()) / noise) if noise else math.inf
+    x, approximation = x.detach().double(), approximation.detach().double()
+    noise = float((x - approximation).square().sum())
+    return 10 * math.log10(float(x.square().sum()) / noise) if noise else math.inf

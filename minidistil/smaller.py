@@ -19,7 +19,10 @@ def export(options: argparse.Namespace) -> int:
     path = _int8(model, options.out) if options.format == "int8" else _onnx(model, options.out, options.format)
     tokenizer.save(options.out)
     whole, size = 4 * parameters(model), path.stat().st_size
-    say(f"{path}: {size / 2**20:.1f} MiB, {size / whole:.0%} of the weights in fp32; config.json and tokenizer beside it.")
+    say(
+        f"{path}: {size / 2**20:.1f} MiB, {size / whole:.0%} of the weights in fp32; "
+        "config.json and tokenizer beside it."
+    )
     return 0
 
 

@@ -72,7 +72,12 @@ def test_affine_parameters_are_those_of_torchs_observer(impl: ModuleType) -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         observer = torch.ao.quantization.MinMaxObserver(dtype=torch.quint8, qscheme=torch.per_tensor_affine)
-        for x in (torch.randn(50), torch.rand(7, 3) + 2, torch.nn.functional.gelu(3 * torch.randn(200)), -torch.rand(9)):
+        for x in (
+            torch.randn(50),
+            torch.rand(7, 3) + 2,
+            torch.nn.functional.gelu(3 * torch.randn(200)),
+            -torch.rand(9),
+        ):
             observer.reset_min_max_vals()
             observer(x)
             scale, zero_point = observer.calculate_qparams()

@@ -1,4 +1,4 @@
-"""The same model in several number formats and runtimes: size, time and accuracy; and the paper's claim, measured again.
+"""One model in several number formats and runtimes: size, time and accuracy; and the paper's claim, measured again.
 
 All take turns in one process, so that whatever else the machine does hits all, and a ratio is the median of the
 rounds' own ratios. transformers gets the very same tensors.
@@ -12,6 +12,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,9 @@ def speed_table(
     """A line for each backend: MiB of weights, milliseconds for each shape, ratios to the first one."""
     with tempfile.TemporaryDirectory() as folder:
         made = {name: make(model, Path(folder, name)) for name, make in kinds.items()}
-        rounds = {shape: _time(model, {name: run for name, (run, _) in made.items()}, shape, seconds) for shape in shapes}
+        rounds = {
+            shape: _time(model, {name: run for name, (run, _) in made.items()}, shape, seconds) for shape in shapes
+        }
     first = next(iter(made))
     yield ""
     heads = "".join(f"{f'{batch} x {length} tokens':>18}{'ratio':>7}" for batch, length in shapes)
@@ -148,7 +151,7 @@ def _time(model: AnyHead, ways: Mapping[str, Logits], shape: tuple[int, int], se
         off = (run(**inputs) - expected).norm() / expected.norm()
         if not off < (1e-4 if name in EXACT else NOISE):
             raise RuntimeError(f"The logits of {name} are off by {off:.1%}: a comparison of speed means nothing.")
-    return in_turns({name: lambda run=run: run(**inputs) for name, run in ways.items()}, seconds)
+    return in_turns({name: partial(run, **inputs) for name, run in ways.items()}, seconds)
 
 
 def accuracy_table(
@@ -175,9 +178,9 @@ def guesses(run: Logits, batches: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tu
     """The best word and the negative log-probability of the right one at each hidden token, (N,) each."""
     words, losses = [], []
     for input_ids, attention_mask, labels in batches:
-        logits = run(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=torch.zeros_like(input_ids)
-        )[labels != IGNORE]  # (N, V)
+        logits = run(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=torch.zeros_like(input_ids))[
+            labels != IGNORE
+        ]  # (N, V)
         words.append(logits.argmax(-1))
         losses.append(torch.nn.functional.cross_entropy(logits, labels[labels != IGNORE], reduction="none").double())
     return torch.cat(words), torch.cat(losses)
@@ -190,13 +193,11 @@ def paper_table(
     seconds: float = SECONDS,
 ) -> Iterator[str]:
     """BERT-base in fp32, then DistilBERT in every backend: parameters, and milliseconds a pair of STS-B, batch 1."""
-    large, small = (
-        SequenceClassifier(replace(_with_head(config), id2label=("score",))).eval() for config in configs
-    )
+    large, small = (SequenceClassifier(replace(_with_head(config), id2label=("score",))).eval() for config in configs)
     with tempfile.TemporaryDirectory() as folder:
         made = {name: make(small, Path(folder, name)) for name, make in kinds.items()}
         ways = {"BERT-base": fp32(large, Path(folder))[0]} | {name: run for name, (run, _) in made.items()}
-        rounds = in_turns({name: lambda run=run: _pass(run, lengths) for name, run in ways.items()}, seconds)
+        rounds = in_turns({name: partial(_pass, run, lengths) for name, run in ways.items()}, seconds)
     share = parameters(small) / parameters(large)
     yield ""
     yield f"{'STS-B, a pair, batch 1':<24}{'parameters':>16}{'time':>13}{'ratio':>7}"

@@ -126,7 +126,7 @@ def in_turns(ways: Mapping[str, Callable[[], Any]], seconds: float = SECONDS) ->
     end = time.perf_counter() + seconds
     done = 0
     while done < ROUNDS or time.perf_counter() < end:
-        for name in reversed(ways) if done % 2 == 0 else ways:
+        for name in reversed(list(ways)) if done % 2 == 0 else ways:
             start = time.perf_counter()
             ways[name]()
             rounds[name].append(time.perf_counter() - start)

@@ -246,11 +246,16 @@ FAR = [(torch.tensor([300.0, -200.0, 3.0]), ONE), (torch.tensor([300.0, -20.0]),
 SHIFTED = [(torch.tensor([8, 10, 200], dtype=torch.uint8), torch.tensor(0.5), ZERO)]
 STEPPED = [*SHIFTED, (torch.tensor([[8, -10], [100, 3]], dtype=torch.int8), TWO)]
 WEIGHT = torch.tensor([[127, -30, 5], [64, 100, -127]], dtype=torch.int8)
+TOKENS = torch.tensor([[1.0, -2.0, 0.3], [30.0, 7.0, -9.0]])
+OTHERS = torch.tensor([[[0.2, 0.7, 0.1]], [[3.0, 2.9, -1.1]]])
 LAYER = [
-    (torch.tensor([[1.0, -2.0, 0.3], [30.0, 7.0, -9.0]]), WEIGHT, torch.tensor([[0.5], [0.02]]), torch.tensor([0.3, -1.7])),
-    (torch.tensor([[[0.2, 0.7, 0.1]], [[3.0, 2.9, -1.1]]]), WEIGHT, torch.tensor([[0.7], [0.1]]), torch.tensor([2.26, 0.57])),
-]  # fmt: skip
-NOISY = [(torch.tensor([3.0, -4.0, 1.0]), torch.tensor([3.5, -4.0, 0.2])), (torch.ones(4), torch.tensor([1.1, 1, 1, 1]))]
+    (TOKENS, WEIGHT, torch.tensor([[0.5], [0.02]]), torch.tensor([0.3, -1.7])),
+    (OTHERS, WEIGHT, torch.tensor([[0.7], [0.1]]), torch.tensor([2.26, 0.57])),
+]
+NOISY = [
+    (torch.tensor([3.0, -4.0, 1.0]), torch.tensor([3.5, -4.0, 0.2])),
+    (torch.ones(4), torch.tensor([1.1, 1, 1, 1])),
+]
 
 MISCONCEPTIONS = [
     Misconception(
@@ -563,6 +568,9 @@ MISCONCEPTIONS = [
         what="The errors are added up with their signs, so those in different directions hide one another.",
         look="Square first, then add up.",
         wrong=signed_error,
-        inputs=[(torch.tensor([3.0, -4.0, 2.0]), torch.tensor([3.5, -4.2, 2.0])), (torch.ones(3), torch.tensor([1.1, 0.8, 1]))],
+        inputs=[
+            (torch.tensor([3.0, -4.0, 2.0]), torch.tensor([3.5, -4.2, 2.0])),
+            (torch.ones(3), torch.tensor([1.1, 0.8, 1])),
+        ],
     ),
-]  # fmt: skip
+]

@@ -46,7 +46,7 @@ def int8_linear(x, weight, weight_scale, bias=None):
         output[place] = (steps * weight.long()).sum(1) * scale * weight_scale[:, 0]
     if bias is not None:
         output = output + bias
-    return output.reshape(x.shape[:-1] + (len(weight),))
+    return output.reshape(*x.shape[:-1], len(weight))
 
 
 def signal_to_noise(x, approximation):
