@@ -41,7 +41,7 @@ def kind_of(operator: str, shapes: Any, vocab_size: int) -> str:
 
 @torch.no_grad()
 def time_by_kind(model: Model, inputs: dict[str, Tensor], repeats: int = 5) -> dict[str, float]:
-    """Milliseconds of a forward pass on the CPU, in all and in each kind of work that there is.
+    """Milliseconds of a forward pass on the CPU, in each kind of work that there is.
 
     An operator's own time counts, without that of the operators that it calls. Medians of the repeats, after one that
     does not count.
