@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from minidistil import __version__, commands, coursework, probing
+from minidistil import __version__, commands, coursework, probing, smaller
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_model_commands(add)
     _add_ablate_command(add)
     _add_bias_command(add)
+    _add_export_command(add)
     _add_course_commands(add)
     return parser
 
@@ -96,6 +97,9 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     command = add("bench", help="speed against the library that one would use instead")
     command.add_argument("name", help="tokenizer, attention, inference or step")
+    command.add_argument(
+        "--backends", type=_words, metavar="A,B", help="inference in these: fp32, bf16, int8, onnx, onnx-int8"
+    )
     command.set_defaults(run=commands.bench)
 
     command = add("plan", help="what the paper's distillation takes: memory, time and cost")
@@ -133,6 +137,17 @@ def _add_bias_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--words", type=_words, metavar="A,B,C", help="words to compare (36 occupations)")
     command.add_argument("--json", action="store_true", help="print all figures as JSON")
     command.set_defaults(run=probing.bias)
+
+
+def _add_export_command(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("export", help="a model as an ONNX graph or in int8, checked as soon as it is written")
+    command.add_argument("model", help="ladder name, hub id or folder")
+    command.add_argument("--format", choices=("onnx", "onnx-int8", "int8"), default="onnx", help="(onnx)")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
+    command.add_argument(
+        "--task", choices=("fill-mask", "classification"), default="fill-mask", help="the model's head (fill-mask)"
+    )
+    command.set_defaults(run=smaller.export)
 
 
 def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:

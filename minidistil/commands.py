@@ -244,11 +244,13 @@ def tokenize(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """The table of one benchmark."""
-    from minidistil.bench import BENCHMARKS
+    from minidistil.bench import BENCHMARKS, backends
 
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
-    for line in BENCHMARKS[options.name]():
+    if options.backends is not None and options.name != "inference":
+        raise ValueError(f"--backends goes with `bench inference`, not with `bench {options.name}`.")
+    for line in BENCHMARKS[options.name]() if options.backends is None else backends.table(options.backends):
         say(line)
     return 0
 

@@ -127,8 +127,13 @@ def save_pretrained(model: Model, folder: str | Path) -> None:
     state = {their_name(ours, kind, has_head): value for ours, value in model.state_dict().items() if ours != _TIED}
     state |= model.pooler or {}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    config = json.dumps(model.config.to_hugging_face(model.architecture), indent=2) + "\n"
     write_atomically(folder / "model.safetensors", lambda part: save_file(tensors, part, metadata={"format": "pt"}))
+    save_config(model, folder)
+
+
+def save_config(model: Model, folder: Path) -> None:
+    """Write config.json, whole or not at all."""
+    config = json.dumps(model.config.to_hugging_face(model.architecture), indent=2) + "\n"
     write_atomically(folder / "config.json", lambda part: part.write_text(config, encoding="utf-8"))
 
 

@@ -23,6 +23,8 @@ ORDER = (
     *("teacher",),  # 8
     *("metrics", "evaluation"),  # 9
     *("uncertainty", "bias"),  # 12
+    *("evaluation",),  # 9
+    *("quantisation", "int8", "profiling", "export"),  # 11
     *("plots", "report", "workshop", "runs", "peers", "parity", "doctor"),  # all put to work
     *("ablation",),  # 9, many of chapter 8's runs
     *("stubs", "exercises", "check"),  # for learners
@@ -37,6 +39,7 @@ ORDER = (
         "instructors",
         "commands",
         "probing",
+        "smaller",
         "coursework",
         "cli",
     ),  # for a class

@@ -1,6 +1,7 @@
 """Pictures show the numbers they were given."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -384,3 +385,31 @@ def test_the_swapped_values_are_counted_and_the_observed_one_is_marked() -> None
     (axis,) = plots.swapped(torch.tensor([0.1, 0.1, 0.4]), 0.3, "x", "t").axes
     assert sum(patch.get_height() for patch in axis.patches) == 3  # type: ignore[attr-defined]
     assert np.asarray(axis.lines[0].get_xdata()).tolist() == [0.3, 0.3]
+
+
+def test_number_lines_show_values_and_what_became_of_them() -> None:
+    (axis,) = plots.number_lines({"fine": ([0.1, 0.9], [0.0, 1.0]), "coarse": ([0.4], [0.0])}, "t").axes
+    marked = [line for line in axis.lines if line.get_marker() in ("o", "|")]
+    shown = [np.asarray(line.get_xdata()).tolist() for line in marked]
+    assert [each for each in shown if each] == [[0.0, 1.0], [0.1, 0.9], [0.0], [0.4]]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["fine", "coarse"]
+
+
+def test_errors_of_rounding_have_their_bound() -> None:
+    panels = {"one": (torch.tensor([[1.0, 2.0], [0.1, -0.2]]), 0.25), "two": (torch.tensor([[3.0], [0.0]]), 0.5)}
+    figure = plots.rounding_errors(panels, "t")
+    first = figure.axes[0]
+    assert drawn(first) == pytest.approx([0.1, -0.2])
+    assert [np.asarray(line.get_ydata())[0] for line in first.lines[1:]] == [-0.25, 0.25]
+    assert [axis.get_title() for axis in figure.axes] == ["one", "two"]
+
+
+def test_rows_are_in_the_order_of_the_first_way() -> None:
+    (axis,) = plots.by_row({"one": [3.0, 1.0, 2.0], "other": [5.0, 6.0, 7.0]}, "x", "y", "t").axes
+    assert [np.asarray(line.get_ydata()).tolist() for line in axis.lines] == [[1.0, 2.0, 3.0], [6.0, 7.0, 5.0]]
+
+
+def test_trade_offs_name_each_dot() -> None:
+    axis: Any = plots.trade_offs({"a": (1.0, 2.0), "b": (3.0, 0.5)}, "x", "y", "t").axes[0]
+    assert [(text.get_text(), text.xy) for text in axis.texts] == [("a", (1.0, 2.0)), ("b", (3.0, 0.5))]
+    assert axis.get_xlim()[0] == axis.get_ylim()[0] == 0

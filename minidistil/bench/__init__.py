@@ -6,7 +6,7 @@ checks that both give the same before it prints a number.
 
 from collections.abc import Callable, Iterator
 
-from minidistil.bench import attention, inference, step, wordpiece
+from minidistil.bench import attention, backends, inference, step, wordpiece
 from minidistil.bench.attention import compare_attention, kept_for_backward, torchs_attention
 from minidistil.bench.wordpiece import compare_tokenizers, random_strings
 
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
 
 __all__ = [
     "BENCHMARKS",
+    "backends",
     "compare_attention",
     "compare_tokenizers",
     "kept_for_backward",

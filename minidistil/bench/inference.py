@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,16 +115,22 @@ def ratio_of(rounds: Rounds) -> float:
 
 def take_turns(ours: Callable[[], Any], theirs: Callable[[], Any], seconds: float = SECONDS) -> Rounds:
     """Time both, one after the other and each first in every other round, after a round that does not count."""
-    ways = dict(zip(SIDES, (ours, theirs), strict=True))
-    rounds: Rounds = {side: [] for side in SIDES}
+    return in_turns(dict(zip(SIDES, (ours, theirs), strict=True)), seconds)
+
+
+def in_turns(ways: Mapping[str, Callable[[], Any]], seconds: float = SECONDS) -> Rounds:
+    """As take_turns, for any number of ways: every other round goes through them backwards."""
+    rounds: Rounds = {name: [] for name in ways}
     for way in ways.values():
         way()
     end = time.perf_counter() + seconds
-    while len(rounds["transformers"]) < ROUNDS or time.perf_counter() < end:
-        for side in SIDES if len(rounds["transformers"]) % 2 else reversed(SIDES):
+    done = 0
+    while done < ROUNDS or time.perf_counter() < end:
+        for name in reversed(list(ways)) if done % 2 == 0 else ways:
             start = time.perf_counter()
-            ways[side]()
-            rounds[side].append(time.perf_counter() - start)
+            ways[name]()
+            rounds[name].append(time.perf_counter() - start)
+        done += 1
     return rounds
 
 

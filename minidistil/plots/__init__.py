@@ -14,6 +14,7 @@ from minidistil.plots.corpus import (
 )
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.evaluation import ablation, ladder_of_runs, reliability_diagram, with_intervals
+from minidistil.plots.export import by_row, number_lines, rounding_errors, trade_offs
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
@@ -27,6 +28,7 @@ __all__ = [
     "attention_maps",
     "batch_padding",
     "before_and_after",
+    "by_row",
     "chosen_per_batch",
     "clipped_gradients",
     "cost_by_length",
@@ -47,12 +49,14 @@ __all__ = [
     "mask_map",
     "names_map",
     "number_gaps",
+    "number_lines",
     "padding_by_window",
     "position_similarity",
     "ranked",
     "readers",
     "reliability_diagram",
     "replacement_shares",
+    "rounding_errors",
     "save",
     "shares",
     "similarities",
@@ -62,6 +66,7 @@ __all__ = [
     "speeds",
     "swapped",
     "token_map",
+    "trade_offs",
     "training_curves",
     "vocabulary_growth",
     "where_we_are",

@@ -1,0 +1,59 @@
+"""What `minidistil export` does: a model in a file for use elsewhere, checked as soon as it is written."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from minidistil.commands import say
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a model as an ONNX graph or in int8, with its configuration and tokenizer beside it."""
+    from minidistil.classifiers import SequenceClassifier
+    from minidistil.evaluation import parameters
+    from minidistil.heads import MaskedLM
+    from minidistil.wordpiece import WordPiece
+
+    kind: Any = SequenceClassifier if options.task == "classification" else MaskedLM
+    model, tokenizer = kind.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    path = _int8(model, options.out) if options.format == "int8" else _onnx(model, options.out, options.format)
+    tokenizer.save(options.out)
+    whole, size = 4 * parameters(model), path.stat().st_size
+    say(
+        f"{path}: {size / 2**20:.1f} MiB, {size / whole:.0%} of the weights in fp32; "
+        "config.json and tokenizer beside it."
+    )
+    return 0
+
+
+def _int8(model: Any, folder: Path) -> Path:
+    import torch
+
+    from minidistil.export import sample
+    from minidistil.int8 import load_int8, save_int8, to_int8
+    from minidistil.quantisation import signal_to_noise
+
+    rounded = to_int8(model)
+    path = save_int8(rounded, folder)
+    inputs = sample(model, batch=4, length=min(32, model.config.max_position_embeddings))
+    with torch.no_grad():
+        logits, written, exact = (each(**inputs).logits for each in (rounded, load_int8(type(model), folder), model))
+    if not torch.equal(written, logits):
+        raise ValueError(f"{path} gives other logits than the model that was written: is the disk sound?")
+    say(f"read back and equal; against fp32 the logits stand {signal_to_noise(exact, logits):.0f} dB above the error.")
+    return path
+
+
+def _onnx(model: Any, folder: Path, kind: str) -> Path:
+    from minidistil.export import export_onnx, largest_difference, round_onnx
+    from minidistil.weights import save_config
+
+    path, difference = export_onnx(model, folder)
+    save_config(model, folder)
+    say(f"onnxruntime gives the same logits: the largest difference on six padded batches is {difference:.1e}.")
+    if kind == "onnx":
+        return path
+    rounded = round_onnx(path)
+    path.unlink()
+    say(f"rounded to int8, the largest difference is {largest_difference(model, rounded):.1e}.")
+    return rounded
