@@ -56,7 +56,7 @@ class EncoderConfig:
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             names = _HF_NAMES[raw["model_type"]]
-            values = {ours: raw[theirs] for ours, theirs in names.items() if theirs in raw}
+            values = {ours: raw[theirs] for ours, theirs in names.items() if raw.get(theirs) is not None}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{path} is no configuration of a BERT or DistilBERT model: expected JSON with model_type "
