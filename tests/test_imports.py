@@ -33,6 +33,7 @@ ORDER = (
         "sandbox",
         "grade",
         "instructors",
+        "api",
         "commands",
         "coursework",
         "cli",
