@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from minidistil.encoder import Encoder, EncoderConfig, ModelOutput, initialize
+from minidistil.config import EncoderConfig, require_share, require_whole
+from minidistil.encoder import Encoder, ModelOutput, initialize
 from minidistil.masking import IGNORE
 from minidistil.weights import BareEncoder, Model, model_type
 
@@ -38,6 +39,8 @@ class ClassifierConfig(EncoderConfig):
         super().__post_init__()
         if not self.id2label or isinstance(self.id2label, str):
             raise ValueError(f"id2label is {self.id2label!r}: expected the names of the classes, one at least.")
+        require_share("qa_dropout", self.qa_dropout)
+        require_share("classifier_dropout", self.classifier_dropout or 0)
 
     @classmethod
     def read(cls, path: Path) -> "ClassifierConfig":
@@ -47,7 +50,13 @@ class ClassifierConfig(EncoderConfig):
             ValueError: as EncoderConfig.read, or classes that are not numbered 0, 1, 2 …
         """
         encoder, raw = EncoderConfig.read(path), json.loads(path.read_text(encoding="utf-8"))
-        names = raw.get("id2label") or {number: f"LABEL_{number}" for number in range(raw.get("num_labels", 2))}
+        names = raw.get("id2label")
+        if not names:
+            count = raw.get("num_labels", 2)
+            require_whole("num_labels", count, 1)
+            names = {number: f"LABEL_{number}" for number in range(count)}
+        if not isinstance(names, dict):
+            raise ValueError(f"{path} has the classes {names!r}: expected their numbers, each with its name.")
         in_order = {str(number): names.get(str(number), names.get(number)) for number in range(len(names))}
         if None in in_order.values():
             raise ValueError(f"{path} numbers its classes {', '.join(map(str, names))}: expected 0, 1, 2 …")

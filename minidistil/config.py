@@ -5,6 +5,7 @@ the layers and no token-type embeddings; config.json says the same things of bot
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,24 +31,20 @@ class EncoderConfig:
     pad_token_id: int = 0
 
     def __post_init__(self) -> None:
-        for name in (
-            "vocab_size",
-            "hidden_size",
-            "num_attention_heads",
-            "intermediate_size",
-            "max_position_embeddings",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected 1 or more.")
-        if self.num_hidden_layers < 0 or self.type_vocab_size < 0:
-            raise ValueError("num_hidden_layers and type_vocab_size must be 0 or more.")
+        for name, least in _LEAST.items():
+            require_whole(name, getattr(self, name), least)
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}."
             )
+        if self.pad_token_id >= self.vocab_size:
+            raise ValueError(f"pad_token_id is {self.pad_token_id}: expected one of {self.vocab_size} words.")
         for name in ("dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected a number from 0 to below 1.")
+            require_share(name, getattr(self, name))
+        for name in ("layer_norm_eps", "initializer_range"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value!r}: expected a number, 0 or more.")
 
     @classmethod
     def read(cls, path: Path) -> "EncoderConfig":
@@ -59,15 +56,15 @@ class EncoderConfig:
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             names = _HF_NAMES[raw["model_type"]]
-            values = {ours: raw[theirs] for ours, theirs in names.items() if theirs in raw}
-        except (ValueError, KeyError, TypeError) as error:
+            values = {ours: raw[theirs] for ours, theirs in names.items() if raw.get(theirs) is not None}
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{path} is no configuration of a BERT or DistilBERT model: expected JSON with model_type "
                 '"bert" or "distilbert".'
             ) from error
         missing = [theirs for ours, theirs in names.items() if ours in _SIZES and ours not in values]
         if missing:
-            raise ValueError(f"{path} lacks {', '.join(missing)}.")
+            raise ValueError(f"{path} lacks {', '.join(missing)}: expected all sizes of the model.")
         activation = raw.get("hidden_act", raw.get("activation", "gelu"))
         if activation != "gelu":
             raise ValueError(f"{path} asks for the activation {activation!r}; supported is 'gelu'.")
@@ -88,6 +85,29 @@ class EncoderConfig:
         return entries | {theirs: getattr(self, ours) for ours, theirs in names.items()}
 
 
+def require_whole(name: str, value: object, least: int) -> None:
+    """Raise ValueError unless the value, which may come from any file, is a whole number from `least` to 2^30."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
+        raise ValueError(f"{name} is {value!r}: expected a whole number, {least} or more, {_MOST} at most.")
+
+
+def require_share(name: str, value: object) -> None:
+    """Raise ValueError unless the value, which may come from any file, can be a dropout."""
+    if not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{name} is {value!r}: expected a number from 0 to below 1.")
+
+
+_MOST = 2**30
+_LEAST = {
+    "vocab_size": 1,
+    "hidden_size": 1,
+    "num_hidden_layers": 0,
+    "num_attention_heads": 1,
+    "intermediate_size": 1,
+    "max_position_embeddings": 1,
+    "type_vocab_size": 0,
+    "pad_token_id": 0,
+}
 _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 _SAME = ("vocab_size", "max_position_embeddings", "initializer_range", "pad_token_id")
 _HF_NAMES = {

@@ -74,6 +74,10 @@ def load_pretrained(cls: type[AnyModel], name: str | Path) -> AnyModel:
     tensors = read_tensors(locate(name, "model.safetensors"))
     if official_name(name) == "minilm" and cls.architecture == "ForMaskedLM":
         tensors = add_own_layers(tensors)
+    if config.num_hidden_layers > len(tensors):  # before so many are built
+        raise ValueError(
+            f"The weights of {name} do not fit: {len(tensors)} tensors, {config.num_hidden_layers} layers."
+        )
     with torch.device("meta"):  # no memory, no random numbers: every tensor comes from the file
         model = cls(config)
     wanted = our_names(model, model_type(config), prefix=False)
@@ -104,6 +108,7 @@ def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Ma
     """Raise ValueError, with every tensor that is missing, misshapen or unexpected, unless all is in place."""
     missing = [their for their in wanted if their not in tensors]
     misshapen = [their for their in wanted if their in tensors and tensors[their].shape != wanted[their]]
+    no_floats = [their for their in wanted if their in tensors and not tensors[their].is_floating_point()]
     unexpected = [their for their in tensors if their not in wanted and not _IGNORED.match(their)]
     complaints = []
     if missing:
@@ -111,6 +116,8 @@ def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Ma
     if misshapen:
         shapes = {f"{their} {tuple(tensors[their].shape)} for {tuple(wanted[their])}" for their in misshapen}
         complaints.append(f"{len(misshapen)} have another shape than config.json says: {shortened(sorted(shapes))}.")
+    if no_floats:
+        complaints.append(f"{len(no_floats)} do not hold floating-point numbers: {shortened(no_floats)}.")
     if unexpected:
         complaints.append(f"{len(unexpected)} have no place in the model: {shortened(unexpected)}.")
     if complaints:

@@ -403,8 +403,11 @@ def test_parameter_counts_are_the_published_ones(impl: ModuleType) -> None:
         ({"hidden_size": 32, "num_attention_heads": 5}, "hidden_size 32 is not a multiple of num_attention_heads 5"),
         ({"dropout": 1.0}, r"dropout is 1\.0: expected a number from 0"),
         ({"attention_dropout": -0.1}, r"attention_dropout is -0\.1"),
-        ({"vocab_size": 0}, "vocab_size is 0: expected 1 or more"),
-        ({"num_hidden_layers": -1}, "num_hidden_layers and type_vocab_size must be 0 or more"),
+        ({"hidden_size": 32.0}, r"hidden_size is 32\.0: expected a whole number"),
+        ({"pad_token_id": 50_000}, "pad_token_id is 50000: expected one of 30522 words"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan: expected a number, 0 or more"),
+        ({"vocab_size": 0}, "vocab_size is 0: expected a whole number, 1 or more"),
+        ({"num_hidden_layers": -1}, "num_hidden_layers is -1: expected a whole number, 0 or more"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_explained(change: dict[str, Any], told: str) -> None:

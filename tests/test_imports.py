@@ -37,6 +37,7 @@ ORDER = (
         "sandbox",
         "grade",
         "instructors",
+        "api",
         "commands",
         "probing",
         "smaller",

@@ -1,0 +1,187 @@
+"""The notebooks where learners meet them: JupyterLab in a real browser, Restart & Run All, no error at the end.
+
+One notebook by default, all of them with MINIDISTIL_FULL=1. MINIDISTIL_SCREENSHOTS=FOLDER keeps a picture of each.
+Chromium is spoken to in its DevTools protocol, over the websocket library that JupyterLab brings with it.
+"""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.test_notebooks import NOTEBOOKS
+
+websocket = pytest.importorskip("websocket", reason="needs JupyterLab: pip install -r requirements.txt")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+NO_BROWSER = "no chromium, chromium-browser, google-chrome or chrome on PATH: install one to open notebooks in it"
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER),
+    pytest.mark.skipif(os.name == "nt", reason="starts and ends its servers as on Linux and macOS"),
+]
+CHOSEN = (
+    NOTEBOOKS if os.environ.get("MINIDISTIL_FULL") == "1" else [path for path in NOTEBOOKS if path.name[:2] == "05"]
+)
+PATIENCE = 1800  # seconds for a notebook or a start, on a busy machine: a limit against waiting forever
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0  # to whom Chromium and Jupyter want to be asked twice
+
+READY = """(() => {
+    const context = window.jupyterapp?.shell?.currentWidget?.context;
+    return (context?.isReady && context.path === "NOTEBOOK") ?? false;
+})()"""
+RUN_ALL = """(async () => {
+    const commands = window.jupyterapp.commands, panel = window.jupyterapp.shell.currentWidget;
+    await panel.sessionContext.ready;
+    await commands.execute("notebook:clear-all-cell-outputs");
+    const yes = setInterval(() => document.querySelector(".jp-Dialog .jp-mod-accept")?.click(), 200);
+    await commands.execute("notebook:restart-run-all").finally(() => clearInterval(yes));
+    return [...panel.content.model.cells].filter(cell => cell.type === "code").map(cell => ({
+        count: cell.executionCount,
+        errors: cell.outputs.toJSON().filter(output => output.output_type === "error").map(output => output.evalue),
+    }));
+})()"""
+
+Found = TypeVar("Found")
+
+
+def until(look: Callable[[], Found | None]) -> Found:
+    """What `look` finds, as soon as it finds something."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := look():
+            return found
+        time.sleep(0.2)
+    raise TimeoutError(f"{look} found nothing in {PATIENCE} s")
+
+
+class Tab:
+    """A page of the browser, by the DevTools protocol."""
+
+    def __init__(self, address: str):
+        self.socket = websocket.create_connection(address, suppress_origin=True, timeout=PATIENCE)
+        self.number = 0
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self.number += 1
+        self.socket.send(json.dumps({"id": self.number, "method": method, "params": parameters}))
+        while (answer := json.loads(self.socket.recv())).get("id") != self.number:
+            pass  # news of something else
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def evaluate(self, expression: str) -> Any:
+        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+
+@dataclass
+class Browser:
+    """A JupyterLab with the notebooks of a folder, and a Chromium."""
+
+    folder: Path
+    lab: str  # address, with %s for the path of a notebook
+    devtools: str
+
+    def run(self, notebook: str) -> list[dict[str, Any]]:
+        """Open a notebook, Restart & Run All: for each code cell its number in the run and its errors."""
+        request = urllib.request.Request(f"{self.devtools}/json/new?{self.lab % notebook}", method="PUT")
+        with urllib.request.urlopen(request) as answer:
+            tab = Tab(json.load(answer)["webSocketDebuggerUrl"])
+        until(lambda: tab.evaluate(READY.replace("NOTEBOOK", notebook)))
+        cells = tab.evaluate(RUN_ALL)
+        if folder := os.environ.get("MINIDISTIL_SCREENSHOTS"):
+            picture = base64.b64decode(tab.call("Page.captureScreenshot")["data"])
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            (Path(folder) / notebook).with_suffix(".png").write_bytes(picture)
+        tab.call("Page.close")
+        return cells
+
+
+OWN_FOLDERS = (  # so that nothing of the learner's is read or written
+    *("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"),
+    "IPYTHONDIR",
+)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def commands(room: Path) -> list[list[str]]:
+    """What starts JupyterLab, and what starts Chromium; both keep their things in `room`."""
+    jupyter = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={free_port()}"),
+        f"--ServerApp.root_dir={room / 'notebooks'}",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *(["--allow-root"] if IS_ROOT else []),
+    ]
+    chromium = [
+        *(str(CHROMIUM), "--headless=new", "--no-first-run", "--window-size=1200,1500"),
+        *("--remote-debugging-port=0", f"--user-data-dir={room / 'chromium'}"),
+        *(["--no-sandbox"] if IS_ROOT else []),
+    ]
+    return [jupyter, chromium]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    room, here = tmp_path_factory.mktemp("browser"), NOTEBOOKS[0].parent
+    shutil.copytree(here, room / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    paths = [str(here.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {name: str(room / name) for name in OWN_FOLDERS}
+    environment |= {"PYTHONPATH": os.pathsep.join(paths), "MINIDISTIL_FULL": "0"}
+    with (room / "log").open("wb") as log:
+        processes = [
+            subprocess.Popen(command, env=environment, cwd=room, stdout=log, stderr=log) for command in commands(room)
+        ]
+    try:
+        (server,) = until(lambda: list((room / "JUPYTER_RUNTIME_DIR").glob("jpserver-*.json")))
+        said = json.loads(until(lambda: server.read_text(encoding="utf-8")))
+        lab = f"{said['url']}lab/tree/%s?token={said['token']}&reset"
+        active = room / "chromium" / "DevToolsActivePort"
+        devtools = until(lambda: active.read_text(encoding="ascii").split() if active.exists() else None)[0]
+        yield Browser(room / "notebooks", lab, f"http://127.0.0.1:{devtools}")
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(60)
+
+
+@pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
+def test_a_notebook_runs_to_its_end(browser: Browser, path: Path) -> None:
+    cells = browser.run(path.name)
+    assert [cell["errors"] for cell in cells] == [[]] * len(cells)
+    assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
+
+
+def test_an_error_would_show(browser: Browser) -> None:
+    sources = {"a": "print('before')", "b": "raise RuntimeError('planted')", "c": "print('after')"}
+    cell: dict[str, Any] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    notebook = {
+        "cells": [cell | {"id": name, "source": source} for name, source in sources.items()],
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (browser.folder / "planted.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    assert browser.run("planted.ipynb") == [
+        {"count": 1, "errors": []},
+        {"count": 2, "errors": ["planted"]},
+        {"count": None, "errors": []},
+    ]

@@ -1,0 +1,276 @@
+"""Files that anything may have happened to, and what the package leaves alone: other folders, pickles.
+
+Whatever a file holds, loading it gives a model or a ValueError or OSError in a full sentence.
+"""
+
+import ast
+import json
+import os
+import pickle
+import random
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import minidistil
+from minidistil.classifiers import ClassifierConfig, SequenceClassifier
+from minidistil.encoder import EncoderConfig
+from minidistil.heads import MaskedLM
+from minidistil.weights import Model
+from minidistil.wordpiece import WordPiece
+
+PACKAGE = Path(minidistil.__file__).parent
+SIZES: dict[str, Any] = {
+    "vocab_size": 9, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 5,
+    "max_position_embeddings": 6,
+}  # fmt: skip
+ROUNDS = 150  # files of each kind
+
+
+@pytest.fixture(params=["bert", "distilbert", "classifier"])
+def model(request: pytest.FixtureRequest) -> Model:
+    if request.param == "classifier":
+        return SequenceClassifier(ClassifierConfig(**SIZES, id2label=("a", "b", "c")))
+    return MaskedLM(EncoderConfig(**SIZES, type_vocab_size=2 if request.param == "bert" else 0))
+
+
+def loads_or_explains(load: Callable[[], Any], what: object) -> bool:
+    """Whether it loads; any other way out than ValueError or OSError fails the test, as does a message too short."""
+    try:
+        load()
+    except (ValueError, OSError) as error:
+        said = str(error)
+    else:
+        return True
+    assert said.count(" ") > 3, f"{what}: {said!r} is no sentence"
+    return False
+
+
+def anything(draw: random.Random) -> Any:
+    """A value that JSON can hold."""
+    return draw.choice(
+        [None, True, False, 0, -1, 1, 2.5, 7, 10**6, 2**31, 10**18, 10**400, 1e-300, float("nan"), float("inf"),
+         "", "7", "gelu", "bert", [], [1], {}, {"0": "a"}, {"1": "a"}, [[[]]]]
+    )  # fmt: skip
+
+
+def test_no_configuration_does_harm(model: Model, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    path, draw, loaded = tmp_path / "config.json", random.Random(0), 0
+    good = path.read_text(encoding="utf-8")
+    entries = [*json.loads(good), "num_labels"]
+    for _ in range(ROUNDS):
+        changed = json.loads(good)
+        for key in draw.sample(entries, draw.choice([1, 1, 2])):
+            if draw.random() < 0.3:
+                changed.pop(key, None)
+            else:
+                changed[key] = anything(draw)
+        path.write_text(json.dumps(changed), encoding="utf-8")
+        loaded += loads_or_explains(lambda: type(model).from_pretrained(tmp_path), changed)
+    assert 0 < loaded < ROUNDS  # an entry that is not read may be anything
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"null", b"[]", b"7", b'"bert"', b"\xff\xfe{", b"[" * 100_000, b'{"a": ' * 50_000]
+)
+def test_what_is_no_configuration_at_all_is_explained(text: bytes, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(text)
+    with pytest.raises(ValueError, match="is no configuration of a BERT or DistilBERT model: expected"):
+        EncoderConfig.read(tmp_path / "config.json")
+
+
+def mutated(content: bytes, draw: random.Random) -> bytes:
+    """Bits turned over in the header or anywhere, a piece lost, another length, or noise."""
+    header = 8 + struct.unpack("<Q", content[:8])[0]
+    way = draw.choice(["header", "header", "anywhere", "cut", "lost", "length", "noise"])
+    if way in ("header", "anywhere"):
+        changed = bytearray(content)
+        for _ in range(draw.choice([1, 1, 5])):
+            changed[draw.randrange(header if way == "header" else len(content))] ^= 1 << draw.randrange(8)
+        return bytes(changed)
+    if way == "cut":
+        return content[: draw.randrange(len(content))]
+    if way == "lost":
+        start = draw.randrange(len(content))
+        return content[:start] + content[start + draw.randint(1, 50) :]
+    if way == "length":
+        return struct.pack("<Q", draw.choice([0, 1, header, 10**8 + 1, 2**40, 2**63, 2**64 - 1])) + content[8:]
+    return draw.randbytes(draw.randrange(200))
+
+
+def test_no_file_of_weights_does_harm(model: Model, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    path, draw, loaded = tmp_path / "model.safetensors", random.Random(1), 0
+    good = path.read_bytes()
+    for number in range(ROUNDS):
+        path.unlink()  # a new file: the old one may be mapped
+        path.write_bytes(mutated(good, draw))
+        loaded += loads_or_explains(lambda: type(model).from_pretrained(tmp_path), number)
+    assert 0 < loaded < ROUNDS  # a bit of a weight may turn over unnoticed
+
+
+def test_tensors_of_other_types_shapes_and_names_are_explained(model: Model, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    path, draw = tmp_path / "model.safetensors", random.Random(2)
+    good = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    for _ in range(ROUNDS // 3):
+        name = draw.choice(sorted(good))
+        wrong = {
+            "whole numbers": {name: good[name].to(draw.choice([torch.int64, torch.uint8, torch.bool]))},
+            "another shape": {name: good[name].flatten()[:-1].clone()},
+            "a number": {name: torch.tensor(1.0)},
+            "another name": {name + "x": good[name]},
+        }
+        kind = draw.choice(sorted(wrong))
+        path.unlink()
+        save_file({key: tensor for key, tensor in good.items() if key != name} | wrong[kind], path)
+        assert not loads_or_explains(lambda: type(model).from_pretrained(tmp_path), f"{name} with {kind}")
+
+
+def test_half_and_double_precision_and_nan_load_as_what_they_are(tmp_path: Path) -> None:
+    MaskedLM(EncoderConfig(**SIZES)).save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    good = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    for kind in (torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn):
+        path.unlink()
+        save_file({name: tensor.to(kind) for name, tensor in good.items()}, path)
+        assert MaskedLM.from_pretrained(tmp_path).head.bias.dtype == torch.float32
+    path.unlink()
+    save_file(good | {"cls.predictions.bias": torch.full((9,), torch.nan)}, path)
+    assert MaskedLM.from_pretrained(tmp_path).head.bias.isnan().all()
+
+
+def test_no_vocabulary_does_harm(tmp_path: Path, tokenizer: WordPiece) -> None:
+    path, draw = tmp_path / "vocab.txt", random.Random(3)
+    good = "\n".join(tokenizer.tokens[:300]).encode()
+    for number in range(ROUNDS):
+        start = draw.randrange(len(good))
+        noise = draw.randbytes(draw.randrange(9))
+        kinds = [
+            good[:start],
+            good[start:],
+            good[:start] + noise + good[start:],
+            draw.randbytes(99),
+            good + b"\n" + good,
+        ]
+        path.write_bytes(draw.choice(kinds))
+        loads_or_explains(lambda: WordPiece.from_pretrained(tmp_path).ids("Hello, [MASK] \ud800 \0 World!"), number)
+
+
+# Nothing is unpickled
+
+
+class Trap:
+    """A pickle of it writes a file when it is opened."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_the_trap_works(tmp_path: Path) -> None:
+    pickle.loads(pickle.dumps(Trap(tmp_path / "sprung")))
+    assert (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "config.json", "vocab.txt"])
+def test_loading_opens_no_pickle(name: str, tmp_path: Path) -> None:
+    MaskedLM(EncoderConfig(**SIZES)).save_pretrained(tmp_path)
+    if name == "pytorch_model.bin":
+        (tmp_path / "model.safetensors").unlink()
+    torch.save(Trap(tmp_path / "sprung"), tmp_path / name)
+    with pytest.raises((ValueError, OSError)):
+        WordPiece.from_pretrained(tmp_path) if name == "vocab.txt" else MaskedLM.from_pretrained(tmp_path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_no_module_of_the_package_can_unpickle() -> None:
+    """Neither by a library for it nor by torch.load or numpy.load."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            imported = {alias.name for alias in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()
+            source = {node.module} if isinstance(node, ast.ImportFrom) else set()
+            assert not (imported | source) & {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "load"}, path
+            if isinstance(node, ast.Attribute) and node.attr == "load":
+                assert ast.unparse(node.value) == "json", f"{path}: {ast.unparse(node)}"
+
+
+GRADED = """
+import sys
+from pathlib import Path
+
+def refuse(event, arguments):
+    if event == "pickle.find_class":
+        raise RuntimeError("unpickles")
+
+sys.addaudithook(refuse)
+from minidistil.grade import grade
+print([(each.passed, each.error) for each in grade(Path(sys.argv[1]))])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="grading needs Linux or macOS")
+def test_grading_opens_no_pickle(tmp_path: Path) -> None:
+    (tmp_path / "in" / "ada").mkdir(parents=True)
+    for name in ("verdict.json", "ch01.pkl", "ch01_wordpiece.pkl", "ch01_wordpiece.py"):
+        (tmp_path / "in" / "ada" / name).write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
+    command = [sys.executable, "-c", GRADED, str(tmp_path / "in")]
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run(
+        command, cwd=PACKAGE.parent, env=environment, capture_output=True, text=True, timeout=500, check=True
+    )
+    assert "Python cannot read it" in done.stdout
+    assert not (tmp_path / "sprung").exists()
+
+
+# Nothing is written but where it was asked
+
+
+def files_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """All files of a folder, with size and time."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not set(path.parts) & {".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+    }
+
+
+def test_a_run_writes_into_its_folder_and_the_caches_only(tmp_path: Path, tokenizer: WordPiece) -> None:
+    for name in ("home", "tmp", "here", "teacher"):
+        (tmp_path / name).mkdir()
+    MaskedLM(EncoderConfig(**SIZES | {"vocab_size": len(tokenizer), "max_position_embeddings": 32})).save_pretrained(
+        tmp_path / "teacher"
+    )
+    tokenizer.save(tmp_path / "teacher")
+    (tmp_path / "text.txt").write_text(
+        "\n".join(f"The {n} small words of a text that can be read." for n in range(400))
+    )
+    places = {"HOME": "home", "USERPROFILE": "home", "TMPDIR": "tmp", "TEMP": "tmp", "TMP": "tmp"}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "HF_", "MINIDISTIL"))
+    }
+    environment |= {name: str(tmp_path / place) for name, place in places.items()}
+    environment |= {"PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    before = [files_of(folder) for folder in (PACKAGE, PACKAGE.parent / "data", tmp_path)]
+    options = ["distil", "--steps", "3", "--batch-size", "4", "--max-length", "32", "--precision", "fp32"]
+    paths = ["--teacher", tmp_path / "teacher", "--text", tmp_path / "text.txt", "--out", tmp_path / "out"]
+    command = [sys.executable, "-m", "minidistil", *options, *map(str, paths)]
+    done = subprocess.run(command, cwd=tmp_path / "here", env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert [files_of(PACKAGE), files_of(PACKAGE.parent / "data")] == before[:2]
+    after = files_of(tmp_path)
+    written = {name for name in after if after[name] != before[2].get(name)}
+    assert "out/metrics.json" in {Path(name).as_posix() for name in written}
+    allowed = ("out", str(Path("home", ".cache")), str(Path("home", ".config", "matplotlib")))
+    assert not [name for name in written if not name.startswith(allowed)]
