@@ -22,9 +22,8 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("metrics", "evaluation"),  # 9
-    *("uncertainty", "bias"),  # 12
-    *("evaluation",),  # 9
     *("quantisation", "int8", "profiling", "export"),  # 11
+    *("uncertainty", "bias"),  # 12
     *("plots", "report", "workshop", "runs", "peers", "parity", "doctor"),  # all put to work
     *("ablation",),  # 9, many of chapter 8's runs
     *("stubs", "exercises", "check"),  # for learners
