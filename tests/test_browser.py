@@ -33,13 +33,15 @@ pytestmark = [
 CHOSEN = (
     NOTEBOOKS if os.environ.get("MINIDISTIL_FULL") == "1" else [path for path in NOTEBOOKS if path.name[:2] == "05"]
 )
-PATIENCE = 1800  # seconds for a notebook or a start, on a busy machine: a limit against waiting forever
+PATIENCE = 600  # seconds for a notebook or a start, on a busy machine: a limit against waiting forever
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0  # to whom Chromium and Jupyter want to be asked twice
 
 READY = """(() => {
     const context = window.jupyterapp?.shell?.currentWidget?.context;
-    return (context?.isReady && context.path === "NOTEBOOK") ?? false;
-})()"""
+    const kernel = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel;
+    return (context?.isReady && context.path === "NOTEBOOK" && kernel?.status === "idle") ?? false;
+})()"""  # a kernel that is restarted before it has started once may never come up
+
 RUN_ALL = """(async () => {
     const commands = window.jupyterapp.commands, panel = window.jupyterapp.shell.currentWidget;
     await panel.sessionContext.ready;
