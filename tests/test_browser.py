@@ -1,6 +1,6 @@
 """The notebooks where learners meet them: JupyterLab in a real browser, Restart & Run All, no error at the end.
 
-One notebook by default, all of them with MINIDISTIL_FULL=1. MINIDISTIL_SCREENSHOTS=FOLDER keeps a picture of each.
+One notebook with MINIDISTIL_BROWSER=1, all of them with MINIDISTIL_FULL=1. MINIDISTIL_SCREENSHOTS=FOLDER keeps a picture of each.
 Chromium is spoken to in its DevTools protocol, over the websocket library that JupyterLab brings with it.
 """
 
@@ -26,7 +26,9 @@ websocket = pytest.importorskip("websocket", reason="needs JupyterLab: pip insta
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 NO_BROWSER = "no chromium, chromium-browser, google-chrome or chrome on PATH: install one to open notebooks in it"
+ASKED = "1" in (os.environ.get("MINIDISTIL_BROWSER"), os.environ.get("MINIDISTIL_FULL"))
 pytestmark = [
+    pytest.mark.skipif(not ASKED, reason="opens JupyterLab in a browser: MINIDISTIL_BROWSER=1 runs a notebook there"),
     pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER),
     pytest.mark.skipif(os.name == "nt", reason="starts and ends its servers as on Linux and macOS"),
 ]
