@@ -1,6 +1,6 @@
 """The notebooks where learners meet them: JupyterLab in a real browser, Restart & Run All, no error at the end.
 
-One notebook with MINIDISTIL_BROWSER=1, all of them with MINIDISTIL_FULL=1; MINIDISTIL_SCREENSHOTS=FOLDER keeps pictures.
+One notebook with MINIDISTIL_BROWSER=1, all of them with MINIDISTIL_FULL=1; MINIDISTIL_SCREENSHOTS=FOLDER keeps views.
 Chromium is spoken to in its DevTools protocol, over the websocket library that JupyterLab brings with it.
 """
 
