@@ -51,7 +51,7 @@ def impl(request: pytest.FixtureRequest, _learner: Callable[[str], Learner]) -> 
     if request.config.getoption("--impl") == "minidistil":
         yield module
         return
-    with _learner(module.__name__).in_place() as called, time_limit(8):
+    with _learner(module.__name__).in_place() as called, time_limit(12):
         request.node.user_properties.append(("called", called))  # read by `minidistil check`
         yield module
 
