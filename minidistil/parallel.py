@@ -4,6 +4,8 @@
 GPUs). Everything here also works in a process by itself, which is rank 0 of 1.
 """
 
+import gc
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,10 +26,14 @@ def processes() -> Iterator[None]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    # DistributedDataParallel imports this module. Imported when the group is there, it would keep the group for good,
+    # as default arguments of its functions; gloo's threads would then live until the interpreter ends, and crash it.
+    importlib.import_module("torch._dynamo")
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield
     finally:
+        gc.collect()  # what is left of DistributedDataParallel holds the group, too
         distributed.destroy_process_group()
 
 
@@ -68,7 +74,7 @@ def summed(tensor: Tensor) -> Tensor:
 
 def averaging_gradients(module: nn.Module) -> nn.Module:
     """The module, with gradients that are the mean over all processes from the end of a backward pass on."""
-    return DistributedDataParallel(module, broadcast_buffers=False) if world_size() > 1 else module
+    return DistributedDataParallel(module) if world_size() > 1 else module
 
 
 def without_averaging(module: nn.Module) -> AbstractContextManager:
