@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from minidistil.files import write_atomically
-from minidistil.heads import MaskedLM
 
 
 @dataclass
@@ -32,7 +32,7 @@ def optimizer_is_whole(optimizer: torch.optim.AdamW, step: int) -> bool:
     return all(int(state["step"]) == step for state in optimizer.state.values())
 
 
-def save_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW, progress: Progress) -> None:
+def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress) -> None:
     """Write weights, optimiser and progress as one safetensors file, then remove older ones."""
     names = {parameter: name for name, parameter in model.named_parameters()}
     tensors = {f"model.{name}": parameter.detach() for parameter, name in names.items()}
@@ -47,7 +47,7 @@ def save_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW,
             old.unlink()
 
 
-def load_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW) -> Progress | None:
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW) -> Progress | None:
     """Put the newest checkpoint into model and optimiser; None where there is none.
 
     Raises:

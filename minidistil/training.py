@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,15 +29,16 @@ from torch.nn.parallel import DistributedDataParallel
 
 from minidistil.checkpoints import Progress, load_checkpoint, optimizer_is_whole, save_checkpoint
 from minidistil.files import write_atomically
-from minidistil.heads import MaskedLM
 from minidistil.microbatches import Batch, Feed, mix
 from minidistil.objectives import Losses
 from minidistil.parallel import averaging_gradients, from_first, gather, rank, summed, world_size
 from minidistil.schedule import Plan, schedule
 from minidistil.settings import TrainingConfig
 
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
-def make_optimizer(model: MaskedLM, config: TrainingConfig) -> torch.optim.AdamW:
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW; weight decay on matrices only, never on biases and layer norms."""
     trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     plain = [parameter for name, parameter in trained if parameter.dim() < 2]
@@ -46,7 +47,7 @@ def make_optimizer(model: MaskedLM, config: TrainingConfig) -> torch.optim.AdamW
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.eps, fused=True)
 
 
-def set_dropout(model: MaskedLM, share: float) -> None:
+def set_dropout(model: nn.Module, share: float) -> None:
     """Use this dropout everywhere in the model."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -79,7 +80,7 @@ def device_of(model: torch.nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def to_best_device(model: MaskedLM) -> MaskedLM:
+def to_best_device(model: AnyModule) -> AnyModule:
     """The model on the GPU, where there is one."""
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -117,14 +118,14 @@ def clip_gradients(parameters: Sequence[nn.Parameter], norm: float, max_norm: fl
 class Step(nn.Module):
     """Model and losses as one module: its gradients are what several processes have to agree on."""
 
-    def __init__(self, model: MaskedLM, losses: Losses, config: TrainingConfig, precision: str):
+    def __init__(self, model: nn.Module, losses: Losses, config: TrainingConfig, precision: str):
         super().__init__()
         self.model, self.losses, self.config, self.precision = model, losses, config, precision
 
-    def forward(self, *parts: Tensor) -> dict[str, Tensor]:
-        """The loss terms of a micro-batch, given by its parts."""
+    def forward(self, kind: type[Batch], *parts: Tensor) -> dict[str, Tensor]:
+        """The loss terms of a micro-batch, given by its class and its parts."""
         with autocast(parts[0].device, self.precision):
-            return self.losses(self.model, Batch(*parts))
+            return self.losses(self.model, kind(*parts))
 
 
 def take_step(
@@ -142,9 +143,9 @@ def take_step(
     terms: list[dict[str, Tensor]] = []
     for place, (number, batch) in enumerate(batches, start=1):
         torch.manual_seed(mix(config.seed, number))  # dropout
-        parts = [getattr(batch, part.name).to(device) for part in fields(Batch)]
+        parts = [getattr(batch, part.name).to(device) for part in fields(batch)]
         with _gradients_stay_here(module) if place < len(batches) else nullcontext():
-            losses = module(*parts)
+            losses = module(type(batch), *parts)
             (losses["loss"] / len(batches)).backward()
         terms.append({name: value.detach().float() for name, value in losses.items()})
     table = torch.stack([torch.stack(list(row.values())) for row in terms])  # (micro-batches, terms)
@@ -180,13 +181,13 @@ def _culprits(batches: Sequence[tuple[int, Batch]], terms: list[dict[str, Tensor
     for (number, batch), row in zip(batches, terms, strict=True):
         named = [name for name in (*(name for name in row if name != "loss"), "loss") if not row[name].isfinite()]
         if named:
-            content = {part.name: getattr(batch, part.name).tolist() for part in fields(Batch)}
+            content = {part.name: getattr(batch, part.name).tolist() for part in fields(batch)}
             found.append({"micro_batch": number, "term": named[0], "value": str(float(row[named[0]])), **content})
     return found
 
 
 def train(
-    model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig, plan: Plan, checkpoints: Path
+    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, plan: Plan, checkpoints: Path
 ) -> Iterator[Progress]:
     """Train the model in place, resuming from the newest checkpoint; yields after every step.
 
@@ -260,7 +261,7 @@ def _note(
     )
 
 
-def _save(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW, progress: Progress, feed: Feed) -> None:
+def _save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, feed: Feed) -> None:
     """A checkpoint, written by the first process, with the places of all in their texts."""
     positions = gather(feed.position())
     progress.positions = positions if positions[0] else []

@@ -22,7 +22,20 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("evaluation",),  # 9
-    *("plots", "report", "workshop", "runs", "peers", "parity", "doctor", "exercises", "check"),  # all put to work
+    *("metrics", "tasks", "glue"),  # 10
+    *(
+        "plots",
+        "report",
+        "runfolder",
+        "workshop",
+        "runs",
+        "finetune",
+        "peers",
+        "parity",
+        "doctor",
+        "exercises",
+        "check",
+    ),  # all put to work
     *("bench", "estimate"),
     *(
         "stubs",
@@ -33,6 +46,7 @@ ORDER = (
         "sandbox",
         "grade",
         "instructors",
+        "downstream",
         "commands",
         "coursework",
         "cli",
