@@ -15,7 +15,7 @@ from typing import Any
 FIRST_LIGHT = Path("runs/first")
 
 
-def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
+def given(options: argparse.Namespace, config: type) -> dict[str, Any]:
     """The flags that name a field of the configuration and were given."""
     names = {field.name for field in dataclasses.fields(config)}
     return {name: value for name, value in vars(options).items() if name in names and value is not None}
@@ -64,7 +64,7 @@ def distil(options: argparse.Namespace) -> int:
     from minidistil.settings import DistilConfig
 
     start = DistilConfig.paper() if options.paper else DistilConfig()
-    config = dataclasses.replace(start, **_given(options, DistilConfig))
+    config = dataclasses.replace(start, **given(options, DistilConfig))
     return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
 
 
@@ -113,7 +113,7 @@ def teach(options: argparse.Namespace) -> int:
     from minidistil.runs import teach
     from minidistil.settings import TeachConfig
 
-    config = TeachConfig(**_given(options, TeachConfig))
+    config = TeachConfig(**given(options, TeachConfig))
     with processes():
         run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, say)
     for name, figures in run.metrics["figures"].items():
@@ -221,13 +221,13 @@ def plan(options: argparse.Namespace) -> int:
     from minidistil.estimate import plan
     from minidistil.settings import DistilConfig
 
-    config = dataclasses.replace(DistilConfig.paper(), **_given(options, DistilConfig))
+    config = dataclasses.replace(DistilConfig.paper(), **given(options, DistilConfig))
     names = ("tokens", "teraflops", "utilisation", "price")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    for name, value in given.items():
+    extra = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for name, value in extra.items():
         if value <= 0:
             raise ValueError(f"--{name} is {value:g}: expected a number above 0.")
-    for line in plan(config, **given):
+    for line in plan(config, **extra):
         say(line)
     return 0
 

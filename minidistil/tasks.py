@@ -29,9 +29,12 @@ from minidistil.classifiers import (
 )
 from minidistil.losses import soft_target_loss
 from minidistil.masking import IGNORE
+from minidistil.metrics import confusion
 from minidistil.microbatches import Batch
+from minidistil.training import device_of
 from minidistil.wordpiece import WordPiece
 
+LOOK_BATCH = 64  # features at a time when nothing is learnt
 NOWHERE = -1e4  # a score that leaves nothing to padding, and no infinity to take a difference of
 
 
@@ -75,7 +78,7 @@ class Task(Protocol):
     def metrics(
         self, examples: Sequence[Any], features: Sequence[Feature], predictions: Sequence[Tensor]
     ) -> dict[str, float]:
-        """Figures by name; predictions as `predict` in `finetune` gives them, one for each feature."""
+        """Figures by name; predictions as `predict` gives them, one for each feature."""
 
 
 @dataclass(frozen=True)
@@ -149,3 +152,36 @@ def imitation_loss(
     elif student.shape[-1] == 1:
         return nn.functional.mse_loss(student, teacher.detach())
     return soft_target_loss(student, teacher, temperature)
+
+
+@torch.no_grad()
+def predict(model: TaskModel, features: Sequence[Feature], pad_token_id: int) -> list[Tensor]:
+    """The model's scores for each feature, in their order, without padding: (C,), (L, C) or (L, 2), on the CPU."""
+    learning = model.training
+    model.eval()
+    order = sorted(range(len(features)), key=lambda index: len(features[index].input_ids))
+    found: dict[int, Tensor] = {}
+    for start in range(0, len(order), LOOK_BATCH):
+        chosen = order[start : start + LOOK_BATCH]
+        batch = collate([features[index] for index in chosen], pad_token_id, type(model))
+        parts = {name: tensor.to(device_of(model)) for name, tensor in vars(batch).items()}
+        rows = scores(model, TaskBatch(**parts)).float().cpu()
+        for index, row in zip(chosen, rows, strict=True):
+            found[index] = row[: len(features[index].input_ids)] if row.dim() > 1 else row
+    model.train(learning)
+    return [found[index] for index in range(len(features))]
+
+
+def confusion_of(task: Task, features: Sequence[Feature], predictions: Sequence[Tensor]) -> list[list[int]] | None:
+    """How often each class was taken for each; None where there are no classes."""
+    if len(task.id2label) == 1 or task.model_class is QuestionAnswering:
+        return None
+    pairs: list[tuple[Any, int]] = []
+    for feature, row in zip(features, predictions, strict=True):
+        if task.model_class is TokenClassifier:
+            assert isinstance(feature.label, list)
+            guesses = row.argmax(-1).tolist()
+            pairs += [pair for pair in zip(feature.label, guesses, strict=True) if pair[0] >= 0]
+        else:
+            pairs.append((feature.label, int(row.argmax())))
+    return confusion([right for right, _ in pairs], [guess for _, guess in pairs], len(task.id2label))

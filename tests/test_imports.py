@@ -46,8 +46,8 @@ ORDER = (
         "sandbox",
         "grade",
         "instructors",
-        "downstream",
         "commands",
+        "downstream",
         "coursework",
         "cli",
     ),  # for a class

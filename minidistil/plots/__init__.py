@@ -11,6 +11,7 @@ from minidistil.plots.corpus import (
     replacement_shares,
     smoothing,
 )
+from minidistil.plots.downstream import finetuning_curves
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
@@ -32,6 +33,7 @@ __all__ = [
     "distance_by_examples",
     "distributions",
     "document_lengths",
+    "finetuning_curves",
     "guesses",
     "head_profiles",
     "landscapes",
