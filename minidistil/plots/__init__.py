@@ -11,7 +11,13 @@ from minidistil.plots.corpus import (
     replacement_shares,
     smoothing,
 )
-from minidistil.plots.downstream import finetuning_curves
+from minidistil.plots.downstream import (
+    blind_guesses,
+    confusion_matrix,
+    finetuning_curves,
+    learning_curves,
+    task_scores,
+)
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
@@ -25,7 +31,9 @@ __all__ = [
     "attention_maps",
     "batch_padding",
     "before_and_after",
+    "blind_guesses",
     "chosen_per_batch",
+    "confusion_matrix",
     "cost_by_length",
     "counted_positions",
     "curves",
@@ -39,6 +47,7 @@ __all__ = [
     "landscapes",
     "layer_choices",
     "layer_likeness",
+    "learning_curves",
     "mask_map",
     "names_map",
     "padding_by_window",
@@ -52,6 +61,7 @@ __all__ = [
     "smoothing",
     "softmax_by_width",
     "speeds",
+    "task_scores",
     "token_map",
     "training_curves",
     "vocabulary_growth",
