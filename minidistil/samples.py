@@ -1,8 +1,9 @@
 """Chapter 10. A small labelled sample in GLUE's layout, made by a grammar: `python -m minidistil.samples data/samples`.
 
-Reviews of a sentence each, good or bad. They are no real reviews and no part of GLUE, but they ask for what SST-2 asks:
-some verdicts are turned round ("not dull at all"), some sentences hold two, of which the last one counts. The adjectives
-of the development set are not those of the training set: who gets these right knew the words before fine-tuning.
+Reviews of a sentence each, good or bad. They are no real reviews and no part of GLUE, but they ask for what SST-2
+asks: some verdicts are turned round ("not dull at all"), some sentences hold two, of which the last one counts. The
+adjectives of the development set are not those of the training set: who gets these right knew the words before
+fine-tuning.
 """
 
 import random
