@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from minidistil.commands import given, say
+from minidistil.conll import load_conll
 from minidistil.files import write_atomically
 from minidistil.glue import GLUE, load_glue
+from minidistil.imdb import load_imdb
+from minidistil.squad import load_squad
 from minidistil.tasks import Dataset
 
-LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = {name: partial(load_glue, name) for name in GLUE}
+LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = {
+    **{name: partial(load_glue, name) for name in GLUE},
+    "squad": load_squad,
+    "conll": load_conll,
+    "imdb": load_imdb,
+}
 
 
 def load(name: str, data: Path | None = None) -> Dataset:

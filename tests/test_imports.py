@@ -22,7 +22,7 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("evaluation",),  # 9
-    *("metrics", "tasks", "glue", "samples"),  # 10
+    *("metrics", "tasks", "glue", "samples", "windows", "answers", "squad", "conll", "imdb"),  # 10
     *(
         "plots",
         "report",
