@@ -242,15 +242,15 @@ def _answer(cell: str, task: GlueTask) -> int | float:
     return written.index(cell)
 
 
-def _from_hub(task: GlueTask, name: str = HUB) -> Dataset:
-    """The same from the hub, or from a folder of Parquet files laid out like there."""
+def _from_hub(task: GlueTask) -> Dataset:
+    """The same from the hub."""
     from datasets import load_dataset
 
     try:
-        splits = load_dataset(name, task.config)
+        splits = load_dataset(HUB, task.config)
     except (FileNotFoundError, ConnectionError) as error:
         raise FileNotFoundError(
-            f"{name} could not be had from the hub ({error}): check the network, or give a folder in GLUE's layout "
+            f"{HUB} could not be had from the hub ({error}): check the network, or give a folder in GLUE's layout "
             "with --data."
         ) from error
     names = {split: "validation" if split == "validation" else f"validation_{split}" for split in task.validation}
