@@ -130,7 +130,7 @@ def entities(tags: Sequence[str]) -> list[Entity]:
 
 
 def entity_scores(right: Sequence[Sequence[str]], guessed: Sequence[Sequence[str]]) -> dict[str, float]:
-    """precision, recall and f1 of whole names, over all sentences: kind, first and last word have to be right.
+    """f1, precision and recall of whole names, over all sentences: kind, first and last word have to be right.
 
     Args:
         right, guessed: tags of the same sentences.
@@ -147,9 +147,9 @@ def entity_scores(right: Sequence[Sequence[str]], guessed: Sequence[Sequence[str
     ours = {(number, *entity) for number, tags in enumerate(guessed) for entity in entities(tags)}
     hits = len(theirs & ours)
     return {
+        "f1": 2 * hits / (len(theirs) + len(ours)) if hits else 0.0,
         "precision": hits / len(ours) if ours else 0.0,
         "recall": hits / len(theirs) if theirs else 0.0,
-        "f1": 2 * hits / (len(theirs) + len(ours)) if hits else 0.0,
     }
 
 
@@ -214,7 +214,7 @@ class Conll:
     def metrics(
         self, examples: Sequence[Sentence], features: Sequence[Feature], predictions: Sequence[Tensor]
     ) -> dict[str, float]:
-        """precision, recall and f1 of whole names; accuracy of the words' tags, which is easily high: most are O."""
+        """f1, precision and recall of whole names; accuracy of the words' tags, which is easily high: most are O."""
         guessed = word_tags(features, predictions, len(examples))
         right = [sentence.tags for sentence in examples]
         numbers = [[TAGS.index(tag) for tags in each for tag in tags] for each in (right, guessed)]

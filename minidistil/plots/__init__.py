@@ -21,6 +21,7 @@ from minidistil.plots.downstream import (
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
+from minidistil.plots.questions import piece_labels, span_scores, window_map
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import training_curves, won_and_lost
@@ -51,6 +52,7 @@ __all__ = [
     "mask_map",
     "names_map",
     "padding_by_window",
+    "piece_labels",
     "position_similarity",
     "ranked",
     "replacement_shares",
@@ -60,12 +62,14 @@ __all__ = [
     "small_matrices",
     "smoothing",
     "softmax_by_width",
+    "span_scores",
     "speeds",
     "task_scores",
     "token_map",
     "training_curves",
     "vocabulary_growth",
     "where_we_are",
+    "window_map",
     "won_and_lost",
     "word_frequencies",
 ]
