@@ -1,7 +1,7 @@
 """Chapter 10. Fine-tuning: a pretrained encoder under a new head, both trained on one task.
 
 Devlin et al. (2019), section 4.1 and appendix A.3: a few epochs at a small learning rate; with `teacher`, the second
-distillation of Sanh et al. (2019), section 3. The steps are those of chapter 8's loop: the same optimiser, schedule,
+distillation of Sanh et al. (2019), section 4.1. The steps are those of chapter 8's loop: the same optimiser, schedule,
 checkpoints and exact resume. What is added is a look at the development set after each epoch; the model of the best
 look is the one that is kept.
 """

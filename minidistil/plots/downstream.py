@@ -22,7 +22,7 @@ def finetuning_curves(log: Log, epochs: Log, steps_per_epoch: int, title: str = 
     left.plot([line["step"] / steps_per_epoch for line in log], [line["loss"] for line in log], color=BLUE)
     left.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
     first = next(iter(epochs[0]["metrics"]))
-    for name, colour in zip(epochs[0]["metrics"][first], (ORANGE, BLUE), strict=False):
+    for name, colour in zip(epochs[0]["metrics"][first], (ORANGE, BLUE, GREEN, GREY), strict=False):
         right.plot(
             [look["epoch"] for look in epochs],
             [look["metrics"][first][name] for look in epochs],
