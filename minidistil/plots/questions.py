@@ -42,8 +42,8 @@ def span_scores(sums: Any, tokens: Sequence[str], best: tuple[int, int], title: 
 
     table = np.asarray(sums, dtype=float)
     table = np.where(np.isfinite(table), table, np.nan)
-    side = 1.4 + 0.27 * len(tokens)
-    figure, (axis,) = new_figure(side + 1.6, side)
+    side = max(3.2, 1.4 + 0.27 * len(tokens))
+    figure, (axis,) = new_figure(side + 2.2, side)
     image = axis.imshow(table, cmap="Blues")
     axis.scatter([best[1]], [best[0]], marker="s", s=130, facecolors="none", edgecolors=ORANGE, linewidths=2.5)
     axis.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
