@@ -1,7 +1,8 @@
 """Chapter 10, downstream: write the parts yourself.
 
 Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your code is compared with
-what the `tokenizers` library says of places, with a search through all spans, and with the published measures:
+scikit-learn and scipy, with formulas in float64, with what the `tokenizers` library says of places, with a search
+through all spans, and with the published measures:
 
     minidistil check ch10                       what is right, what is not, and what it looks like
     minidistil hint ch10 1                      a hint for the first exercise that is not written yet
@@ -10,7 +11,7 @@ what the `tokenizers` library says of places, with a search through all spans, a
 From the package you may use the helpers imported below. A stretch of characters or tokens [start, end) leaves `end`
 out; a span of tokens (first, last) has both.
 
-Letters in shapes: L tokens of a window.
+Letters in shapes: B texts, L tokens of the longest one (or of a window), C classes.
 """
 
 import re
@@ -19,11 +20,86 @@ from collections import Counter
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from minidistil.answers import Span
+from minidistil.classifiers import QuestionAnswering, SequenceClassifier, TaskModel, TokenClassifier
 from minidistil.conll import Entity
+from minidistil.losses import soft_target_loss
+from minidistil.tasks import Feature, TaskBatch
 from minidistil.wordpiece import WordPiece
+
+
+def f1(right: Sequence[int], guessed: Sequence[int], positive: int = 1) -> float:
+    """Harmonic mean of precision and recall for the class `positive`; 0 where it is never rightly found.
+
+    Precision: which share of the guesses `positive` is right. Recall: which share of the real ones was found. There may
+    be other classes than two.
+
+    >>> f1([1, 1, 0, 0], [1, 0, 1, 1])  # precision 1 / 3, recall 1 / 2
+    0.4
+    """
+    raise NotImplementedError
+
+
+def matthews(right: Sequence[int], guessed: Sequence[int]) -> float:
+    """Correlation of right and guessed classes 0 and 1, from -1 to 1; 0 where one of the two columns is all the same.
+
+    >>> round(matthews([1, 1, 0, 0], [1, 1, 0, 1]), 4)  # (2 * 1 - 1 * 0) / sqrt(3 * 2 * 2 * 1)
+    0.5774
+    """
+    raise NotImplementedError
+
+
+def spearman(right: Sequence[float], guessed: Sequence[float]) -> float:
+    """Pearson's correlation of the ranks; equal values share the mean of their places. 0 where one never changes.
+
+    The ranks of 1, 2, 2, 5 are 1, 2.5, 2.5, 4.
+
+    >>> round(spearman([1.0, 2.0, 2.0, 5.0], [0.1, 0.3, 0.2, 0.4]), 4)
+    0.9487
+    """
+    raise NotImplementedError
+
+
+def collate(features: Sequence[Feature], pad_token_id: int, model_class: type[TaskModel]) -> TaskBatch:
+    """Features as one batch, padded on the right to the longest of them and no further.
+
+    A feature has input_ids and token_type_ids, lists of the same length, and a label. What the label is depends on
+    model_class: for SequenceClassifier the number of a class or a float; for TokenClassifier a list with the class of
+    each token, to be padded with -100; for QuestionAnswering [first token, last token].
+
+    Returns:
+        TaskBatch(input_ids, attention_mask, labels, token_type_ids): input_ids (B, L) padded with pad_token_id;
+        attention_mask (B, L), 1 at real tokens; labels (B,), (B, L) or (B, 2); token_type_ids (B, L) padded with 0.
+
+    >>> features = [Feature([101, 7, 102], [0, 0, 0], [-100, 3, -100], 0), Feature([101, 102], [0, 0], [-100, -100], 1)]
+    >>> batch = collate(features, 0, TokenClassifier)
+    >>> batch.input_ids.tolist(), batch.attention_mask.tolist(), batch.labels.tolist()[1]
+    ([[101, 7, 102], [101, 102, 0]], [[1, 1, 1], [1, 1, 0]], [-100, -100, -100])
+    """
+    raise NotImplementedError
+
+
+def imitation_loss(
+    model_class: type[TaskModel], student: Tensor, teacher: Tensor, batch: TaskBatch, temperature: float
+) -> Tensor:
+    """How far a student's scores are from its teacher's, while both look at one batch of a task.
+
+    For SequenceClassifier the scores are (B, C): `soft_target_loss` over the classes, or, with C = 1, the mean squared
+    difference. For TokenClassifier (B, L, C): the same over the classes, at the tokens that have a label. For
+    QuestionAnswering (B, L, 2): over the places of a text, without its padding, for its start scores [..., 0] and its
+    end scores [..., 1], the mean of all 2 B. No gradient may flow to the teacher.
+
+    Returns:
+        Scalar.
+
+    >>> batch = collate([Feature([101, 102], [0, 0], 1, 0)], 0, SequenceClassifier)
+    >>> student, teacher = torch.tensor([[0.25, 0.75]]).log(), torch.tensor([[0.5, 0.5]]).log()
+    >>> round(imitation_loss(SequenceClassifier, student, teacher, batch, temperature=1.0).item(), 4)  # ln(4 / 3) / 2
+    0.1438
+    """
+    raise NotImplementedError
 
 
 def token_span(offsets: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:

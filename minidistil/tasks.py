@@ -139,8 +139,8 @@ def imitation_loss(
 ) -> Tensor:
     """How far the student's `scores` are from its teacher's: the second distillation, while fine-tuning.
 
-    Sanh et al. (2019), section 4.1, DistilBERT (D) of table 2, do this on SQuAD: L_ce over the places of a text, for the
-    first and the last token of the answer. Of classes it is L_ce over the classes; of tokens, at those that have a
+    Sanh et al. (2019), section 4.1, DistilBERT (D) of table 2, do this on SQuAD: L_ce over the places of a text, for
+    the first and the last token of the answer. Of classes it is L_ce over the classes; of tokens, at those that have a
     label; of a number, the squared difference.
     """
     if model_class is QuestionAnswering:

@@ -1,4 +1,4 @@
-"""Questions and names: to append to tests/misconceptions/ch10.py; QUESTIONS joins MISCONCEPTIONS there."""
+"""Chapter 10: wrong metrics, batches, second distillations, answers and names that people really write."""
 
 import re
 import string
@@ -8,7 +8,10 @@ import torch
 
 from minidistil.answers import Span
 from minidistil.check import Misconception
+from minidistil.classifiers import QuestionAnswering, SequenceClassifier, TokenClassifier
 from minidistil.conll import Entity
+from minidistil.losses import soft_target_loss
+from minidistil.tasks import Feature, TaskBatch
 
 _OFFSETS = [(0, 3), (3, 5), (6, 8), (8, 12), (13, 14)]
 SPANS = [(_OFFSETS, 0, 5), (_OFFSETS, 6, 8), (_OFFSETS, 6, 12), (_OFFSETS, 1, 2), (_OFFSETS, 3, 13), (_OFFSETS, 5, 6)]
@@ -623,4 +626,637 @@ QUESTIONS = [
     ),
 ]
 
-MISCONCEPTIONS = QUESTIONS
+
+# Metrics
+
+_RIGHT, _GUESSED = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 1, 0, 0, 0, 0, 0]
+CLASSES = [(_RIGHT, _GUESSED), ([1, 1, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0])]
+ONE_ANSWER = [([1, 1, 0], [1, 1, 1]), ([0, 1, 0], [0, 0, 0])]
+TIED = [([1.0, 2.0, 2.0, 5.0, 3.0], [0.1, 0.3, 0.2, 0.4, 0.2]), ([0.0, 0.0, 1.0, 4.0], [2.0, 1.0, 1.0, 9.0])]
+
+
+def _counts(right, guessed, positive=1):
+    pairs = Counter((a == positive, b == positive) for a, b in zip(right, guessed))
+    return pairs[True, True], pairs[False, True], pairs[True, False], pairs[False, False]
+
+
+def plain_mean(right, guessed, positive=1):
+    h, f, m, _ = _counts(right, guessed, positive)
+    return (h / (h + f) + h / (h + m)) / 2 if h else 0.0
+
+
+def accuracy_instead(right, guessed, positive=1):
+    h, f, m, r = _counts(right, guessed, positive)
+    return (h + r) / (h + f + m + r)
+
+
+def precision_alone(right, guessed, positive=1):
+    h, f, _, _ = _counts(right, guessed, positive)
+    return h / (h + f) if h else 0.0
+
+
+def recall_alone(right, guessed, positive=1):
+    h, _, m, _ = _counts(right, guessed, positive)
+    return h / (h + m) if h else 0.0
+
+
+def positive_ignored(right, guessed, positive=1):
+    h, f, m, _ = _counts(right, guessed)
+    return 2 * h / (2 * h + f + m) if h else 0.0
+
+
+def mean_over_both_classes(right, guessed, positive=1):
+    def one(which):
+        h, f, m, _ = _counts(right, guessed, which)
+        return 2 * h / (2 * h + f + m) if h else 0.0
+
+    return (one(0) + one(1)) / 2
+
+
+def no_find_divides_by_zero(right, guessed, positive=1):
+    h, f, m, _ = _counts(right, guessed, positive)
+    precision, recall = h / (h + f), h / (h + m)
+    return 2 * precision * recall / (precision + recall)
+
+
+def _matthews(h, f, m, r, root=True, minus=True):
+    below = (h + f) * (h + m) * (r + f) * (r + m)
+    above = h * r - f * m if minus else h * r + f * m
+    return (above / (below**0.5 if root else below)) if below else 0.0
+
+
+def root_forgotten(right, guessed):
+    return _matthews(*_counts(right, guessed), root=False)
+
+
+def plus_instead_of_minus(right, guessed):
+    return _matthews(*_counts(right, guessed), minus=False)
+
+
+def one_answer_divides_by_zero(right, guessed):
+    h, f, m, r = _counts(right, guessed)
+    return (h * r - f * m) / ((h + f) * (h + m) * (r + f) * (r + m)) ** 0.5
+
+
+def twice_accuracy_minus_one(right, guessed):
+    h, f, m, r = _counts(right, guessed)
+    return 2 * (h + r) / (h + f + m + r) - 1
+
+
+def _pearson(a, b):
+    a, b = torch.tensor([a, b], dtype=torch.float64)
+    a, b = a - a.mean(), b - b.mean()
+    below = (a.square().sum() * b.square().sum()).sqrt()
+    return (a @ b / below).item() if below else 0.0
+
+
+def _middle_ranks(values):
+    return [sum(v < x for v in values) + (1 + sum(v == x for v in values)) / 2 for x in values]
+
+
+def pearson_of_the_values(right, guessed):
+    return _pearson(list(right), list(guessed))
+
+
+def ties_take_the_first_place(right, guessed):
+    return _pearson(*([1.0 + sorted(each).index(x) for x in each] for each in (right, guessed)))
+
+
+def ties_in_order_of_appearance(right, guessed):
+    def places(values):
+        result = [0.0] * len(values)
+        for place, index in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
+            result[index] = float(place)
+        return result
+
+    return _pearson(places(right), places(guessed))
+
+
+def ties_share_a_dense_rank(right, guessed):
+    return _pearson(*([float(sorted(set(each)).index(x)) for x in each] for each in (right, guessed)))
+
+
+def six_d_squared(right, guessed):
+    a, b = _middle_ranks(right), _middle_ranks(guessed)
+    return 1 - 6 * sum((x - y) ** 2 for x, y in zip(a, b)) / (len(a) * (len(a) ** 2 - 1))
+
+
+def order_taken_for_ranks(right, guessed):
+    return _pearson(*([float(i) for i in sorted(range(len(each)), key=lambda i: each[i])] for each in (right, guessed)))
+
+
+# Batches
+
+
+def _collated(features, pad_token_id, model_class):
+    def padded(rows, fill):
+        longest = max(map(len, rows))
+        return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows])
+
+    ids, labels = [feature.input_ids for feature in features], [feature.label for feature in features]
+    return TaskBatch(
+        padded(ids, pad_token_id),
+        padded([[1] * len(row) for row in ids], 0),
+        padded(labels, -100) if model_class is TokenClassifier else torch.tensor(labels),
+        padded([feature.token_type_ids for feature in features], 0),
+    )
+
+
+def _batch(features, pad_token_id, model_class, length=None, label=-100, types=0):
+    batch = _collated(features, pad_token_id, model_class)
+    gap = 0 if length is None else max(0, length - batch.input_ids.shape[1])
+    if gap:
+        batch = TaskBatch(
+            torch.nn.functional.pad(batch.input_ids, (0, gap), value=pad_token_id),
+            torch.nn.functional.pad(batch.attention_mask, (0, gap)),
+            torch.nn.functional.pad(batch.labels, (0, gap), value=-100)
+            if model_class is TokenClassifier
+            else batch.labels,
+            torch.nn.functional.pad(batch.token_type_ids, (0, gap)),
+        )
+    padding = batch.attention_mask == 0
+    labels = batch.labels.masked_fill(padding, label) if model_class is TokenClassifier else batch.labels
+    return TaskBatch(batch.input_ids, batch.attention_mask, labels, batch.token_type_ids.masked_fill(padding, types))
+
+
+def padded_to_a_fixed_length(features, pad_token_id, model_class):
+    return _batch(features, pad_token_id, model_class, length=128)
+
+
+def labels_padded_with_zero(features, pad_token_id, model_class):
+    return _batch(features, pad_token_id, model_class, label=0)
+
+
+def labels_padded_with_the_pad_token(features, pad_token_id, model_class):
+    return _batch(features, pad_token_id, model_class, label=pad_token_id)
+
+
+def mask_from_the_ids(features, pad_token_id, model_class):
+    batch = _collated(features, pad_token_id, model_class)
+    return TaskBatch(batch.input_ids, (batch.input_ids != pad_token_id).long(), batch.labels, batch.token_type_ids)
+
+
+def padded_with_zero_always(features, pad_token_id, model_class):
+    return _collated(features, 0, model_class)
+
+
+def mask_of_ones(features, pad_token_id, model_class):
+    batch = _collated(features, pad_token_id, model_class)
+    return TaskBatch(batch.input_ids, torch.ones_like(batch.input_ids), batch.labels, batch.token_type_ids)
+
+
+def padded_on_the_left(features, pad_token_id, model_class):
+    batch = _collated(features, pad_token_id, model_class)
+    width = batch.input_ids.shape[1]
+    shifts = [width - len(feature.input_ids) for feature in features]
+
+    def moved(rows):
+        return torch.stack([row.roll(shift) for row, shift in zip(rows, shifts)])
+
+    labels = moved(batch.labels) if model_class is TokenClassifier else batch.labels
+    return TaskBatch(moved(batch.input_ids), moved(batch.attention_mask), labels, moved(batch.token_type_ids))
+
+
+def labels_as_floats(features, pad_token_id, model_class):
+    batch = _collated(features, pad_token_id, model_class)
+    return TaskBatch(batch.input_ids, batch.attention_mask, batch.labels.float(), batch.token_type_ids)
+
+
+def cut_to_the_shortest(features, pad_token_id, model_class):
+    batch = _collated(features, pad_token_id, model_class)
+    width = min(len(feature.input_ids) for feature in features)
+    labels = batch.labels[:, :width] if model_class is TokenClassifier else batch.labels
+    return TaskBatch(
+        batch.input_ids[:, :width], batch.attention_mask[:, :width], labels, batch.token_type_ids[:, :width]
+    )
+
+
+_TEXTS = [Feature([4, 9, 7, 5], [0, 0, 1, 1], 1, 0), Feature([4, 5], [0, 1], 0, 1)]
+_TAGGED = [
+    Feature([4, 8, 5], [0, 0, 0], [-100, 2, -100], 0),
+    Feature([4, 8, 8, 8, 5], [0] * 5, [-100, 1, 3, 0, -100], 1),
+]
+BATCHES = [(_TEXTS, 9, SequenceClassifier), (_TAGGED, 6, TokenClassifier), (_TAGGED, 0, TokenClassifier)]
+
+
+def _same_batches(function, other):
+    """Whether two functions make the same batches, to the type of each number."""
+    for case in BATCHES:
+        ours, theirs = vars(function(*case)), vars(other(*case))
+        for name, tensor in theirs.items():
+            if ours[name].dtype != tensor.dtype or not torch.equal(ours[name], tensor):
+                return False
+    return True
+
+
+def _batches_like(wrong):
+    return lambda function: _same_batches(function, wrong)
+
+
+# The second distillation
+
+_GENERATOR = torch.Generator().manual_seed(10)
+_ANSWERS = _collated(
+    [Feature([4, 8, 7, 5], [0] * 4, [0, 1], 0), Feature([4, 5], [0] * 2, [1, 1], 1)], 0, QuestionAnswering
+)
+_NUMBERS = _collated([Feature([4, 5], [0] * 2, 2.5, 0), Feature([4, 5], [0] * 2, 1.0, 1)], 0, SequenceClassifier)
+_TAGS = _collated(_TAGGED, 0, TokenClassifier)
+_SORTED = _collated(_TEXTS, 0, SequenceClassifier)
+
+
+def _said(*shape):
+    return torch.randn(2, *shape, generator=_GENERATOR).mul(2).unbind(0)
+
+
+ANSWERS = [(QuestionAnswering, *_said(2, 4, 2), _ANSWERS, 2.0), (QuestionAnswering, *_said(2, 4, 2), _ANSWERS, 1.0)]
+TAGS = [(TokenClassifier, *_said(2, 5, 4), _TAGS, 2.0)]
+TEXTS = [(SequenceClassifier, *_said(2, 3), _SORTED, 2.0)]
+NUMBERS = [(SequenceClassifier, *_said(2, 1), _NUMBERS, 2.0)]
+
+
+def _places(each, batch, fill=-1e4):
+    return each.mT.masked_fill(batch.attention_mask[:, None] == 0, fill)
+
+
+def _imitate(model_class, student, teacher, batch, temperature):
+    if model_class is QuestionAnswering:
+        student, teacher = _places(student, batch), _places(teacher, batch)
+    elif model_class is TokenClassifier:
+        student, teacher = student[batch.labels != -100], teacher[batch.labels != -100]
+    elif student.shape[-1] == 1:
+        return (student - teacher.detach()).square().mean()
+    return soft_target_loss(student, teacher, temperature)
+
+
+def softmax_over_start_and_end(model_class, student, teacher, batch, temperature):
+    if model_class is QuestionAnswering:
+        return soft_target_loss(student[batch.attention_mask == 1], teacher[batch.attention_mask == 1], temperature)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def padding_is_a_place(model_class, student, teacher, batch, temperature):
+    if model_class is QuestionAnswering:
+        return soft_target_loss(student.mT, teacher.mT, temperature)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def padding_scored_zero(model_class, student, teacher, batch, temperature):
+    if model_class is QuestionAnswering:
+        return soft_target_loss(_places(student, batch, 0.0), _places(teacher, batch, 0.0), temperature)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def padding_at_minus_infinity(model_class, student, teacher, batch, temperature):
+    if model_class is QuestionAnswering:
+        return soft_target_loss(_places(student, batch, -torch.inf), _places(teacher, batch, -torch.inf), temperature)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def only_the_start(model_class, student, teacher, batch, temperature):
+    if model_class is QuestionAnswering:
+        return soft_target_loss(_places(student, batch)[:, 0], _places(teacher, batch)[:, 0], temperature)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def both_ends_added(model_class, student, teacher, batch, temperature):
+    loss = _imitate(model_class, student, teacher, batch, temperature)
+    return 2 * loss if model_class is QuestionAnswering else loss
+
+
+def every_token_counts(model_class, student, teacher, batch, temperature):
+    if model_class is TokenClassifier:
+        return soft_target_loss(student, teacher, temperature)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def real_tokens_without_a_label_count(model_class, student, teacher, batch, temperature):
+    if model_class is TokenClassifier:
+        return soft_target_loss(student[batch.attention_mask == 1], teacher[batch.attention_mask == 1], temperature)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def one_number_softened(model_class, student, teacher, batch, temperature):
+    if model_class is SequenceClassifier:
+        return soft_target_loss(student, teacher, temperature)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def temperature_left_out(model_class, student, teacher, batch, temperature):
+    return _imitate(model_class, student, teacher, batch, 1.0)
+
+
+def student_and_teacher_swapped(model_class, student, teacher, batch, temperature):
+    return _imitate(model_class, teacher, student, batch, temperature)
+
+
+def _learning(function):
+    """Whether a teacher's number gets a gradient as well as the student's."""
+    student, teacher = torch.ones(2, 1, requires_grad=True), torch.zeros(2, 1, requires_grad=True)
+    loss = function(SequenceClassifier, student, teacher, _NUMBERS, 2.0)
+    gradients = torch.autograd.grad(loss, (student, teacher), allow_unused=True)
+    return all(gradient is not None for gradient in gradients)
+
+
+def number_of_a_learning_teacher(model_class, student, teacher, batch, temperature):
+    if model_class is SequenceClassifier and student.shape[-1] == 1:
+        return torch.nn.functional.mse_loss(student, teacher)
+    return _imitate(model_class, student, teacher, batch, temperature)
+
+
+def _known(wrong, exercise, name, what, look, inputs=(), symptom=None):
+    return Misconception(
+        name=name, exercise=exercise, what=what, look=look, wrong=wrong, inputs=inputs, symptom=symptom
+    )
+
+
+_COUNT = "2 found / (2 found + missed + false alarms)."
+GLUE = [
+    _known(
+        plain_mean,
+        "f1",
+        "plain mean",
+        "Precision and recall are averaged.",
+        f"The harmonic mean: {_COUNT}",
+        CLASSES[1:],
+    ),
+    _known(
+        accuracy_instead,
+        "f1",
+        "accuracy instead of F1",
+        "Rightly left ones are counted as successes.",
+        f"They do not enter: {_COUNT}",
+        CLASSES,
+    ),
+    _known(
+        precision_alone,
+        "f1",
+        "precision alone",
+        "What was missed costs nothing.",
+        f"Recall belongs to it: {_COUNT}",
+        CLASSES[:1],
+    ),
+    _known(
+        recall_alone,
+        "f1",
+        "recall alone",
+        "False alarms cost nothing.",
+        f"Precision belongs to it: {_COUNT}",
+        CLASSES[:1],
+    ),
+    _known(
+        positive_ignored,
+        "f1",
+        "positive ignored",
+        "Class 1 is looked for, whatever `positive` says.",
+        "Compare with positive, not with 1.",
+        [(*CLASSES[0], 0), (*CLASSES[1], 0)],
+    ),
+    _known(
+        mean_over_both_classes,
+        "f1",
+        "mean over both classes",
+        "This is macro F1, the mean over the classes 0 and 1.",
+        "F1 here is of the class `positive` alone.",
+        CLASSES,
+    ),
+    _known(
+        no_find_divides_by_zero,
+        "f1",
+        "no find, no result",
+        "Where nothing was found it divides by zero.",
+        "Return 0.0 if found is 0.",
+        [([1, 0], [0, 0])],
+    ),
+    _known(
+        root_forgotten,
+        "matthews",
+        "root forgotten",
+        "The product of the four sums is not under a root.",
+        "Divide by its square root.",
+        CLASSES,
+    ),
+    _known(
+        plus_instead_of_minus,
+        "matthews",
+        "plus instead of minus",
+        "Mistakes raise the correlation.",
+        "Above stands h r minus f m.",
+        CLASSES,
+    ),
+    _known(
+        one_answer_divides_by_zero,
+        "matthews",
+        "one answer, no result",
+        "Where one column is all the same it divides by zero.",
+        "Return 0 if a factor under the root is 0.",
+        ONE_ANSWER,
+    ),
+    _known(
+        twice_accuracy_minus_one,
+        "matthews",
+        "accuracy stretched",
+        "It is accuracy, stretched to -1 to 1, and as blind to rare classes.",
+        "Correlate the two columns.",
+        [*CLASSES, *ONE_ANSWER],
+    ),
+    _known(
+        pearson_of_the_values,
+        "spearman",
+        "no ranks",
+        "The values are correlated, not their ranks.",
+        "Turn both columns into ranks first.",
+        TIED,
+    ),
+    _known(
+        ties_take_the_first_place,
+        "spearman",
+        "ties take the first place",
+        "Equal values all get the first of their places.",
+        "They share the mean of their places.",
+        TIED,
+    ),
+    _known(
+        ties_in_order_of_appearance,
+        "spearman",
+        "ties in order of appearance",
+        "Of equal values the one that comes first gets the lower rank.",
+        "They share the mean of their places.",
+        TIED,
+    ),
+    _known(
+        ties_share_a_dense_rank,
+        "spearman",
+        "dense ranks",
+        "Equal values share a rank, and the next one follows without a gap.",
+        "Two values share 2.5 and the next is 4, not 3.",
+        TIED,
+    ),
+    _known(
+        six_d_squared,
+        "spearman",
+        "the formula without ties",
+        "1 - 6 d² / (n (n² - 1)) holds only if no two values are equal.",
+        "Take Pearson's correlation of the ranks.",
+        TIED,
+    ),
+    _known(
+        order_taken_for_ranks,
+        "spearman",
+        "order taken for ranks",
+        "argsort says which value comes at each place, not which place each value has.",
+        "Sort the order once more, or count the smaller values.",
+        TIED,
+    ),
+    *(
+        _known(wrong, "collate", name, what, look, symptom=_batches_like(wrong))
+        for wrong, name, what, look in (
+            (
+                padded_to_a_fixed_length,
+                "fixed length",
+                "Every batch is as long as 128 tokens.",
+                "As long as its longest feature, no longer.",
+            ),
+            (
+                labels_padded_with_zero,
+                "padding has a class",
+                "The labels of tokens are padded with 0, which is a class.",
+                "Pad them with -100: nothing is asked.",
+            ),
+            (
+                labels_padded_with_the_pad_token,
+                "labels padded like ids",
+                "The labels of tokens are padded with pad_token_id, which may be a class.",
+                "Pad them with -100.",
+            ),
+            (
+                mask_from_the_ids,
+                "mask from the ids",
+                "A real token that has the number of padding is hidden.",
+                "Make the mask from the lengths.",
+            ),
+            (
+                padded_with_zero_always,
+                "pad token ignored",
+                "The ids are padded with 0, whatever pad_token_id says.",
+                "Pad them with pad_token_id.",
+            ),
+            (mask_of_ones, "padding is seen", "attention_mask is 1 at padding.", "1 at real tokens, 0 at padding."),
+            (
+                padded_on_the_left,
+                "padded on the left",
+                "Padding comes first, so [CLS] is not at place 0.",
+                "Pad on the right.",
+            ),
+            (
+                labels_as_floats,
+                "classes as floats",
+                "The numbers of classes are floating point.",
+                "torch.tensor of whole numbers is int64: leave it so.",
+            ),
+            (
+                cut_to_the_shortest,
+                "cut to the shortest",
+                "Tokens beyond the shortest feature are cut off.",
+                "Pad to the longest.",
+            ),
+        )
+    ),
+    _known(
+        softmax_over_start_and_end,
+        "imitation_loss",
+        "start against end",
+        "The softmax goes over the two scores of a token, not over the places.",
+        "Turn (B, L, 2) into (B, 2, L) first.",
+        ANSWERS,
+    ),
+    _known(
+        padding_is_a_place,
+        "imitation_loss",
+        "padding is a place",
+        "Padding gets a share of the probability.",
+        "Set the scores of padding to -1e4 in both.",
+        ANSWERS,
+    ),
+    _known(
+        padding_scored_zero,
+        "imitation_loss",
+        "padding scored zero",
+        "Padding has score 0, which is no small probability: exp(0) is 1.",
+        "Set the scores of padding to -1e4.",
+        ANSWERS,
+    ),
+    _known(
+        padding_at_minus_infinity,
+        "imitation_loss",
+        "minus infinity",
+        "At padding minus infinity is taken from minus infinity, and the loss is NaN.",
+        "Use a large finite number such as -1e4.",
+        ANSWERS,
+    ),
+    _known(
+        only_the_start,
+        "imitation_loss",
+        "only the start",
+        "The end of the answer is not imitated.",
+        "The mean over starts and ends.",
+        ANSWERS,
+    ),
+    _known(
+        both_ends_added,
+        "imitation_loss",
+        "both ends added",
+        "Start and end are added, so the loss is twice as large.",
+        "The mean of all 2 B.",
+        ANSWERS,
+    ),
+    _known(
+        every_token_counts,
+        "imitation_loss",
+        "padding imitated",
+        "Tokens count that have no label, padding among them.",
+        "Choose batch.labels != -100.",
+        TAGS,
+    ),
+    _known(
+        real_tokens_without_a_label_count,
+        "imitation_loss",
+        "tokens without a label",
+        "Real tokens without a label count.",
+        "Choose by batch.labels, not by the mask.",
+        TAGS,
+    ),
+    _known(
+        one_number_softened,
+        "imitation_loss",
+        "one number softened",
+        "The softmax of a single number is 1, whatever it is, and the loss 0.",
+        "With C = 1 take the mean squared difference.",
+        NUMBERS,
+    ),
+    _known(
+        temperature_left_out,
+        "imitation_loss",
+        "temperature left out",
+        "The temperature is not handed on.",
+        "soft_target_loss(…, temperature).",
+        [*TEXTS, *TAGS, *ANSWERS[:1]],
+    ),
+    _known(
+        student_and_teacher_swapped,
+        "imitation_loss",
+        "student and teacher swapped",
+        "The student's distribution is the target.",
+        "First the student, then the teacher.",
+        [*TEXTS, *TAGS, *ANSWERS],
+    ),
+    _known(
+        number_of_a_learning_teacher,
+        "imitation_loss",
+        "a learning teacher",
+        "Where a number is predicted, a gradient flows to the teacher.",
+        "teacher.detach().",
+        symptom=_learning,
+    ),
+]
+
+MISCONCEPTIONS = [*GLUE, *QUESTIONS]

@@ -1,4 +1,4 @@
-"""Questions and names another way: searches and generators."""
+"""Chapter 10 written another way: sets, searches and generators."""
 
 import bisect
 import heapq
@@ -6,8 +6,13 @@ import itertools
 import re
 import string
 
+import torch
+
 from minidistil.answers import Span
+from minidistil.classifiers import QuestionAnswering, TokenClassifier
 from minidistil.conll import Entity
+from minidistil.losses import soft_target_loss
+from minidistil.tasks import TaskBatch
 
 
 def token_span(offsets, start, end):
@@ -64,3 +69,57 @@ def entities(tags):
         if open_name is None and tag != "O":
             open_name = (tag[2:], place)
     return names
+
+
+def f1(right, guessed, positive=1):
+    real = {place for place, answer in enumerate(right) if answer == positive}
+    said = {place for place, guess in enumerate(guessed) if guess == positive}
+    return 2 * len(real & said) / (len(real) + len(said)) if real & said else 0.0
+
+
+def matthews(right, guessed):
+    count, ones, said = len(right), sum(right), sum(guessed)
+    both = sum(answer * guess for answer, guess in zip(right, guessed))
+    below = (ones * (count - ones) * said * (count - said)) ** 0.5
+    return (both * count - ones * said) / below if below else 0.0
+
+
+def spearman(right, guessed):
+    def twice_ranks(values):
+        ordered = sorted(values)
+        return [bisect.bisect_left(ordered, value) + bisect.bisect_right(ordered, value) + 1 for value in values]
+
+    a, b = twice_ranks(right), twice_ranks(guessed)
+    middle = len(a) + 1
+    a, b = [x - middle for x in a], [y - middle for y in b]
+    below = (sum(x * x for x in a) * sum(y * y for y in b)) ** 0.5
+    return sum(x * y for x, y in zip(a, b)) / below if below else 0.0
+
+
+def collate(features, pad_token_id, model_class):
+    def columns(rows, fill):
+        return torch.tensor(list(zip(*itertools.zip_longest(*rows, fillvalue=fill))))
+
+    ids = [feature.input_ids for feature in features]
+    labels = [feature.label for feature in features]
+    return TaskBatch(
+        input_ids=columns(ids, pad_token_id),
+        attention_mask=columns([[1] * len(row) for row in ids], 0),
+        labels=columns(labels, -100) if model_class is TokenClassifier else torch.tensor(labels),
+        token_type_ids=columns([feature.token_type_ids for feature in features], 0),
+    )
+
+
+def imitation_loss(model_class, student, teacher, batch, temperature):
+    teacher = teacher.detach()
+    if model_class is QuestionAnswering:
+        pairs = []
+        for mask, ours, theirs in zip(batch.attention_mask.bool(), student, teacher):
+            pairs += zip(ours[mask].T, theirs[mask].T)
+        return sum(soft_target_loss(*(each.unsqueeze(0) for each in pair), temperature) for pair in pairs) / len(pairs)
+    if model_class is TokenClassifier:
+        asked = batch.labels.flatten() >= 0
+        return soft_target_loss(student.flatten(0, 1)[asked], teacher.flatten(0, 1)[asked], temperature)
+    return (
+        (student - teacher).pow(2).mean() if student.size(-1) == 1 else soft_target_loss(student, teacher, temperature)
+    )

@@ -1,4 +1,4 @@
-"""Questions and names another way: tensors and masks."""
+"""Chapter 10 written another way: tensors and masks."""
 
 import re
 import string
@@ -7,7 +7,9 @@ from collections import Counter
 import torch
 
 from minidistil.answers import Span
+from minidistil.classifiers import QuestionAnswering, TokenClassifier
 from minidistil.conll import Entity
+from minidistil.tasks import TaskBatch
 
 
 def token_span(offsets, start, end):
@@ -75,3 +77,55 @@ def entities(tags):
             last += 1
         found.append(Entity(kind, first, last))
     return found
+
+
+def f1(right, guessed, positive=1):
+    real, said = torch.tensor(right) == positive, torch.tensor(guessed) == positive
+    total = real.sum() + said.sum()
+    return (2 * (real & said).sum() / total).item() if total else 0.0
+
+
+def _correlation(columns):
+    centred = columns - columns.mean(dim=1, keepdim=True)
+    centred[(columns == columns[:, :1]).all(dim=1)] = 0
+    (xx, xy), (_, yy) = (centred @ centred.T).tolist()
+    return xy / (xx * yy) ** 0.5 if xx * yy else 0.0
+
+
+def matthews(right, guessed):
+    return _correlation(torch.tensor([right, guessed], dtype=torch.float64))
+
+
+def spearman(right, guessed):
+    columns = torch.tensor([right, guessed], dtype=torch.float64)  # (2, N)
+    smaller = (columns[:, None] < columns[:, :, None]).sum(-1)
+    equal = (columns[:, None] == columns[:, :, None]).sum(-1)
+    return _correlation(smaller + (equal + 1) / 2)
+
+
+def collate(features, pad_token_id, model_class):
+    lengths = torch.tensor([len(feature.input_ids) for feature in features])
+    shape = (len(features), int(lengths.max()))
+    mask = (torch.arange(shape[1]) < lengths[:, None]).long()
+    ids, types = torch.full(shape, pad_token_id), torch.zeros(shape, dtype=torch.int64)
+    ids[mask.bool()] = torch.tensor([index for feature in features for index in feature.input_ids])
+    types[mask.bool()] = torch.tensor([index for feature in features for index in feature.token_type_ids])
+    if model_class is TokenClassifier:
+        labels = torch.full(shape, -100)
+        labels[mask.bool()] = torch.tensor([label for feature in features for label in feature.label])
+    else:
+        labels = torch.tensor([feature.label for feature in features])
+    return TaskBatch(ids, mask, labels, types)
+
+
+def imitation_loss(model_class, student, teacher, batch, temperature):
+    teacher = teacher.detach()
+    if model_class is QuestionAnswering:
+        hidden = batch.attention_mask[:, None] == 0
+        student, teacher = (each.transpose(1, 2).masked_fill(hidden, -1e9) for each in (student, teacher))
+    elif model_class is TokenClassifier:
+        student, teacher = student[batch.labels != -100], teacher[batch.labels != -100]
+    elif student.shape[-1] == 1:
+        return torch.nn.functional.mse_loss(student, teacher)
+    log_q, log_p = (torch.log_softmax(each / temperature, -1) for each in (student, teacher))
+    return temperature**2 * (log_p.exp() * (log_p - log_q)).sum(-1).mean()
