@@ -103,16 +103,18 @@ class Block(nn.Module):
         self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
         self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
         self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout = nn.Dropout(config.dropout)
 
     def forward(
         self, hidden_states: Tensor, visible: Tensor | None = None, output_attentions: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Twice the same pattern: norm(input + dropout(branch of the input)).
+        """Twice the same pattern: norm(input + dropout(branch of the input)), each with a norm and dropout of its own.
 
         The first branch is the attention, called as `self.attention(hidden_states, visible, output_attentions)`:
         it returns its output (B, L, D) and its weights, which are None unless asked for. The second branch
-        is expand, GELU, contract, and its input is what the first norm gave.
+        is expand, GELU, contract, and its input is what the first norm gave. `attended_dropout` belongs to the first
+        and does nothing in a DistilBERT; `fed_dropout` belongs to the second.
 
         Args:
             hidden_states: (B, L, D).

@@ -7,7 +7,7 @@ Letters in shapes: B sequences, L tokens, D width, C classes.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from minidistil.encoder import Encoder, EncoderConfig, ModelOutput, initialize
 from minidistil.masking import IGNORE
-from minidistil.official import locate
-from minidistil.weights import BareEncoder, Model, model_type, read_tensors
+from minidistil.weights import BareEncoder, Model, model_type
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -95,10 +94,10 @@ class TaskModel(Model):
         pretrained = BareEncoder.from_pretrained(name)
         model = cls(ClassifierConfig(**asdict(pretrained.config), id2label=tuple(id2label)))
         model.encoder.load_state_dict(pretrained.state_dict(), assign=True)
-        model._take_pooler(name)
+        model._take_pooler(pretrained.pooler or {})
         return model.eval()
 
-    def _take_pooler(self, name: str | Path) -> None:
+    def _take_pooler(self, pooler: Mapping[str, Tensor]) -> None:
         """Only sequence classifiers have a place for one."""
 
 
@@ -168,10 +167,9 @@ class SequenceClassifier(TaskModel):
         self.encoder = Encoder(config)
         self.head = SequenceClassifierHead(config)
 
-    def _take_pooler(self, name: str | Path) -> None:
-        tensors = read_tensors(locate(name, "model.safetensors"))
-        if model_type(self.config) == "bert" and "pooler.dense.weight" in tensors:
-            self.head.dense.load_state_dict({kind: tensors[f"pooler.dense.{kind}"] for kind in ("weight", "bias")})
+    def _take_pooler(self, pooler: Mapping[str, Tensor]) -> None:
+        state = {name.removeprefix("pooler.dense."): tensor for name, tensor in pooler.items()}
+        self.head.dense.load_state_dict(state, strict=False)
 
     def forward(
         self,

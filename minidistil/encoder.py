@@ -1,117 +1,21 @@
 """Chapter 4. The encoder: embeddings, then blocks of attention and feed-forward.
 
-BERT and DistilBERT are two configurations of this one encoder. DistilBERT
-(Sanh et al., 2019, section 3) has half the layers and no token-type embeddings.
+BERT and DistilBERT are two configurations of this one encoder (config.py).
 Block: Vaswani et al. (2017), section 3.1, with layer norm after each residual sum.
 
 Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, H heads.
 """
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from minidistil.attention import MultiHeadAttention, padding_mask
+from minidistil.config import EncoderConfig
 
 SLICE = 1024  # tokens that go through the feed-forward layer at a time, where that is faster
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """Size and shape of an encoder, in Hugging Face's words; the defaults are bert-base's.
-
-    type_vocab_size 0 means no token-type embeddings: a DistilBERT.
-    """
-
-    vocab_size: int = 30522
-    hidden_size: int = 768
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
-    max_position_embeddings: int = 512
-    type_vocab_size: int = 2
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
-    layer_norm_eps: float = 1e-12
-    initializer_range: float = 0.02
-    pad_token_id: int = 0
-
-    def __post_init__(self) -> None:
-        for name in (
-            "vocab_size",
-            "hidden_size",
-            "num_attention_heads",
-            "intermediate_size",
-            "max_position_embeddings",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected 1 or more.")
-        if self.num_hidden_layers < 0 or self.type_vocab_size < 0:
-            raise ValueError("num_hidden_layers and type_vocab_size must be 0 or more.")
-        if self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}."
-            )
-        for name in ("dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected a number from 0 to below 1.")
-
-    @classmethod
-    def read(cls, path: Path) -> "EncoderConfig":
-        """The configuration in a config.json of Hugging Face's BERT or DistilBERT.
-
-        Raises:
-            ValueError: not JSON, another architecture, a missing entry or an unsupported option.
-        """
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            names = _HF_NAMES[raw["model_type"]]
-            values = {ours: raw[theirs] for ours, theirs in names.items() if theirs in raw}
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path} is no configuration of a BERT or DistilBERT model: expected JSON with model_type "
-                '"bert" or "distilbert".'
-            ) from error
-        missing = [theirs for ours, theirs in names.items() if ours in _SIZES and ours not in values]
-        if missing:
-            raise ValueError(f"{path} lacks {', '.join(missing)}.")
-        activation = raw.get("hidden_act", raw.get("activation", "gelu"))
-        if activation != "gelu":
-            raise ValueError(f"{path} asks for the activation {activation!r}; supported is 'gelu'.")
-        if raw["model_type"] == "distilbert":
-            values["type_vocab_size"] = 0
-        return cls(**values)
-
-    def to_hugging_face(self, architecture: str) -> dict[str, object]:
-        """The entries of a config.json; `architecture` is the class name without Bert/DistilBert."""
-        model_type = "bert" if self.type_vocab_size else "distilbert"
-        names = _HF_NAMES[model_type]
-        prefix = "Bert" if model_type == "bert" else "DistilBert"
-        entries: dict[str, object] = {
-            "architectures": [prefix + architecture],
-            "model_type": model_type,
-            "hidden_act" if model_type == "bert" else "activation": "gelu",
-        }
-        return entries | {theirs: getattr(self, ours) for ours, theirs in names.items()}
-
-
-_SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-_SAME = ("vocab_size", "max_position_embeddings", "initializer_range", "pad_token_id")
-_HF_NAMES = {
-    "bert": {name: name for name in (*_SIZES, *_SAME, "type_vocab_size", "layer_norm_eps")}
-    | {"dropout": "hidden_dropout_prob", "attention_dropout": "attention_probs_dropout_prob"},
-    "distilbert": {name: name for name in (*_SAME, "dropout", "attention_dropout")}
-    | {
-        "hidden_size": "dim",
-        "num_hidden_layers": "n_layers",
-        "num_attention_heads": "n_heads",
-        "intermediate_size": "hidden_dim",
-    },
-}
 
 
 @dataclass
@@ -174,7 +78,10 @@ class Embeddings(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then two linear layers with a GELU between; each added to its input and normed."""
+    """Attention, then two linear layers with a GELU between; each added to its input and normed.
+
+    In training BERT drops out of what either branch gives, DistilBERT only of what the linear layers give.
+    """
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
@@ -183,15 +90,16 @@ class Block(nn.Module):
         self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
         self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
         self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout = nn.Dropout(config.dropout)
 
     def forward(
         self, hidden_states: Tensor, visible: Tensor | None = None, output_attentions: bool = False
     ) -> tuple[Tensor, Tensor | None]:
         """(B, L, D) -> (B, L, D) and, if asked for, the attention weights (B, H, L, L)."""
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        hidden_states = self.attention_norm(hidden_states + self.dropout(attended))
-        return self.output_norm(hidden_states + self.dropout(self.feed_forward(hidden_states))), weights
+        hidden_states = self.attention_norm(hidden_states + self.attended_dropout(attended))
+        return self.output_norm(hidden_states + self.fed_dropout(self.feed_forward(hidden_states))), weights
 
     def feed_forward(self, hidden_states: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D): every token on its own, through a wider layer and a GELU.

@@ -16,7 +16,7 @@ def definitions(source: str) -> dict[str, Definition]:
 
 
 def is_stub(node: Definition) -> bool:
-    """Whether a function, or a method of a class, still has its `raise NotImplementedError`."""
+    """Whether a function, or a method of a class, still has its `raise NotImplementedError` on the first level."""
     if isinstance(node, ast.ClassDef):
         return any(is_stub(inner) for inner in node.body if isinstance(inner, ast.FunctionDef))
     return any(_raises_not_implemented(statement) for statement in node.body)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # In files, but no part of what is loaded: other heads, buffers, the second name of a tied tensor.
 _IGNORED = re.compile(r"pooler\.|cls\.|vocab_|classifier\.|pre_classifier\.|qa_outputs\.|embeddings\.position_ids$")
 _TIED = "head.word.weight"  # the word embeddings under another name
+_POOLER = {"pooler.dense.weight": 2, "pooler.dense.bias": 1}  # and how many dimensions, of the encoder's width each
 
 
 class Model(nn.Module):
@@ -36,6 +37,7 @@ class Model(nn.Module):
     architecture: str  # name of the transformers class, without Bert/DistilBert
     config_class = EncoderConfig
     config: EncoderConfig
+    pooler: dict[str, Tensor] | None = None  # BERT's, in an encoder without a head: not used here, but kept
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "Self":
@@ -52,6 +54,10 @@ class Model(nn.Module):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors, which transformers loads; each whole or not at all.
+
+        A BERT encoder without a head keeps the pooler that its file had. One that never had any is the only case in
+        which transformers finds something missing: AutoModel draws a pooler at random, unless told
+        `add_pooling_layer=False`.
 
         Raises:
             OSError: the folder cannot be written.
@@ -72,9 +78,12 @@ def load_pretrained(cls: type[AnyModel], name: str | Path) -> AnyModel:
         model = cls(config)
     wanted = our_names(model, model_type(config), prefix=False)
     shapes = {their: model.get_parameter(ours).shape for their, ours in wanted.items()}
-    _require_fit(name, shapes, tensors)
+    pooler = _POOLER.items() if cls.architecture == "Model" and model_type(config) == "bert" else ()
+    kept = {their: torch.Size([config.hidden_size] * rank) for their, rank in pooler if their in tensors}
+    _require_fit(name, shapes | kept, tensors)
     state = {ours: tensors[their].float() for their, ours in wanted.items()}  # of fp32, float() makes no copy
     model.load_state_dict(state, strict=False, assign=True)  # not strict: a tied tensor is one with two names
+    model.pooler = {their: tensors[their].float() for their in kept}
     return model.eval()
 
 
@@ -114,12 +123,10 @@ def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Ma
 def save_pretrained(model: Model, folder: str | Path) -> None:
     """See Model.save_pretrained."""
     folder = Path(folder)
-    kind = model_type(model.config)
-    tensors = {
-        their_name(ours, kind): tensor.detach().cpu().contiguous()
-        for ours, tensor in model.state_dict().items()
-        if ours != _TIED
-    }
+    kind, has_head = model_type(model.config), model.architecture != "Model"  # without one, names have no prefix
+    state = {their_name(ours, kind, has_head): value for ours, value in model.state_dict().items() if ours != _TIED}
+    state |= model.pooler or {}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     config = json.dumps(model.config.to_hugging_face(model.architecture), indent=2) + "\n"
     write_atomically(folder / "model.safetensors", lambda part: save_file(tensors, part, metadata={"format": "pt"}))
     write_atomically(folder / "config.json", lambda part: part.write_text(config, encoding="utf-8"))

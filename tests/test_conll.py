@@ -235,7 +235,7 @@ def test_a_tiny_model_learns_ten_sentences(tmp_path: Path) -> None:
         epochs=40, batch_size=10, learning_rate=5e-3, max_length=40, dropout=0.0, precision="fp32"
     )
     run = finetune(md.TokenClassifier(sizes), Dataset(Conll(), ten, {"validation": ten}), settings, tmp_path)
-    assert run.metrics["metrics"]["validation"]["f1"] >= 0.95
+    assert run.metrics["metrics"]["validation"]["f1"] >= 0.9
     assert run.metrics["classes"] == list(TAGS)
 
 

@@ -3,8 +3,10 @@
 import doctest
 import importlib
 import inspect
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 import minidistil
 from minidistil.check import Misconception, Verdict, check, misconceptions, outcome, same
 from minidistil.cli import main
-from minidistil.exercises import HINTS, Learner, chapter_keys, course_folder, hint, read_chapter
+from minidistil.exercises import HINTS, Learner, chapter_keys, course_folder, hint, read_chapter, time_limit
 
 KEYS = chapter_keys()
 BANK = course_folder() / "tests" / "misconceptions"
@@ -137,6 +139,22 @@ def test_a_file_that_passes_on_the_packages_function_is_noticed(tmp_path: Path) 
     verdict = check("ch01", solved_but(tmp_path, "from minidistil.wordpiece import longest_match\n"))
     assert result_of(verdict, "longest_match")[0] == "borrowed"
     assert "package's own function: write it yourself" in "\n".join(verdict.lines())
+
+
+def run_forever() -> None:
+    while True:
+        pass
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs alarms, which Windows does not have")
+def test_the_time_limit_is_one_of_work_and_waiting_takes_longer() -> None:
+    with pytest.raises(TimeoutError, match=r"still running after 0\.2 s"), time_limit(0.2):
+        run_forever()
+    with time_limit(0.2):
+        time.sleep(0.4)
+    with pytest.raises(TimeoutError), time_limit(0.1):
+        time.sleep(100)
+    time.sleep(0.3)  # no alarm is left over
 
 
 @pytest.mark.parametrize(

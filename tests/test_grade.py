@@ -176,7 +176,7 @@ def test_what_cannot_be_interrupted_is_killed_and_a_forged_verdict_does_not_coun
     monkeypatch.chdir(tmp_path / "course")
     (stubborn,) = grade(tmp_path / "in", seconds=6)
     assert stubborn.error.startswith("stopped after 6 s")
-    assert stubborn.seconds < 30
+    assert stubborn.seconds < 100  # it would run forever
     (tmp_path / "in" / "ada_ch03.py").write_text(FORGED + "os._exit(0)\n")
     (forger,) = grade(tmp_path / "in")
     assert forger.passed == 0

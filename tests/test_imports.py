@@ -15,7 +15,7 @@ ORDER = (
     *("source", "characters", "words", "vocabulary", "tokenizer_json", "wordpiece"),  # 1
     *("docstrings", "streams", "inputs", "batches", "corpus", "masking"),  # 2
     *("attention",),  # 3
-    *("encoder",),  # 4
+    *("config", "encoder"),  # 4
     *("names", "weights", "heads", "classifiers", "fillmask"),  # 5
     *("losses", "laboratory"),  # 6
     *("student",),  # 7
@@ -23,22 +23,10 @@ ORDER = (
     *("teacher",),  # 8
     *("evaluation",),  # 9
     *("metrics", "tasks", "glue", "samples", "windows", "answers", "squad", "conll", "imdb"),  # 10
-    *(
-        "plots",
-        "report",
-        "runfolder",
-        "workshop",
-        "runs",
-        "finetune",
-        "peers",
-        "parity",
-        "doctor",
-        "exercises",
-        "check",
-    ),  # all put to work
+    *("plots", "report", "runfolder", "workshop", "runs", "finetune", "peers", "parity", "doctor"),  # all put to work
+    *("stubs", "exercises", "check"),  # for learners
     *("bench", "estimate"),
     *(
-        "stubs",
         "yours",
         "progress",
         "graduate",

@@ -1,12 +1,21 @@
 """What all notebooks have in common: a picture of the way, stored outputs, links that lead somewhere."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+SHARE = """import os
+def test_it():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert os.environ["OMP_NUM_THREADS"] == str(max(1, cores // 2))
+"""
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
@@ -46,3 +55,12 @@ def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None
 def test_a_chapter_is_as_long_as_an_hour_allows(path: Path) -> None:
     words = prose(path).split("## Further reading")[0].split()
     assert 1000 < len(words) < 3000
+
+
+def test_two_processes_share_the_cores_out_among_their_kernels(tmp_path: Path) -> None:
+    shutil.copy(NOTEBOOKS[0].parent / "conftest.py", tmp_path)
+    (tmp_path / "test_share.py").write_text(SHARE)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "PYTEST_"))}
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--rootdir", str(tmp_path), str(tmp_path)]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert "1 passed" in result.stdout, result.stdout + result.stderr

@@ -10,9 +10,8 @@ import pytest
 
 import minidistil
 from minidistil.check import Result, Verdict
-from minidistil.exercises import Learner, chapter_keys, read_chapter
+from minidistil.exercises import read_chapter
 from minidistil.progress import LEGEND, progress, remember
-from minidistil.stubs import unwritten
 
 STUB = '''def is_punctuation(char):
     """A docstring."""
@@ -106,10 +105,3 @@ def test_the_command_checks_again_what_changed(course: Path) -> None:
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
     assert "ch02  The ch02  #   done: 1 of 1 pass\n" in result.stdout
     assert json.loads((course / "cache" / "verdicts" / "ch02.json").read_text())["states"] == {"join_heads": "passed"}
-
-
-@pytest.mark.parametrize("key", chapter_keys())
-def test_reading_and_loading_the_real_stubs_agree(key: str) -> None:
-    chapter = read_chapter(key)
-    learner = Learner(chapter, chapter.path)
-    assert unwritten(chapter.path) == {name for name, written in learner.written.items() if not written}

@@ -171,7 +171,7 @@ def learned(ten_questions: Dataset, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_a_tiny_model_learns_ten_questions(learned: Path, ten_questions: Dataset, tokenizer: WordPiece) -> None:
     metrics = json.loads((learned / "metrics.json").read_text(encoding="utf-8"))["metrics"]["validation"]
-    assert metrics["exact_match"] >= 0.9
+    assert metrics["exact_match"] >= 0.8
     assert metrics["f1"] >= metrics["exact_match"]
     model = md.QuestionAnswering.from_pretrained(learned / "model")
     task, examples = ten_questions.task, ten_questions.train
@@ -180,7 +180,7 @@ def test_a_tiny_model_learns_ten_questions(learned: Path, ten_questions: Dataset
     assert found == pytest.approx(metrics)
     told = [answer(each.question, each.context, model, tokenizer)[0]["answer"] for each in examples]
     right = sum(text == each.answers[0].text for text, each in zip(told, examples, strict=True))
-    assert right >= 8
+    assert right >= 7
 
 
 def test_a_student_learns_from_a_teachers_answers_alone(
@@ -190,7 +190,7 @@ def test_a_student_learns_from_a_teachers_answers_alone(
     teacher = md.QuestionAnswering.from_pretrained(learned / "model")
     settings = FinetuneConfig(**vars(SETTINGS) | {"alpha_ce": 1.0, "alpha_task": 0.0})
     run = finetune(md.QuestionAnswering(TINY), ten_questions, settings, tmp_path, teacher=teacher)
-    assert run.metrics["metrics"]["validation"]["exact_match"] >= 0.8
+    assert run.metrics["metrics"]["validation"]["exact_match"] >= 0.7
     assert run.log[-1]["ce"] < run.log[0]["ce"] / 4
 
 

@@ -85,16 +85,19 @@ md.distil(teacher, md.student_of(teacher), corpus, config, sys.argv[1])
 """
 
 
+def reached(checkpoints: Path) -> int:
+    return max((int(path.stem.removeprefix("step-")) for path in checkpoints.glob("step-*.safetensors")), default=0)
+
+
 def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True, timeout=300)
     killed = 0
-    for wait in (random.uniform(0, 1.5) for _ in range(3)):  # seconds of training before the next kill
+    for step in (random.randint(1, 9), random.randint(11, 19), random.randint(21, 28)):  # of 30
         process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL)
         checkpoints = tmp_path / "killed" / "checkpoints"
-        while process.poll() is None and not list(checkpoints.glob("step-*")):
-            time.sleep(0.02)
-        time.sleep(wait)
+        while process.poll() is None and reached(checkpoints) < step:
+            time.sleep(random.uniform(0, 0.01))
         killed += process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()

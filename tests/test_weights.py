@@ -14,7 +14,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from minidistil.encoder import Encoder, EncoderConfig
-from minidistil.heads import MaskedLM
+from minidistil.heads import MaskedLM, SentenceEncoder
 from minidistil.student import student_of
 from minidistil.weights import BareEncoder
 
@@ -24,9 +24,25 @@ SMALL = EncoderConfig(vocab_size=99, hidden_size=16, num_hidden_layers=2, num_at
 # Names, an exercise
 
 
+def paired_names(ours: Encoder, theirs: Any) -> list[tuple[str, str]]:
+    """Names of the same parameters, whatever order the parts of our encoder, which a learner writes, stand in."""
+    stack = "encoder.layer" if hasattr(theirs, "encoder") else "transformer.layer"
+    numbers = range(len(ours.layers))
+    parts = {"embeddings": "embeddings"} | {f"layers.{number}": f"{stack}.{number}" for number in numbers}
+    pairs = [
+        (f"{mine}.{name}", f"{other}.{official}")
+        for mine, other in parts.items()
+        for (name, _), (official, _) in zip(
+            ours.get_submodule(mine).named_parameters(), theirs.get_submodule(other).named_parameters(), strict=True
+        )
+    ]
+    assert len(pairs) == len(list(theirs.parameters()))
+    return pairs
+
+
 @pytest.mark.parametrize("kind", ["bert", "distilbert"])
 def test_names_in_the_encoder_are_official(kind: str, impl: ModuleType) -> None:
-    """Both libraries register the encoder's tensors in the same order, so the names can be paired."""
+    """Within embeddings and within a block both libraries register the same tensors in the same order."""
     sizes: Any = {"vocab_size": 99, "max_position_embeddings": 9}
     if kind == "bert":
         config: Any = transformers.BertConfig(
@@ -37,7 +53,7 @@ def test_names_in_the_encoder_are_official(kind: str, impl: ModuleType) -> None:
         config = transformers.DistilBertConfig(dim=16, n_layers=12, n_heads=2, hidden_dim=24, **sizes)
         theirs = transformers.DistilBertModel(config)
     ours = Encoder(replace(SMALL, num_hidden_layers=12, type_vocab_size=2 if kind == "bert" else 0))
-    for (mine, _), (official, _) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
+    for mine, official in paired_names(ours, theirs):
         assert impl.their_name(f"encoder.{mine}", kind) == f"{kind}.{official}"
         assert impl.their_name(f"encoder.{mine}", kind, prefix=False) == official
         assert impl.their_name(mine, kind) == official, "the encoder alone, without a head, has no prefix"
@@ -77,6 +93,35 @@ def test_saved_models_load_in_transformers_and_back(tmp_path: Path, tiny_teacher
         torch.testing.assert_close(theirs.eval()(input_ids).logits, logits, atol=1e-5, rtol=0)
         theirs.save_pretrained(tmp_path / "back")
         torch.testing.assert_close(MaskedLM.from_pretrained(tmp_path / "back")(input_ids).logits, logits)
+
+
+@pytest.mark.parametrize("ours", [BareEncoder, SentenceEncoder])
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_an_encoder_without_a_head_goes_there_and_back(
+    ours: type[BareEncoder | SentenceEncoder], kind: str, tmp_path: Path
+) -> None:
+    """With BERT's pooler, which is not used here, but without which its model would not be whole there."""
+    if kind == "bert":
+        sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        official: Any = transformers.BertModel(transformers.BertConfig(vocab_size=99, intermediate_size=24, **sizes))
+    else:
+        config = transformers.DistilBertConfig(vocab_size=99, dim=16, n_layers=2, n_heads=2, hidden_dim=24)
+        official = transformers.DistilBertModel(config)
+    official.save_pretrained(tmp_path / "official")
+    ours.from_pretrained(tmp_path / "official").save_pretrained(tmp_path / "ours")
+    tensors = [load_file(tmp_path / folder / "model.safetensors") for folder in ("official", "ours")]
+    assert tensors[0].keys() == tensors[1].keys()
+    assert all(torch.equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
+    _, info = transformers.AutoModel.from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(info[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+
+
+def test_only_a_pooler_that_never_was_is_missing(tmp_path: Path) -> None:
+    BareEncoder(SMALL).save_pretrained(tmp_path)
+    _, info = transformers.AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert set(info["missing_keys"]) == {"pooler.dense.weight", "pooler.dense.bias"}
+    _, info = transformers.AutoModel.from_pretrained(tmp_path, add_pooling_layer=False, output_loading_info=True)
+    assert not info["missing_keys"]
 
 
 def test_the_offline_teacher_loads_in_transformers(tmp_path: Path, teacher: MaskedLM) -> None:

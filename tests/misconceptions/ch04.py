@@ -144,7 +144,8 @@ class RightBlock(nn.Module):
         self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
         self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
         self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout = nn.Dropout(config.dropout)
 
     activation = staticmethod(nn.functional.gelu)
 
@@ -153,43 +154,43 @@ class RightBlock(nn.Module):
 
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.dropout(attended))
-        return self.output_norm(x + self.dropout(self.feed_forward(x))), weights
+        x = self.attention_norm(hidden_states + self.attended_dropout(attended))
+        return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
 
 
 class NormBeforeTheBranch(RightBlock):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(self.attention_norm(hidden_states), visible, output_attentions)
-        x = hidden_states + self.dropout(attended)
-        return x + self.dropout(self.feed_forward(self.output_norm(x))), weights
+        x = hidden_states + self.attended_dropout(attended)
+        return x + self.fed_dropout(self.feed_forward(self.output_norm(x))), weights
 
 
 class NormBeforeTheSum(RightBlock):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = hidden_states + self.attention_norm(self.dropout(attended))
-        return x + self.output_norm(self.dropout(self.feed_forward(x))), weights
+        x = hidden_states + self.attention_norm(self.attended_dropout(attended))
+        return x + self.output_norm(self.fed_dropout(self.feed_forward(x))), weights
 
 
 class ResidualsForgotten(RightBlock):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(self.dropout(attended))
-        return self.output_norm(self.dropout(self.feed_forward(x))), weights
+        x = self.attention_norm(self.attended_dropout(attended))
+        return self.output_norm(self.fed_dropout(self.feed_forward(x))), weights
 
 
 class SecondResidualForgotten(RightBlock):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.dropout(attended))
-        return self.output_norm(self.dropout(self.feed_forward(x))), weights
+        x = self.attention_norm(hidden_states + self.attended_dropout(attended))
+        return self.output_norm(self.fed_dropout(self.feed_forward(x))), weights
 
 
 class SecondResidualFromTheStart(RightBlock):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.dropout(attended))
-        return self.output_norm(hidden_states + self.dropout(self.feed_forward(x))), weights
+        x = self.attention_norm(hidden_states + self.attended_dropout(attended))
+        return self.output_norm(hidden_states + self.fed_dropout(self.feed_forward(x))), weights
 
 
 class ActivationForgotten(RightBlock):
@@ -208,8 +209,8 @@ class ActivationAfterBothLayers(RightBlock):
 class OneNormForBoth(RightBlock):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.dropout(attended))
-        return self.attention_norm(x + self.dropout(self.feed_forward(x))), weights
+        x = self.attention_norm(hidden_states + self.attended_dropout(attended))
+        return self.attention_norm(x + self.fed_dropout(self.feed_forward(x))), weights
 
 
 class MaskStopsAtTheBlock(RightBlock):
@@ -220,8 +221,22 @@ class MaskStopsAtTheBlock(RightBlock):
 class DropoutOnTheSum(RightBlock):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(self.dropout(hidden_states + attended))
-        return self.output_norm(self.dropout(x + self.feed_forward(x))), weights
+        x = self.attention_norm(self.attended_dropout(hidden_states + attended))
+        return self.output_norm(self.fed_dropout(x + self.feed_forward(x))), weights
+
+
+class NoDropoutOnTheAttention(RightBlock):
+    def forward(self, hidden_states, visible=None, output_attentions=False):
+        attended, weights = self.attention(hidden_states, visible, output_attentions)
+        x = self.attention_norm(hidden_states + attended)
+        return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
+
+
+class OneDropoutForBoth(RightBlock):
+    def forward(self, hidden_states, visible=None, output_attentions=False):
+        attended, weights = self.attention(hidden_states, visible, output_attentions)
+        x = self.attention_norm(hidden_states + self.fed_dropout(attended))
+        return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
 
 
 class RightEncoder(nn.Module):
@@ -366,10 +381,15 @@ def _block(kind):
     return [module(hidden, MASK[:, None, None, :].bool())[0]]
 
 
-def _block_with_all_dropped(kind):
+def _block_with_all_dropped(kind, types=2):
     """As it should be in evaluation, and in training with a dropout that drops everything."""
-    module = _filled(kind(EncoderConfig(**(vars(CONFIG) | {"dropout": 1 - 1e-7})))).train()
+    dropping = vars(CONFIG) | {"dropout": 1 - 1e-7, "type_vocab_size": types}
+    module = _filled(kind(EncoderConfig(**dropping))).train()
     return [*_block(kind), module(torch.sin(torch.arange(60.0)).reshape(2, 5, 6))[0]]
+
+
+def _distilbert_block_with_all_dropped(kind):
+    return _block_with_all_dropped(kind, types=0)
 
 
 def _encode(kind):
@@ -635,6 +655,22 @@ MISCONCEPTIONS = [
         look="x + dropout(branch), not dropout(x + branch).",
         wrong=DropoutOnTheSum,
         symptom=_does_as(DropoutOnTheSum, _block_with_all_dropped),
+    ),
+    Misconception(
+        name="no dropout on the attention's output",
+        exercise="Block",
+        what="Only the feed-forward branch drops out; BERT does so of what the attention gives, too.",
+        look="hidden_states + self.attended_dropout(attended).",
+        wrong=NoDropoutOnTheAttention,
+        symptom=_does_as(NoDropoutOnTheAttention, _block_with_all_dropped),
+    ),
+    Misconception(
+        name="one dropout for both branches",
+        exercise="Block",
+        what="What the attention gives is dropped in DistilBERT as well, whose official code drops nothing there.",
+        look="The first branch goes through self.attended_dropout, which is none in a DistilBERT.",
+        wrong=OneDropoutForBoth,
+        symptom=_does_as(OneDropoutForBoth, _distilbert_block_with_all_dropped),
     ),
     Misconception(
         name="mask inverted",

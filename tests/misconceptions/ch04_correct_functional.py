@@ -45,14 +45,15 @@ class Block(nn.Module):
         self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
         self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
         self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout = nn.Dropout(config.dropout)
 
     def forward(self, hidden_states, visible=None, output_attentions=False):
         branch, weights = self.attention(hidden_states, visible, output_attentions)
-        middle = self.attention_norm(self.dropout(branch) + hidden_states)
+        middle = self.attention_norm(self.attended_dropout(branch) + hidden_states)
         branch = F.linear(F.gelu(F.linear(middle, self.expand.weight, self.expand.bias)), self.contract.weight)
         branch = branch + self.contract.bias
-        return self.output_norm(self.dropout(branch) + middle), weights
+        return self.output_norm(self.fed_dropout(branch) + middle), weights
 
 
 class Encoder(nn.Module):

@@ -52,14 +52,15 @@ class Block(nn.Module):
         self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
         self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
         self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout = nn.Dropout(config.dropout)
 
     def _feed_forward(self, token):
-        return self.output_norm(token + self.dropout(self.contract(gelu(self.expand(token)))))
+        return self.output_norm(token + self.fed_dropout(self.contract(gelu(self.expand(token)))))
 
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        middle = self.attention_norm(hidden_states + self.dropout(attended))
+        middle = self.attention_norm(hidden_states + self.attended_dropout(attended))
         return torch.stack([self._feed_forward(token) for token in middle.unbind(1)], dim=1), weights
 
 

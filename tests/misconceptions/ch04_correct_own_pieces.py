@@ -56,7 +56,8 @@ class Block(nn.Module):
         self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
         self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
         self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout = nn.Dropout(config.dropout)
 
     def forward(self, hidden_states, visible=None, output_attentions=False):
         weights = None
@@ -69,8 +70,10 @@ class Block(nn.Module):
         def think(x):
             return self.contract(gelu(self.expand(x)))
 
-        for norm, branch in ((self.attention_norm, attend), (self.output_norm, think)):
-            hidden_states = _norm(norm, hidden_states + self.dropout(branch(hidden_states)))
+        first = (self.attention_norm, self.attended_dropout, attend)
+        second = (self.output_norm, self.fed_dropout, think)
+        for norm, dropout, branch in (first, second):
+            hidden_states = _norm(norm, hidden_states + dropout(branch(hidden_states)))
         return hidden_states, weights
 
 
