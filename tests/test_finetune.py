@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -284,7 +285,7 @@ def test_a_folder_with_another_run_is_refused(finished: tuple[Path, list[str]]) 
         ({"alpha_ce": -1.0}, "alpha_ce is -1"),
     ],
 )
-def test_bad_settings_are_refused(wrong: dict[str, float], message: str) -> None:
+def test_bad_settings_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FinetuneConfig(**wrong)
 
