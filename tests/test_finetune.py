@@ -60,7 +60,8 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    folder, said = tmp_path_factory.mktemp("run"), []
+    folder = tmp_path_factory.mktemp("run")
+    said: list[str] = []
     finetune(fresh(), EASY, CONFIG, folder, say=said.append)
     return folder, said
 

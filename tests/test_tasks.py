@@ -2,6 +2,7 @@
 
 import math
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_batches_are_those_of_transformers(official_tokenizer: object, minilm_fo
 @pytest.mark.parametrize("head", HEADS)
 def test_loss_from_scores_is_the_models_own(head: type[TaskModel], types: int) -> None:
     model = small(head, types=types)
-    label = {SequenceClassifier: 1, TokenClassifier: [0, 1, -100, 1, 0], QuestionAnswering: [1, 3]}[head]
+    label: Any = {SequenceClassifier: 1, TokenClassifier: [0, 1, -100, 1, 0], QuestionAnswering: [1, 3]}[head]
     batch = collate([feature(5, label), feature(5, label, first=9)], 0, head)
     given = scores(model, batch)
     names = ("start_positions", "end_positions") if head is QuestionAnswering else ("labels",)
@@ -147,7 +148,7 @@ def test_confusion_counts_only_what_was_asked() -> None:
 # What is taken from a teacher
 
 
-def batch_of(lengths: list[int], label: object, head: type[TaskModel]) -> TaskBatch:
+def batch_of(lengths: list[int], label: Any, head: type[TaskModel]) -> TaskBatch:
     return collate([feature(length, label(length) if callable(label) else label) for length in lengths], 0, head)
 
 
@@ -199,7 +200,7 @@ def test_a_number_is_imitated_by_its_square(impl: ModuleType) -> None:
 
 @pytest.mark.parametrize("head", HEADS)
 def test_no_gradient_flows_to_the_teacher(impl: ModuleType, head: type[TaskModel]) -> None:
-    label = {SequenceClassifier: 1, TokenClassifier: lambda length: [1] * length, QuestionAnswering: [0, 1]}[head]
+    label: Any = {SequenceClassifier: 1, TokenClassifier: lambda length: [1] * length, QuestionAnswering: [0, 1]}[head]
     batch = batch_of([4, 4], label, head)
     shape = (2, 2) if head is SequenceClassifier else (2, 4, 2)
     student, teacher = torch.randn(shape, requires_grad=True), torch.randn(shape, requires_grad=True)
