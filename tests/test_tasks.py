@@ -210,6 +210,14 @@ def test_no_gradient_flows_to_the_teacher(impl: ModuleType, head: type[TaskModel
     assert torch.isfinite(ours).all()
 
 
+def test_no_gradient_flows_to_the_teacher_of_a_number(impl: ModuleType) -> None:
+    student, teacher = torch.ones(2, 1, requires_grad=True), torch.zeros(2, 1, requires_grad=True)
+    loss = impl.imitation_loss(SequenceClassifier, student, teacher, batch_of([3, 3], 2.5, SequenceClassifier), 2.0)
+    ours, theirs = torch.autograd.grad(loss, (student, teacher), allow_unused=True)
+    assert theirs is None
+    assert ours.tolist() == [[1.0], [1.0]]
+
+
 def test_a_student_like_its_teacher_has_nothing_to_learn(impl: ModuleType) -> None:
     batch = batch_of([3, 6], [0, 1], QuestionAnswering)
     said = torch.randn(2, 6, 2)
