@@ -110,7 +110,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_finetune_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     command = add("finetune", help="train an encoder with a new head on a task: cola, sst-2, mrpc, sts-b …")
     flag = command.add_argument
-    flag("task", help=", ".join(downstream.LOADERS))
+    flag("task", help="cola, sst-2, mrpc, sts-b, qqp, mnli, qnli, rte, wnli, squad, conll or imdb")
     flag("--model", default="minilm", metavar="NAME", help="encoder: ladder name, hub id or folder (minilm)")
     flag("--data", type=Path, metavar="DIR", help="the task's files, GLUE's as DIR/CoLA/train.tsv (the hub)")
     flag("--out", type=Path, metavar="DIR", help="the run's folder (runs/TASK)")

@@ -5,36 +5,39 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minidistil.commands import given, say
-from minidistil.conll import load_conll
 from minidistil.files import write_atomically
-from minidistil.glue import GLUE, load_glue
-from minidistil.imdb import load_imdb
-from minidistil.squad import load_squad
-from minidistil.tasks import Dataset
 
-LOADERS: Mapping[str, Callable[[Path | None], Dataset]] = {
-    **{name: partial(load_glue, name) for name in GLUE},
-    "squad": load_squad,
-    "conll": load_conll,
-    "imdb": load_imdb,
-}
+if TYPE_CHECKING:
+    from minidistil.tasks import Dataset
 
 
-def load(name: str, data: Path | None = None) -> Dataset:
+def loaders() -> dict[str, Callable[[Path | None], "Dataset"]]:
+    """Each task by its name: what gives it with its examples, from a local folder or, with None, from the hub."""
+    from minidistil.conll import load_conll
+    from minidistil.glue import GLUE, load_glue
+    from minidistil.imdb import load_imdb
+    from minidistil.squad import load_squad
+
+    glue: dict[str, Callable[[Path | None], Dataset]] = {name: partial(load_glue, name) for name in GLUE}
+    return glue | {"squad": load_squad, "conll": load_conll, "imdb": load_imdb}
+
+
+def load(name: str, data: Path | None = None) -> "Dataset":
     """A task with its examples, from a local folder or from the hub.
 
     Raises:
         ValueError: no such task, or bad files.
         FileNotFoundError: the files or the hub cannot be reached.
     """
-    plain = {key.replace("-", ""): loader for key, loader in LOADERS.items()}
-    loader = plain.get(name.lower().replace("-", ""))
-    if loader is None:
-        raise ValueError(f"There is no task {name!r}: expected one of {', '.join(LOADERS)}.")
-    return loader(data)
+    known = loaders()
+    wanted = name.lower().replace("-", "")
+    for task, loader in known.items():
+        if task.replace("-", "") == wanted:
+            return loader(data)
+    raise ValueError(f"There is no task {name!r}: expected one of {', '.join(known)}.")
 
 
 def finetune(options: argparse.Namespace) -> int:

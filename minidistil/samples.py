@@ -9,6 +9,7 @@ fine-tuning.
 import random
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from minidistil.files import write_atomically
@@ -67,9 +68,11 @@ def write_samples(folder: Path) -> None:
             if len(chosen) == size:
                 break
         text = "sentence\tlabel\n" + "".join(f"{sentence}\t{label}\n" for sentence, label in chosen.items())
-        write_atomically(
-            folder / "SST-2" / f"{split}.tsv", lambda part, text=text: part.write_text(text, encoding="utf-8")
-        )
+        write_atomically(folder / "SST-2" / f"{split}.tsv", partial(_write, text))
+
+
+def _write(text: str, part: Path) -> None:
+    part.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification
 from minidistil import finetune as module
 from minidistil.classifiers import ClassifierConfig, QuestionAnswering, SequenceClassifier, TokenClassifier
 from minidistil.cli import main
-from minidistil.downstream import LOADERS, RECORDED, load, record
+from minidistil.downstream import RECORDED, load, loaders, record
 from minidistil.encoder import EncoderConfig
 from minidistil.files import data_folder
 from minidistil.finetune import finetune
@@ -338,4 +338,4 @@ def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path: Path, capsys: 
 def test_tasks_go_by_several_spellings() -> None:
     sample = data_folder() / "samples"
     assert load("SST-2", sample).task is load("sst2", sample).task is GLUE["sst-2"]
-    assert set(GLUE) <= set(LOADERS)
+    assert set(GLUE) <= set(loaders())
