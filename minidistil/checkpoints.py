@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from minidistil.files import write_atomically
-from minidistil.heads import MaskedLM
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names for the running means of gradients and of their squares
 
@@ -36,7 +35,7 @@ def optimizer_is_whole(optimizer: torch.optim.AdamW, step: int) -> bool:
     return all(int(state["step"]) == step for state in optimizer.state.values())
 
 
-def training_state(model: MaskedLM, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
     """All tensors that the next step hangs on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
 
     AdamW has no moments of a parameter that is frozen, and before the first step of none.
@@ -49,7 +48,7 @@ def training_state(model: MaskedLM, optimizer: torch.optim.AdamW) -> dict[str, T
     return tensors
 
 
-def restore_state(tensors: Mapping[str, Tensor], model: MaskedLM, optimizer: torch.optim.AdamW, step: int) -> None:
+def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.AdamW, step: int) -> None:
     """Make model and optimiser what they were after `step` steps, when `training_state` gave the tensors.
 
     The optimiser holds on to the parameters, so numbers are copied into these; the moments become its own as they are.
@@ -65,7 +64,7 @@ def restore_state(tensors: Mapping[str, Tensor], model: MaskedLM, optimizer: tor
             optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
 
 
-def save_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW, progress: Progress) -> None:
+def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress) -> None:
     """Write weights, optimiser and progress as one safetensors file, then remove older ones."""
     path = folder / f"step-{progress.step:08d}.safetensors"
     tensors, metadata = training_state(model, optimizer), {"progress": json.dumps(asdict(progress))}
@@ -75,7 +74,7 @@ def save_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW,
             old.unlink()
 
 
-def load_checkpoint(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW) -> Progress | None:
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW) -> Progress | None:
     """Put the newest checkpoint into model and optimiser; None where there is none.
 
     Raises:

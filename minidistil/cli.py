@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from minidistil import __version__, commands, coursework, probing, smaller
+from minidistil import __version__, commands, coursework, downstream, probing, smaller
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=commands.first_light)
     add = parser.add_subparsers(metavar="COMMAND").add_parser
     _add_model_commands(add)
+    _add_finetune_command(add)
     _add_ablate_command(add)
     _add_bias_command(add)
     _add_export_command(add)
@@ -148,6 +149,28 @@ def _add_export_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--task", choices=("fill-mask", "classification"), default="fill-mask", help="the model's head (fill-mask)"
     )
     command.set_defaults(run=smaller.export)
+
+
+def _add_finetune_command(add: Callable[..., argparse.ArgumentParser]) -> None:
+    command = add("finetune", help="train an encoder with a new head on a task: cola, sst-2, mrpc, sts-b …")
+    flag = command.add_argument
+    flag("task", help="cola, sst-2, mrpc, sts-b, qqp, mnli, qnli, rte, wnli, squad, conll or imdb")
+    flag("--model", default="minilm", metavar="NAME", help="encoder: ladder name, hub id or folder (minilm)")
+    flag("--data", type=Path, metavar="DIR", help="the task's files, GLUE's as DIR/CoLA/train.tsv (the hub)")
+    flag("--out", type=Path, metavar="DIR", help="the run's folder (runs/TASK)")
+    flag("--results", type=Path, metavar="FILE", help="add the figures to this JSON file of many runs")
+    flag("--epochs", type=int, metavar="N", help="passes over the examples (3)")
+    flag("--seed", type=int, metavar="N", help="of every random draw")
+    flag("--learning-rate", type=float, metavar="X", help="the highest, after the warm-up (5e-5)")
+    flag("--batch-size", type=int, metavar="B", help="texts in a micro-batch (32)")
+    flag("--accumulate", type=int, metavar="N", help="micro-batches in a step")
+    flag("--max-length", type=int, metavar="L", help="tokens in a text (128; for squad 384 is usual)")
+    flag("--precision", choices=("auto", "fp32", "bf16"), help="auto: the faster one here")
+    flag("--teacher", metavar="DIR", help="model/ of a run on the same task: distil it a second time, as on SQuAD")
+    flag("--temperature", type=float, metavar="T", help="softens what student and teacher say (2)")
+    flag("--alpha-ce", type=float, metavar="X", help="weight of the teacher's answers (0.5)")
+    flag("--alpha-task", type=float, metavar="X", help="weight of the right answers (0.5)")
+    command.set_defaults(run=downstream.finetune)
 
 
 def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:

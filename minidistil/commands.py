@@ -16,7 +16,7 @@ from typing import Any
 FIRST_LIGHT = Path("runs/first")
 
 
-def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
+def given(options: argparse.Namespace, config: type) -> dict[str, Any]:
     """The flags that name a field of the configuration and were given."""
     names = {field.name for field in dataclasses.fields(config)}
     return {name: value for name, value in vars(options).items() if name in names and value is not None}
@@ -65,7 +65,7 @@ def distil(options: argparse.Namespace) -> int:
     from minidistil.settings import DistilConfig
 
     start = DistilConfig.paper() if options.paper else DistilConfig()
-    config = dataclasses.replace(start, **_given(options, DistilConfig))
+    config = dataclasses.replace(start, **given(options, DistilConfig))
     return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
 
 
@@ -116,7 +116,7 @@ def ablate(options: argparse.Namespace) -> int:
     from minidistil.training import to_best_device
     from minidistil.wordpiece import WordPiece
 
-    config = DistilConfig(**_given(options, DistilConfig) | {"validate_every": None})
+    config = DistilConfig(**given(options, DistilConfig) | {"validate_every": None})
     teacher, tokenizer = MaskedLM.from_pretrained(options.teacher), WordPiece.from_pretrained(options.teacher)
     command = f"python -m minidistil {shlex.join(options.typed)}"
     text = _corpus(options)
@@ -142,7 +142,7 @@ def teach(options: argparse.Namespace) -> int:
     from minidistil.runs import teach
     from minidistil.settings import TeachConfig
 
-    config = TeachConfig(**_given(options, TeachConfig))
+    config = TeachConfig(**given(options, TeachConfig))
     with processes():
         run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, say)
     for name, figures in run.metrics["figures"].items():
@@ -260,13 +260,13 @@ def plan(options: argparse.Namespace) -> int:
     from minidistil.estimate import plan
     from minidistil.settings import DistilConfig
 
-    config = dataclasses.replace(DistilConfig.paper(), **_given(options, DistilConfig))
+    config = dataclasses.replace(DistilConfig.paper(), **given(options, DistilConfig))
     names = ("tokens", "teraflops", "utilisation", "price")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    for name, value in given.items():
+    extra = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for name, value in extra.items():
         if value <= 0:
             raise ValueError(f"--{name} is {value:g}: expected a number above 0.")
-    for line in plan(config, **given):
+    for line in plan(config, **extra):
         say(line)
     return 0
 

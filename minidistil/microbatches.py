@@ -36,6 +36,8 @@ class Batch:
 class Feed(Protocol):
     """What a run reads from."""
 
+    batch_class: type[Batch]
+
     @property
     def tokens_per_batch(self) -> float:
         """On average."""
@@ -66,6 +68,8 @@ class BatchStream:
         ValueError: one step would read more sequences than there are.
     """
 
+    batch_class: type[Batch] = Batch
+
     def __init__(self, sequences: Sequence[Tensor], tokenizer: WordPiece, config: TrainingConfig, world_size: int = 1):
         if (needed := config.batch_size * config.accumulate * world_size) > len(sequences):
             raise ValueError(
@@ -87,13 +91,13 @@ class BatchStream:
         if epoch != self._epoch:
             self._order = epoch_batches(self.lengths, self.config.batch_size, mix(self.config.seed, -1 - epoch))
             self._epoch = epoch
-        return self._masked(self._order[place], number)
+        return self._batch(self._order[place], number)
 
     def typical(self, count: int) -> list[Batch]:
         """As `Feed.typical`."""
         order = epoch_batches(self.lengths, self.config.batch_size, self.config.seed)
         order.sort(key=lambda batch: self.lengths[batch[0]])
-        return [self._masked(batch, number) for number, batch in enumerate(_spread(order, count))]
+        return [self._batch(batch, number) for number, batch in enumerate(_spread(order, count))]
 
     def token_counts(self) -> Tensor:
         """As `Feed.token_counts`."""
@@ -105,7 +109,8 @@ class BatchStream:
     def go_on(self, position: None) -> None:
         """Nothing to do."""
 
-    def _masked(self, indices: list[int], number: int) -> Batch:
+    def _batch(self, indices: list[int], number: int) -> Batch:
+        """Micro-batch `number`, of these sequences."""
         return masked([self.sequences[i] for i in indices], self.tokenizer, self.config, self.weights, number)
 
 
@@ -116,6 +121,7 @@ class StreamedBatches:
     share.
     """
 
+    batch_class: type[Batch] = Batch
     batches_per_epoch = math.inf
 
     def __init__(

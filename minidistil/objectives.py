@@ -20,7 +20,8 @@ from minidistil.settings import DistilConfig
 
 CHUNK = 256  # positions whose logits exist at the same time: 31 MB a model in fp32, V = 30522
 
-Losses = Callable[[MaskedLM, Batch], dict[str, Tensor]]  # terms by name; "loss" is the one to minimise
+# Of a model and a micro-batch of the kind it reads: terms by name; "loss" is the one to minimise.
+Losses = Callable[[Any, Any], dict[str, Tensor]]
 
 
 def masked_lm_losses(model: MaskedLM, batch: Batch) -> dict[str, Tensor]:

@@ -138,6 +138,40 @@ class TeachConfig(TrainingConfig):
     trained_tokens: int = 11500  # word embeddings of so many, the most frequent, are trained
 
 
+_FOR_PLAIN_TEXT = ("steps", "budget_seconds", "max_epochs", "mask_share", "mask_smoothing", "validate_every")
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(TrainingConfig):
+    """Settings of a fine-tuning: BERT's (appendix A.3), and of a second distillation those of the official script.
+
+    Raises:
+        ValueError: a setting is outside its range.
+    """
+
+    epochs: int = 3
+    batch_size: int = 32
+    learning_rate: float = 5e-5  # of 5e-5, 3e-5 and 2e-5, BERT's choices; a small model bears the highest
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup_share: float = 0.1
+    max_grad_norm: float = 1.0
+    dropout: float = 0.1
+    validate_every: int | None = None  # a look follows each epoch instead
+    temperature: float = 2.0  # these three: with a teacher only
+    alpha_ce: float = 0.5
+    alpha_task: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(self.epochs >= 1, "epochs", self.epochs, "1 or more")
+        _require(self.temperature > 0, "temperature", self.temperature, "a number above 0")
+        require_weights({"alpha_ce": self.alpha_ce, "alpha_task": self.alpha_task})
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings that have a meaning here."""
+        return {name: value for name, value in super().to_json().items() if name not in _FOR_PLAIN_TEXT}
+
+
 def _require(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
         raise ValueError(f"{name} is {value}: expected {expected}.")

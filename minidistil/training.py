@@ -21,22 +21,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from minidistil.checkpoints import Progress, load_checkpoint, optimizer_is_whole, save_checkpoint
 from minidistil.files import write_atomically
-from minidistil.heads import MaskedLM
 from minidistil.microbatches import Batch, Feed, mix, numbers_of_step
 from minidistil.objectives import Losses
 from minidistil.parallel import averaging_gradients, from_first, gather, rank, summed, without_averaging, world_size
 from minidistil.schedule import Plan, schedule
 from minidistil.settings import TrainingConfig
 
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
-def make_optimizer(model: MaskedLM, config: TrainingConfig) -> torch.optim.AdamW:
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW; weight decay on matrices only, never on biases and layer norms."""
     trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     plain = [parameter for name, parameter in trained if parameter.dim() < 2]
@@ -45,7 +46,7 @@ def make_optimizer(model: MaskedLM, config: TrainingConfig) -> torch.optim.AdamW
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.eps, fused=True)
 
 
-def set_dropout(model: MaskedLM, share: float) -> None:
+def set_dropout(model: nn.Module, share: float) -> None:
     """Use this dropout everywhere in the model."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -78,7 +79,7 @@ def device_of(model: torch.nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def to_best_device(model: MaskedLM) -> MaskedLM:
+def to_best_device(model: AnyModule) -> AnyModule:
     """The model on the GPU, where there is one."""
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -122,14 +123,14 @@ def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float
 class Step(nn.Module):
     """Model and losses as one module: its gradients are what several processes have to agree on."""
 
-    def __init__(self, model: MaskedLM, losses: Losses, config: TrainingConfig, precision: str):
+    def __init__(self, model: nn.Module, losses: Losses, precision: str, batch_class: type[Batch] = Batch):
         super().__init__()
-        self.model, self.losses, self.config, self.precision = model, losses, config, precision
+        self.model, self.losses, self.precision, self.batch_class = model, losses, precision, batch_class
 
     def forward(self, *parts: Tensor) -> dict[str, Tensor]:
         """The loss terms of a micro-batch, given by its parts."""
         with autocast(parts[0].device, self.precision):
-            return self.losses(self.model, Batch(*parts))
+            return self.losses(self.model, self.batch_class(*parts))
 
 
 def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]], seed: int) -> list[dict[str, Tensor]]:
@@ -149,7 +150,7 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
     terms: list[dict[str, Tensor]] = []
     for place, (number, batch) in enumerate(batches, start=1):
         torch.manual_seed(mix(seed, number))
-        parts = [getattr(batch, part.name).to(device) for part in fields(Batch)]
+        parts = [getattr(batch, part.name).to(device) for part in fields(batch)]
         with without_averaging(module) if place < len(batches) else nullcontext():
             losses = module(*parts)
             (losses["loss"] / len(batches)).backward()
@@ -195,13 +196,13 @@ def _culprits(batches: Sequence[tuple[int, Batch]], terms: list[dict[str, Tensor
     for (number, batch), row in zip(batches, terms, strict=True):
         named = [name for name in (*(name for name in row if name != "loss"), "loss") if not row[name].isfinite()]
         if named:
-            content = {part.name: getattr(batch, part.name).tolist() for part in fields(Batch)}
+            content = {part.name: getattr(batch, part.name).tolist() for part in fields(batch)}
             found.append({"micro_batch": number, "term": named[0], "value": str(float(row[named[0]])), **content})
     return found
 
 
 def train(
-    model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig, plan: Plan, checkpoints: Path
+    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, plan: Plan, checkpoints: Path
 ) -> Iterator[Progress]:
     """Train the model in place, resuming from the newest checkpoint; yields after every step.
 
@@ -218,7 +219,7 @@ def train(
     progress = load_checkpoint(checkpoints, model, optimizer) or Progress()
     if progress.positions:
         feed.go_on(progress.positions[rank()])
-    module = averaging_gradients(Step(model, losses, config, plan.precision))
+    module = averaging_gradients(Step(model, losses, plan.precision, feed.batch_class))
     start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
     try:
         while progress.step < plan.end:
@@ -272,7 +273,7 @@ def _note(
     )
 
 
-def _save(folder: Path, model: MaskedLM, optimizer: torch.optim.AdamW, progress: Progress, feed: Feed) -> None:
+def _save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, feed: Feed) -> None:
     """A checkpoint, written by the first process, with the places of all in their texts."""
     positions = gather(feed.position())
     progress.positions = positions if positions[0] else []

@@ -5,7 +5,8 @@ import math
 import time
 from dataclasses import replace
 
-from minidistil.heads import MaskedLM
+from torch import nn
+
 from minidistil.microbatches import Feed
 from minidistil.objectives import Losses
 from minidistil.parallel import world_size
@@ -14,7 +15,7 @@ from minidistil.settings import TrainingConfig
 from minidistil.training import Step, make_optimizer, set_dropout, take_step
 
 
-def make_plan(model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
+def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
     """Measure this machine: choose the precision and, unless they are given, guess the number of steps."""
     tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
     measured = {precision: seconds_per_step(model, losses, feed, config, precision) for precision in tried}
@@ -31,11 +32,11 @@ def longest(feed: Feed, config: TrainingConfig) -> float:
     return batches if math.isinf(batches) else math.ceil(batches)
 
 
-def seconds_per_step(model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig, precision: str) -> float:
+def seconds_per_step(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, precision: str) -> float:
     """Measured time of an optimiser step on a copy of the model, over batches of all lengths."""
     trial = copy.deepcopy(model).train()
     set_dropout(trial, config.dropout)
-    module = Step(trial, losses, config, precision)
+    module = Step(trial, losses, precision, feed.batch_class)
     optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
     batches = feed.typical(6)
     take_step(module, [(0, batches[-1])], optimizer, config)  # warm up

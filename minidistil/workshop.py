@@ -7,12 +7,11 @@ figures; its presence means: finished). Of several processes only the first writ
 """
 
 import functools
-import json
 import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from minidistil.microbatches import BatchStream, Feed, StreamedBatches
 from minidistil.objectives import Losses
 from minidistil.parallel import from_first, rank, world_size
 from minidistil.report import minutes, run_report
+from minidistil.runfolder import Run, RunFolder, Say
 from minidistil.schedule import Plan
 from minidistil.settings import TrainingConfig
 from minidistil.training import keep_freed_memory, train, validation_is_due
@@ -39,18 +39,6 @@ from minidistil.wordpiece import WordPiece
 HELD_OUT_DOCUMENTS = 400  # taken from a split of a streamed corpus, which has too many
 VALIDATION_SEQUENCES = 128  # few enough for a look that takes a second
 REDRAW_SECONDS = 60.0
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run."""
-
-    folder: Path
-    metrics: dict[str, Any]
-    log: list[dict[str, Any]]
-    was_finished: bool = False  # the folder held the finished run already; nothing was done
 
 
 def _require_both_splits(corpus: Corpus) -> None:
@@ -62,8 +50,8 @@ def _require_both_splits(corpus: Corpus) -> None:
             )
 
 
-class Workshop:
-    """The folder of one run and the steps that all runs share.
+class Workshop(RunFolder):
+    """The folder of a run on plain text and the steps that all of these share.
 
     Raises:
         ValueError: the model does not fit the vocabulary, or the folder holds a run with other settings.
@@ -83,12 +71,11 @@ class Workshop:
         require_fit(tokenizer, model)
         if isinstance(corpus, Corpus):
             _require_both_splits(corpus)
-        self.model, self.corpus, self.config = model, corpus, config
-        self.folder, self.tokenizer, self.say = folder, tokenizer, say if rank() == 0 else _nothing
+        self.model, self.corpus, self.config, self.tokenizer = model, corpus, config, tokenizer
         size = sum(parameter.numel() * 4 for parameter in model.parameters())
         require_space(folder, 8 * size)  # two checkpoints with the optimiser's two moments, and the model
         documents = len(corpus.train) if isinstance(corpus, Corpus) else None
-        self.settings: dict[str, Any] = {
+        settings: dict[str, Any] = {
             "kind": type(config).__name__,
             "config": config.to_json(),
             "corpus": {"name": corpus.name, "documents": documents, "sha256": corpus.fingerprint()},
@@ -96,40 +83,8 @@ class Workshop:
             "processes": world_size(),
             **(more_settings or {}),
         }
-        self.settings = from_first(self._with_earlier(self.settings))
+        super().__init__(folder, settings, say)
         self._tensorboard: Any = None
-
-    def _with_earlier(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings, with what an earlier go at the same run noted down."""
-        path = self.folder / "config.json"
-        if not path.exists():
-            return settings
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-            changed = [key for key in settings if earlier[key] != settings[key]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no run's configuration: choose another folder with --out.") from error
-        if changed:
-            details = "; ".join(_difference(key, earlier[key], settings[key]) for key in changed)
-            raise ValueError(
-                f"The folder {self.folder} holds a run with other settings ({details}): choose another with --out, "
-                "or delete it to start afresh."
-            )
-        return earlier
-
-    def _write_json(self, name: str, value: object) -> None:
-        if rank() == 0:
-            text = json.dumps(value, indent=2) + "\n"
-            write_atomically(self.folder / name, lambda part: part.write_text(text, encoding="utf-8"))
-
-    def finished(self) -> Run | None:
-        """The finished run in the folder, if there is one."""
-        path = self.folder / "metrics.json"
-        if not from_first(path.is_file()):
-            return None
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        return Run(self.folder, metrics, [json.loads(line) for line in lines], was_finished=True)
 
     def held_out(self) -> MaskedText:
         """The corpus' test split with masks in place; of a streamed one the beginning."""
@@ -184,7 +139,7 @@ class Workshop:
                 bar.total = plan.end
                 bar.update(progress.step - bar.n)
                 if len(progress.log) > max(written, 0):
-                    self._append_log(progress.log, written)
+                    self.append_log(progress.log, written)
                     self._show_in_tensorboard(progress.log[max(written, 0) :])
                     bar.set_postfix(loss=f"{progress.log[-1]['loss']:.2f}", refresh=False)
                     if time.perf_counter() - drawn > REDRAW_SECONDS:
@@ -203,7 +158,7 @@ class Workshop:
 
     def _keep_plan(self, plan: Plan) -> None:
         self.settings["plan"] = asdict(plan)
-        self._write_json("config.json", self.settings)
+        self.write_json("config.json", self.settings)
 
     def _correct(self, plan: Plan, progress: Progress, tokens_per_step: float) -> None:
         """Fit a run of given time to the time that it took so far, an average step having so many tokens."""
@@ -225,14 +180,6 @@ class Workshop:
             scores = score(self.model, text)
             self.model.train()
             progress.log[-1] |= {"validation_loss": math.log(scores.perplexity), "validation_accuracy": scores.accuracy}
-
-    def _append_log(self, log: list[dict[str, Any]], written: int) -> None:
-        if rank():
-            return
-        path = self.folder / "metrics.jsonl"
-        new = log if written < 0 else log[written:]
-        with path.open("w" if written <= 0 else "a", encoding="utf-8") as file:
-            file.writelines(json.dumps(line) + "\n" for line in new)
 
     def _show_in_tensorboard(self, lines: list[dict[str, Any]]) -> None:
         if self._tensorboard:
@@ -258,10 +205,10 @@ class Workshop:
             self._draw(progress)
             report = run_report(self.settings, results)
             write_atomically(self.folder / "report.md", lambda part: part.write_text(report, encoding="utf-8"))
-            self._append_log(progress.log, -1)
+            self.append_log(progress.log, -1)
             if self._tensorboard:
                 self._tensorboard.close()
-            self._write_json("metrics.json", metrics)
+            self.write_json("metrics.json", metrics)
             shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         return Run(self.folder, from_first(metrics if rank() == 0 else {}), progress.log)
 
@@ -273,14 +220,3 @@ def _tensorboard(folder: Path) -> Any:
     except ImportError:
         return None
     return SummaryWriter(str(folder))
-
-
-def _nothing(line: str) -> None:
-    """Say nothing."""
-
-
-def _difference(key: str, earlier: Any, now: Any) -> str:
-    if not isinstance(earlier, dict) or not isinstance(now, dict):
-        return f"{key} {earlier} there, {now} now"
-    parts = [f"{name} {earlier.get(name)} there, {now.get(name)} now" for name in now if earlier.get(name) != now[name]]
-    return f"{key}: {', '.join(parts)}"

@@ -22,9 +22,10 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("metrics", "evaluation"),  # 9
+    *("task_metrics", "tasks", "glue", "samples", "windows", "answers", "squad", "conll", "imdb"),  # 10
     *("quantisation", "int8", "profiling", "export"),  # 11
     *("uncertainty", "bias"),  # 12
-    *("plots", "report", "workshop", "runs", "peers", "parity", "doctor"),  # all put to work
+    *("plots", "report", "runfolder", "workshop", "runs", "finetune", "peers", "parity", "doctor"),  # all put to work
     *("ablation",),  # 9, many of chapter 8's runs
     *("stubs", "exercises", "check"),  # for learners
     *("bench", "estimate"),
@@ -38,6 +39,7 @@ ORDER = (
         "instructors",
         "api",
         "commands",
+        "downstream",
         "probing",
         "smaller",
         "coursework",

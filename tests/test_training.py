@@ -301,7 +301,7 @@ def test_processes_talk_once_a_step_however_many_micro_batches(impl: ModuleType)
 class Numbered:
     """A feed of random micro-batches by number."""
 
-    tokens_per_batch, batches_per_epoch = 24.0, 1000.0
+    batch_class, tokens_per_batch, batches_per_epoch = Batch, 24.0, 1000.0
 
     def __getitem__(self, number: int) -> Batch:
         ids = torch.randint(1, 40, (3, 8), generator=torch.Generator().manual_seed(number))

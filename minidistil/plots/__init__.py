@@ -12,11 +12,19 @@ from minidistil.plots.corpus import (
     replacement_shares,
     smoothing,
 )
+from minidistil.plots.downstream import (
+    blind_guesses,
+    confusion_matrix,
+    finetuning_curves,
+    learning_curves,
+    task_scores,
+)
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.evaluation import ablation, ladder_of_runs, reliability_diagram, with_intervals
 from minidistil.plots.export import by_row, number_lines, rounding_errors, trade_offs
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
+from minidistil.plots.questions import piece_labels, span_scores, window_map
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import clipped_gradients, number_gaps, readers, training_curves, won_and_lost
@@ -28,9 +36,11 @@ __all__ = [
     "attention_maps",
     "batch_padding",
     "before_and_after",
+    "blind_guesses",
     "by_row",
     "chosen_per_batch",
     "clipped_gradients",
+    "confusion_matrix",
     "cost_by_length",
     "counted_positions",
     "curves",
@@ -39,6 +49,7 @@ __all__ = [
     "distance_by_examples",
     "distributions",
     "document_lengths",
+    "finetuning_curves",
     "guesses",
     "head_profiles",
     "intervals",
@@ -46,11 +57,13 @@ __all__ = [
     "landscapes",
     "layer_choices",
     "layer_likeness",
+    "learning_curves",
     "mask_map",
     "names_map",
     "number_gaps",
     "number_lines",
     "padding_by_window",
+    "piece_labels",
     "position_similarity",
     "ranked",
     "readers",
@@ -63,13 +76,16 @@ __all__ = [
     "small_matrices",
     "smoothing",
     "softmax_by_width",
+    "span_scores",
     "speeds",
     "swapped",
+    "task_scores",
     "token_map",
     "trade_offs",
     "training_curves",
     "vocabulary_growth",
     "where_we_are",
+    "window_map",
     "with_intervals",
     "won_and_lost",
     "word_against_word",

@@ -1,0 +1,303 @@
+"""Chapter 10. Fine-tuning: a pretrained encoder under a new head, both trained on one task.
+
+Devlin et al. (2019), section 4.1 and appendix A.3: a few epochs at a small learning rate; with `teacher`, the second
+distillation of Sanh et al. (2019), section 4.1. The steps are those of chapter 8's loop: the same optimiser, schedule,
+checkpoints and exact resume. What is added is a look at the development set after each epoch; the model of the best
+look is the one that is kept.
+"""
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from minidistil import plots
+from minidistil.checkpoints import Progress, load_checkpoint
+from minidistil.classifiers import TaskModel
+from minidistil.evaluation import parameters
+from minidistil.files import require_space, write_atomically
+from minidistil.microbatches import Batch, BatchStream
+from minidistil.objectives import Losses
+from minidistil.parallel import from_first, rank, world_size
+from minidistil.report import minutes
+from minidistil.runfolder import Run, RunFolder, Say
+from minidistil.schedule import Plan
+from minidistil.settings import FinetuneConfig
+from minidistil.tasks import (
+    Dataset,
+    Feature,
+    Task,
+    TaskBatch,
+    collate,
+    confusion_of,
+    imitation_loss,
+    predict,
+    scores,
+    task_loss,
+)
+from minidistil.training import keep_freed_memory, make_optimizer, peak_memory_mib, train
+from minidistil.trial import make_plan
+from minidistil.wordpiece import WordPiece
+
+
+class FeatureStream(BatchStream):
+    """The features of a task by the number of their micro-batch, those of like length together."""
+
+    batch_class: type[Batch] = TaskBatch
+
+    def __init__(
+        self, features: Sequence[Feature], tokenizer: WordPiece, config: FinetuneConfig, model_class: type[TaskModel]
+    ):
+        self.features, self.model_class = features, model_class
+        super().__init__([torch.tensor(feature.input_ids) for feature in features], tokenizer, config, world_size())
+
+    def _batch(self, indices: list[int], number: int) -> TaskBatch:
+        return collate([self.features[index] for index in indices], self.tokenizer.pad_token_id, self.model_class)
+
+
+def task_losses(task: Task, teacher: TaskModel | None, config: FinetuneConfig) -> Losses:
+    """The loss of the task's head and, with a teacher, how far the model is from what that one says."""
+
+    def losses(model: TaskModel, batch: TaskBatch) -> dict[str, Tensor]:
+        logits = scores(model, batch).float()
+        loss = task_loss(task.model_class, logits, batch.labels)
+        if teacher is None:
+            return {"loss": loss}
+        with torch.no_grad():
+            told = scores(teacher, batch).float()
+        ce = imitation_loss(task.model_class, logits, told, batch, config.temperature)
+        return {"loss": config.alpha_ce * ce + config.alpha_task * loss, "ce": ce, "task": loss}
+
+    return losses
+
+
+def finetune(
+    model: TaskModel,
+    dataset: Dataset,
+    config: FinetuneConfig | None = None,
+    out: str | Path = "runs/finetune",
+    tokenizer: WordPiece | None = None,
+    teacher: TaskModel | None = None,
+    say: Say = lambda line: None,
+    more_settings: dict[str, Any] | None = None,
+) -> Run:
+    """Train a model on a task; resumes if `out` holds a checkpoint. The best epoch's model lies in `out`/model.
+
+    Args:
+        model: changed in place, at the end as after the last epoch; see `TaskModel.with_fresh_head`. What does not
+            require a gradient stays as it is, such as the encoder after `model.encoder.requires_grad_(False)`.
+        tokenizer: the model's vocabulary; the official one if None.
+        teacher: a model that was fine-tuned on the same task, for a second distillation.
+        say: called with each line of news, for a person to read.
+        more_settings: what else tells this run from another, such as the models' names.
+
+    Raises:
+        ValueError: model, teacher, task and settings do not fit together, or the folder holds another run.
+        OSError: the folder is not writable or too full.
+    """
+    config = config or FinetuneConfig()
+    tokenizer = tokenizer or WordPiece.from_pretrained("minilm")
+    _require_fit(model, dataset.task, tokenizer, config)
+    if teacher is not None:
+        _require_fit(teacher, dataset.task, tokenizer, config)
+        teacher.eval().requires_grad_(False)
+    job = FineTuning(model, dataset, config, Path(out), tokenizer, teacher, say, more_settings or {})
+    return job.finished() or job.run()
+
+
+def _require_fit(model: TaskModel, task: Task, tokenizer: WordPiece, config: FinetuneConfig) -> None:
+    if type(model) is not task.model_class or model.config.id2label != tuple(task.id2label):
+        raise ValueError(
+            f"The model is a {type(model).__name__} of the classes {', '.join(model.config.id2label)}; {task.name} "
+            f"needs a {task.model_class.__name__} of {', '.join(task.id2label)}."
+        )
+    if model.config.vocab_size != len(tokenizer):
+        raise ValueError(f"The model knows {model.config.vocab_size} tokens, its tokenizer {len(tokenizer)}.")
+    if config.max_length > model.config.max_position_embeddings:
+        raise ValueError(
+            f"max_length is {config.max_length}, the model reads {model.config.max_position_embeddings} tokens at "
+            "most: expected a smaller --max-length; longer texts are cut, or read in windows where the task does so."
+        )
+
+
+class FineTuning(RunFolder):
+    """The folder of a fine-tuning, and what is done in it; see `finetune`."""
+
+    def __init__(
+        self,
+        model: TaskModel,
+        dataset: Dataset,
+        config: FinetuneConfig,
+        folder: Path,
+        tokenizer: WordPiece,
+        teacher: TaskModel | None,
+        say: Say,
+        more_settings: dict[str, Any],
+    ):
+        self.model, self.task, self.config, self.tokenizer, self.teacher = (
+            model,
+            dataset.task,
+            config,
+            tokenizer,
+            teacher,
+        )
+        require_space(folder, 8 * 4 * parameters(model))  # two checkpoints with two moments each, and the model
+        self.examples = {"train": dataset.train, **dataset.validation}
+        settings = {
+            "kind": type(config).__name__,
+            "config": config.to_json(),
+            "task": dataset.task.name,
+            "data": {name: [len(rows), _digest(map(repr, rows))] for name, rows in self.examples.items()},
+            "model": _fingerprint(model),
+            "teacher_model": _fingerprint(teacher) if teacher else "",
+            "processes": world_size(),
+            **more_settings,
+        }
+        super().__init__(folder, settings, say)
+        self.epochs: list[dict[str, Any]] = []  # what each look found
+        self.earlier = Progress()  # of a go that was interrupted
+
+    def run(self) -> Run:
+        """All of it: read the texts, train with a look after each epoch, write down what came of it."""
+        self.features = {
+            name: self.task.features(rows, self.tokenizer, self.config.max_length)
+            for name, rows in self.examples.items()
+        }
+        self._say_what_was_cut()
+        self.feed = FeatureStream(self.features["train"], self.tokenizer, self.config, self.task.model_class)
+        self.steps_per_epoch = math.ceil(self.feed.batches_per_epoch / (self.config.accumulate * world_size()))
+        losses = task_losses(self.task, self.teacher, self.config)
+        plan = self._plan(losses)
+        self._remember()
+        return self._finish(self._train(losses, plan), plan)
+
+    def _say_what_was_cut(self) -> None:
+        for name, features in self.features.items():
+            if cut := [feature.cut for feature in features if feature.cut]:
+                self.say(
+                    f"{name}: {len(cut)} of {len(features)} texts are longer than {self.config.max_length} tokens; "
+                    f"{sum(cut)} tokens were cut off. A higher --max-length would keep them."
+                )
+
+    def _plan(self, losses: Losses) -> Plan:
+        steps = self.config.epochs * self.steps_per_epoch
+        if "plan" not in self.settings:
+            measured = from_first(make_plan(self.model, losses, self.feed, self.config))
+            self.settings["plan"] = asdict(Plan(steps, measured.precision, measured.seconds_per_step))
+            self.write_json("config.json", self.settings)
+        plan = Plan(**self.settings["plan"])
+        self.say(
+            f"training: {len(self.features['train']):,} texts, {self.config.epochs} epochs, {steps} steps in "
+            f"{plan.precision}, about {minutes(steps * plan.seconds_per_step)} here"
+        )
+        return plan
+
+    def _remember(self) -> None:
+        """The looks that an earlier go had; and the one that it was about to have when it was stopped."""
+        path = self.folder / "epochs.json"
+        self.epochs = from_first(_read(path) if path.is_file() else [])
+        optimizer = make_optimizer(self.model, self.config)
+        self.earlier = load_checkpoint(self.folder / "checkpoints", self.model, optimizer) or Progress()
+        epoch, rest = divmod(self.earlier.step, self.steps_per_epoch)
+        self.epochs = self.epochs[:epoch]
+        if not rest and epoch > len(self.epochs):
+            self._look(epoch)
+
+    def _train(self, losses: Losses, plan: Plan) -> Progress:
+        keep_freed_memory()
+        progress, written = self.earlier, -1
+        with tqdm(total=plan.end, unit="step", disable=None if rank() == 0 else True, smoothing=0.05) as bar:
+            for progress in train(self.model, losses, self.feed, self.config, plan, self.folder / "checkpoints"):
+                if written < 0 and progress.step > 1:
+                    self.say(f"resumed after step {progress.step - 1}")
+                epoch, rest = divmod(progress.step, self.steps_per_epoch)
+                if not rest:
+                    self._look(epoch)
+                bar.update(progress.step - bar.n)
+                if len(progress.log) > max(written, 0):
+                    self.append_log(progress.log, written)
+                    bar.set_postfix(loss=f"{progress.log[-1]['loss']:.3f}", refresh=False)
+                written = len(progress.log)
+        self.model.eval()
+        return progress
+
+    def _look(self, epoch: int) -> None:
+        """Score the model on the development sets; keep it if none of the epochs before was better."""
+        if rank() == 0:
+            figures, tables = {}, {}
+            for name in [name for name in self.features if name != "train"]:
+                predictions = predict(self.model, self.features[name], self.tokenizer.pad_token_id)
+                figures[name] = self.task.metrics(self.examples[name], self.features[name], predictions)
+                tables[name] = confusion_of(self.task, self.features[name], predictions)
+            first = next(iter(figures))
+            score = sum(figures[first][name] for name in self.task.decisive) / len(self.task.decisive)
+            self.epochs = [*self.epochs[: epoch - 1], {"epoch": epoch, "score": score, "metrics": figures}]
+            self.say(f"epoch {epoch}: {_words(figures)}")
+            if all(score > earlier["score"] for earlier in self.epochs[:-1]):
+                self.model.save_pretrained(self.folder / "model")
+                self.tokenizer.save(self.folder / "model")
+                self.write_json("confusion.json", tables[first])
+            self.write_json("epochs.json", self.epochs)
+        self.epochs = from_first(self.epochs)
+
+    def _finish(self, progress: Progress, plan: Plan) -> Run:
+        """Write curves and, last, metrics.json; then remove the checkpoints."""
+        best = max(self.epochs, key=lambda look: look["score"])  # of equal ones the first
+        metrics = {
+            "task": self.task.name,
+            "score": best["score"],
+            "metrics": best["metrics"],
+            "best_epoch": best["epoch"],
+            "epochs": self.epochs,
+            "classes": list(self.task.id2label),
+            "confusion": _read(self.folder / "confusion.json"),
+            "examples": {name: len(rows) for name, rows in self.examples.items()},
+            "cut": {name: sum(feature.cut > 0 for feature in rows) for name, rows in self.features.items()},
+            "parameters": parameters(self.model),
+            "steps": plan.end,
+            "precision": plan.precision,
+            "tokens": progress.tokens,
+            "seconds": progress.seconds,
+            "tokens_per_second": progress.tokens / max(progress.seconds, 1e-9),
+            "peak_memory_mib": peak_memory_mib(),
+        }
+        if rank() == 0:
+            self.append_log(progress.log, -1)
+            curves = plots.finetuning_curves(progress.log, self.epochs, self.steps_per_epoch)
+            write_atomically(self.folder / "curves.png", lambda part: plots.save(curves, part))
+            self.write_json("metrics.json", metrics)
+            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        return Run(self.folder, from_first(metrics), progress.log)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+def _fingerprint(model: TaskModel) -> str:
+    """Changes with any weight of the model."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _words(figures: dict[str, dict[str, float]]) -> str:
+    """matthews 0.431, or, of several sets, matched: accuracy 0.712; mismatched: …"""
+    told = {split: ", ".join(f"{name} {value:.3f}" for name, value in each.items()) for split, each in figures.items()}
+    return "; ".join(text if len(told) == 1 else f"{split}: {text}" for split, text in told.items())

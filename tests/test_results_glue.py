@@ -1,0 +1,38 @@
+"""Chapter 10's stored figures: whole, of the models they name, and what the notebook shows."""
+
+import json
+from typing import Any
+
+import pytest
+
+from minidistil.files import data_folder
+from minidistil.glue import GLUE
+
+STORED: dict[str, Any] = json.loads((data_folder() / "results" / "glue.json").read_text(encoding="utf-8"))
+SIZES = {"cola": (8551, 1043), "mrpc": (4076, 1725), "sst-2": (67349, 872), "sts-b": (5749, 1500)}
+
+
+def test_it_is_said_how_the_figures_were_made() -> None:
+    assert {"machine", "command", "models"} <= STORED.keys()
+    assert all(model["made_by"] for model in STORED["models"].values())
+
+
+@pytest.mark.parametrize("run", STORED["runs"], ids=lambda run: f"{run['task']} {run['settings']['start']}")
+def test_a_stored_run_is_whole(run: dict[str, Any]) -> None:
+    task = GLUE[run["task"]]
+    assert run["settings"]["start"] in STORED["models"]
+    assert tuple(run["examples"].values()) == SIZES[run["task"]], "the whole training and development set"
+    best = run["epochs"][run["best_epoch"] - 1]
+    assert run["score"] == best["score"] == max(look["score"] for look in run["epochs"])
+    figures = run["metrics"]["validation"]
+    assert run["score"] == pytest.approx(sum(figures[name] for name in task.decisive) / len(task.decisive))
+    if run["confusion"]:
+        (r, f), (m, h) = run["confusion"]
+        assert h + f + m + r == run["examples"]["validation"]
+        if "accuracy" in figures:
+            assert figures["accuracy"] == pytest.approx((h + r) / (h + f + m + r))
+
+
+def test_no_run_stands_twice() -> None:
+    keys = [(run["task"], json.dumps(run["settings"], sort_keys=True)) for run in STORED["runs"]]
+    assert len(set(keys)) == len(keys)
