@@ -20,6 +20,13 @@ def test_the_measured_table_is_that_of_the_recorded_run() -> None:
         f"`{run['command']}`",
     ):
         assert row in readme
+    runs = json.loads((ROOT / "data" / "results" / "layers.json").read_text(encoding="utf-8"))["runs"]
+    longest = max(runs, key=lambda other: other["steps"])
+    layers = ",".join(map(str, longest["layers"]))
+    assert (
+        f"after {longest['tokens']:,} (`minidistil distil --layers {layers} --steps {longest['steps']}`) it keeps "
+        f"{longest['retention']:.1%}"
+    ) in readme
     assert run["retention"] == run["student_masked_accuracy"] / run["teacher_masked_accuracy"]
 
 
