@@ -245,7 +245,7 @@ class FineTuning(RunFolder):
         return Run(self.folder, from_first(metrics), progress.log)
 
     def _draw(self, progress: Progress, metrics: dict[str, Any]) -> None:
-        title = f"{self.task.name}: the best of {len(self.epochs)} looks is that after epoch {metrics['best_epoch']}"
+        title = f"{self.task.name}: best after epoch {metrics['best_epoch']} of {len(self.epochs)}"
         curves = plots.finetuning_curves(progress.log, self.epochs, self.steps_per_epoch, title)
         write_atomically(self.folder / "curves.png", lambda part: plots.save(curves, part))
         if table := metrics["confusion"]:

@@ -21,7 +21,7 @@ def finetuning_curves(log: Log, epochs: Log, steps_per_epoch: int, title: str = 
     figure, (left, right) = new_figure(8.4, 2.9, 2)
     epochs_read = [line["step"] / steps_per_epoch for line in log]
     marker = "None" if len(log) > 1 else "o"  # a line through one point cannot be seen
-    left.plot(epochs_read, [line["loss"] for line in log], marker=marker, color=BLUE)
+    left.plot(epochs_read, [line["loss"] for line in log], marker=marker, color=BLUE, clip_on=False)
     left.set(xlabel="epoch", ylabel="training loss", xlim=(0, len(epochs)), ylim=(0, None))
     first = next(iter(epochs[0]["metrics"]))
     for name, colour in zip(epochs[0]["metrics"][first], (ORANGE, BLUE, GREEN, GREY), strict=False):
