@@ -6,6 +6,7 @@ Recognition"; pieces as in Devlin et al. (2019), section 5.3: the first piece of
 Tags are IOB2: B-PER begins a person's name, I-PER goes on with it, O is outside of all names.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +53,13 @@ def read_conll(path: Path) -> list[Sentence]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}: expected one in CoNLL-2003's format.")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 ({error}): expected a text file in CoNLL-2003's format.") from error
     sentences: list[list[list[str]]] = [[]]
     columns = 0
     for number, line in enumerate(lines, 1):
-        row = line.split()
+        row = re.findall(r"[^ \t\r]+", line)  # a word may hold other white space, which is no frontier here
         if not row or row[0] == "-DOCSTART-":
             sentences.append([])
             continue

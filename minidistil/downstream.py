@@ -11,7 +11,9 @@ from minidistil.commands import given, say
 from minidistil.files import write_atomically
 
 if TYPE_CHECKING:
-    from minidistil.tasks import Dataset
+    from minidistil.classifiers import TaskModel
+    from minidistil.tasks import Dataset, Task
+    from minidistil.wordpiece import WordPiece
 
 
 def loaders() -> dict[str, Callable[[Path | None], "Dataset"]]:
@@ -42,34 +44,57 @@ def load(name: str, data: Path | None = None) -> "Dataset":
 
 def finetune(options: argparse.Namespace) -> int:
     """Fine-tune a model on a task; with --teacher, a second distillation."""
-    import torch
-
     from minidistil.finetune import finetune
     from minidistil.parallel import processes
     from minidistil.settings import FinetuneConfig
-    from minidistil.training import to_best_device
-    from minidistil.wordpiece import WordPiece
 
+    _require_teacher(options)
     config = FinetuneConfig(**given(options, FinetuneConfig))
+    if options.results:
+        _table(options.results)  # what is wrong with it is better known before the training than after
+    names = {"start": options.model, "teacher": options.teacher or ""}
     with processes():
         dataset = load(options.task, options.data)
-        task = dataset.task
-        torch.manual_seed(config.seed)  # of the new head
-        model = to_best_device(task.model_class.with_fresh_head(options.model, task.id2label))
-        teacher: Any = to_best_device(task.model_class.from_pretrained(options.teacher)) if options.teacher else None
-        names = {"start": options.model, "teacher": options.teacher or ""}
-        tokenizer = WordPiece.from_pretrained(options.model)
-        run = finetune(model, dataset, config, options.out or Path("runs", task.name), tokenizer, teacher, say, names)
-    figures = run.metrics["metrics"]
+        out = options.out or Path("runs", dataset.task.name)
+        model, tokenizer, teacher = _models(options, dataset.task, config.seed)
+        run = finetune(model, dataset, config, out, tokenizer, teacher, say, names)
     if options.results:
         record(options.results, run.metrics, names | config.to_json())
-    for split, each in figures.items():
+    for split, each in run.metrics["metrics"].items():
         told = ", ".join(f"{name} {value:.4f}" for name, value in each.items())
-        say(f"{task.name}, {split} (epoch {run.metrics['best_epoch']}): {told}")
-    say(f"training took {run.metrics['seconds']:.0f} s. In {run.folder}: metrics.json, curves.png, model/.")
+        say(f"{dataset.task.name}, {split} (epoch {run.metrics['best_epoch']}): {told}")
+    say(f"training took {run.metrics['seconds']:.0f} s. In {run.folder}: metrics.json, report.md, curves.png, model/.")
     if run.was_finished:
         say(f"This run was finished already. To start afresh, delete {run.folder} or choose another folder with --out.")
     return 0
+
+
+def _require_teacher(options: argparse.Namespace) -> None:
+    """Raise ValueError where a flag says how to listen to a teacher, and there is none."""
+    idle = [name for name in ("temperature", "alpha_ce", "alpha_task") if getattr(options, name) is not None]
+    if idle and not options.teacher:
+        raise ValueError(f"--{idle[0].replace('_', '-')} goes with --teacher: without one it has no effect.")
+
+
+def _models(options: argparse.Namespace, task: "Task", seed: int) -> "tuple[TaskModel, WordPiece, TaskModel | None]":
+    """The model with a fresh head, its vocabulary, and the teacher, if there is to be one."""
+    import torch
+
+    from minidistil.training import to_best_device
+    from minidistil.wordpiece import WordPiece
+
+    torch.manual_seed(seed)  # of the new head
+    model = to_best_device(task.model_class.with_fresh_head(options.model, task.id2label))
+    tokenizer = WordPiece.from_pretrained(options.model)
+    if not options.teacher:
+        return model, tokenizer, None
+    teacher = to_best_device(task.model_class.from_pretrained(options.teacher))
+    if WordPiece.from_pretrained(options.teacher).vocab != tokenizer.vocab:
+        raise ValueError(
+            f"The teacher {options.teacher} has another vocabulary than {options.model}: expected the same one, as "
+            "both read the same token ids."
+        )
+    return model, tokenizer, teacher
 
 
 RECORDED = ("task", "score", "metrics", "best_epoch", "epochs", "confusion", "examples", "cut", "parameters", "tokens")
@@ -82,10 +107,18 @@ def record(path: Path, metrics: Mapping[str, Any], settings: Mapping[str, Any]) 
         ValueError: the file holds something else.
     """
     run = {name: metrics[name] for name in RECORDED} | {"settings": dict(settings)}
-    try:
-        table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
-        others = [each for each in table["runs"] if (each["task"], each["settings"]) != (run["task"], run["settings"])]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} holds no figures of runs: expected another file with --results.") from error
+    table = _table(path)
+    others = [each for each in table["runs"] if (each["task"], each["settings"]) != (run["task"], run["settings"])]
     text = json.dumps(table | {"runs": [*others, run]}, indent=1) + "\n"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """The file of many runs; one without a run if it is not there yet."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+        for each in table["runs"]:
+            each["task"], each["settings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds no figures of runs: expected another file with --results.") from error
+    return table

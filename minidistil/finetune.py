@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from minidistil import plots
 from minidistil.checkpoints import Progress, load_checkpoint
-from minidistil.classifiers import TaskModel
+from minidistil.classifiers import QuestionAnswering, TaskModel
 from minidistil.evaluation import parameters
 from minidistil.files import require_space, write_atomically
 from minidistil.microbatches import Batch, BatchStream
 from minidistil.objectives import Losses
 from minidistil.parallel import from_first, rank, world_size
-from minidistil.report import minutes
+from minidistil.report import finetuning_report, minutes
 from minidistil.runfolder import Run, RunFolder, Say
 from minidistil.schedule import Plan
 from minidistil.settings import FinetuneConfig
@@ -38,13 +37,12 @@ from minidistil.tasks import (
     TaskBatch,
     collate,
     confusion_of,
-    imitation_loss,
     predict,
-    scores,
-    task_loss,
+    task_losses,
 )
 from minidistil.training import keep_freed_memory, make_optimizer, peak_memory_mib, train
 from minidistil.trial import make_plan
+from minidistil.windows import MAX_QUESTION_LENGTH
 from minidistil.wordpiece import WordPiece
 
 
@@ -61,22 +59,6 @@ class FeatureStream(BatchStream):
 
     def _batch(self, indices: list[int], number: int) -> TaskBatch:
         return collate([self.features[index] for index in indices], self.tokenizer.pad_token_id, self.model_class)
-
-
-def task_losses(task: Task, teacher: TaskModel | None, config: FinetuneConfig) -> Losses:
-    """The loss of the task's head and, with a teacher, how far the model is from what that one says."""
-
-    def losses(model: TaskModel, batch: TaskBatch) -> dict[str, Tensor]:
-        logits = scores(model, batch).float()
-        loss = task_loss(task.model_class, logits, batch.labels)
-        if teacher is None:
-            return {"loss": loss}
-        with torch.no_grad():
-            told = scores(teacher, batch).float()
-        ce = imitation_loss(task.model_class, logits, told, batch, config.temperature)
-        return {"loss": config.alpha_ce * ce + config.alpha_task * loss, "ce": ce, "task": loss}
-
-    return losses
 
 
 def finetune(
@@ -105,25 +87,27 @@ def finetune(
     """
     config = config or FinetuneConfig()
     tokenizer = tokenizer or WordPiece.from_pretrained("minilm")
-    _require_fit(model, dataset.task, tokenizer, config)
+    _require_fit("model", model, dataset.task, tokenizer, config)
     if teacher is not None:
-        _require_fit(teacher, dataset.task, tokenizer, config)
+        _require_fit("teacher", teacher, dataset.task, tokenizer, config)
         teacher.eval().requires_grad_(False)
     job = FineTuning(model, dataset, config, Path(out), tokenizer, teacher, say, more_settings or {})
     return job.finished() or job.run()
 
 
-def _require_fit(model: TaskModel, task: Task, tokenizer: WordPiece, config: FinetuneConfig) -> None:
+def _require_fit(who: str, model: TaskModel, task: Task, tokenizer: WordPiece, config: FinetuneConfig) -> None:
     if type(model) is not task.model_class or model.config.id2label != tuple(task.id2label):
         raise ValueError(
-            f"The model is a {type(model).__name__} of the classes {', '.join(model.config.id2label)}; {task.name} "
+            f"The {who} is a {type(model).__name__} of the classes {', '.join(model.config.id2label)}; {task.name} "
             f"needs a {task.model_class.__name__} of {', '.join(task.id2label)}."
         )
     if model.config.vocab_size != len(tokenizer):
-        raise ValueError(f"The model knows {model.config.vocab_size} tokens, its tokenizer {len(tokenizer)}.")
+        raise ValueError(
+            f"The {who} knows {model.config.vocab_size} tokens, the tokenizer {len(tokenizer)}: expected the same."
+        )
     if config.max_length > model.config.max_position_embeddings:
         raise ValueError(
-            f"max_length is {config.max_length}, the model reads {model.config.max_position_embeddings} tokens at "
+            f"max_length is {config.max_length}, the {who} reads {model.config.max_position_embeddings} tokens at "
             "most: expected a smaller --max-length; longer texts are cut, or read in windows where the task does so."
         )
 
@@ -142,14 +126,8 @@ class FineTuning(RunFolder):
         say: Say,
         more_settings: dict[str, Any],
     ):
-        self.model, self.task, self.config, self.tokenizer, self.teacher = (
-            model,
-            dataset.task,
-            config,
-            tokenizer,
-            teacher,
-        )
-        require_space(folder, 8 * 4 * parameters(model))  # two checkpoints with two moments each, and the model
+        self.model, self.teacher, self.tokenizer = model, teacher, tokenizer
+        self.task, self.config = dataset.task, config
         self.examples = {"train": dataset.train, **dataset.validation}
         settings = {
             "kind": type(config).__name__,
@@ -173,6 +151,8 @@ class FineTuning(RunFolder):
         }
         self._say_what_was_cut()
         self.feed = FeatureStream(self.features["train"], self.tokenizer, self.config, self.task.model_class)
+        # Two checkpoints with two moments each, and the model.
+        require_space(self.folder, 8 * 4 * parameters(self.model))
         self.steps_per_epoch = math.ceil(self.feed.batches_per_epoch / (self.config.accumulate * world_size()))
         losses = task_losses(self.task, self.teacher, self.config)
         plan = self._plan(losses)
@@ -180,11 +160,15 @@ class FineTuning(RunFolder):
         return self._finish(self._train(losses, plan), plan)
 
     def _say_what_was_cut(self) -> None:
+        windows = self.task.model_class is QuestionAnswering  # they have all of a text, and the beginning of a question
+        what, limit = ("questions", MAX_QUESTION_LENGTH) if windows else ("texts", self.config.max_length)
+        more = not windows and limit < self.model.config.max_position_embeddings
+        advice = " A higher --max-length would keep more of them." if more else ""
         for name, features in self.features.items():
             if cut := [feature.cut for feature in features if feature.cut]:
                 self.say(
-                    f"{name}: {len(cut)} of {len(features)} texts are longer than {self.config.max_length} tokens; "
-                    f"{sum(cut)} tokens were cut off. A higher --max-length would keep them."
+                    f"{name}: {len(cut)} of {len(self.examples[name])} {what} are longer than {limit} tokens; "
+                    f"{sum(cut)} tokens were cut off.{advice}"
                 )
 
     def _plan(self, losses: Losses) -> Plan:
@@ -249,9 +233,30 @@ class FineTuning(RunFolder):
         self.epochs = from_first(self.epochs)
 
     def _finish(self, progress: Progress, plan: Plan) -> Run:
-        """Write curves and, last, metrics.json; then remove the checkpoints."""
+        """Write pictures, report and, last, metrics.json; then remove the checkpoints."""
+        metrics = self._metrics(progress, plan) if rank() == 0 else {}
+        if rank() == 0:
+            self.append_log(progress.log, -1)
+            self._draw(progress, metrics)
+            report = finetuning_report(self.settings, metrics)
+            write_atomically(self.folder / "report.md", lambda part: part.write_text(report, encoding="utf-8"))
+            self.write_json("metrics.json", metrics)
+            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+        return Run(self.folder, from_first(metrics), progress.log)
+
+    def _draw(self, progress: Progress, metrics: dict[str, Any]) -> None:
+        title = f"{self.task.name}: best after epoch {metrics['best_epoch']} of {len(self.epochs)}"
+        curves = plots.finetuning_curves(progress.log, self.epochs, self.steps_per_epoch, title)
+        write_atomically(self.folder / "curves.png", lambda part: plots.save(curves, part))
+        if table := metrics["confusion"]:
+            right, asked = sum(row[place] for place, row in enumerate(table)), sum(map(sum, table))
+            title = f"{self.task.name}: {right:,} of {asked:,} are right after epoch {metrics['best_epoch']}"
+            picture = plots.confusion_matrix(table, self.task.id2label, title)
+            write_atomically(self.folder / "confusion.png", lambda part: plots.save(picture, part))
+
+    def _metrics(self, progress: Progress, plan: Plan) -> dict[str, Any]:
         best = max(self.epochs, key=lambda look: look["score"])  # of equal ones the first
-        metrics = {
+        return {
             "task": self.task.name,
             "score": best["score"],
             "metrics": best["metrics"],
@@ -269,13 +274,6 @@ class FineTuning(RunFolder):
             "tokens_per_second": progress.tokens / max(progress.seconds, 1e-9),
             "peak_memory_mib": peak_memory_mib(),
         }
-        if rank() == 0:
-            self.append_log(progress.log, -1)
-            curves = plots.finetuning_curves(progress.log, self.epochs, self.steps_per_epoch)
-            write_atomically(self.folder / "curves.png", lambda part: plots.save(curves, part))
-            self.write_json("metrics.json", metrics)
-            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-        return Run(self.folder, from_first(metrics), progress.log)
 
 
 def _read(path: Path) -> Any:

@@ -5,6 +5,7 @@ are tab-separated without quoting: a quotation mark is a character like any othe
 public; what is reported, here as in the DistilBERT paper, are figures on the development sets.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from minidistil.tasks import Dataset, Feature
 from minidistil.wordpiece import WordPiece
 
 HUB = "nyu-mll/glue"
+HIGHEST = 5  # of STS-B's scores: the two texts say the same
 
 DEV = MappingProxyType({"validation": ("dev.tsv",)})
 
@@ -47,7 +49,7 @@ class GlueTask:
     written: tuple[str, ...] = ()  # the classes as train.tsv writes them, if not by name
     header: tuple[str, ...] = ()  # columns of files without a first line that names them
     validation: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: DEV)  # name -> files, the first there is
-    short_lines: bool = False  # whether the published file has lines that lack columns: they are left out
+    short_lines: bool = False  # whether the published file has broken lines, which lack columns: they are left out
     model_class: type[SequenceClassifier] = SequenceClassifier
 
     def features(self, examples: Sequence[Example], tokenizer: WordPiece, max_length: int) -> list[Feature]:
@@ -218,7 +220,7 @@ def _examples(
     places = [columns.index(name) for name in task.texts]
     label = columns.index(task.label)
     for number, cells in rows:
-        if len(cells) <= max(*places, label):
+        if len(cells) != len(columns):
             if task.short_lines:
                 continue
             raise ValueError(f"{path}, line {number}: {len(cells)} columns instead of {len(columns)}.")
@@ -233,9 +235,12 @@ def _examples(
 def _answer(cell: str, task: GlueTask) -> int | float:
     if len(task.id2label) == 1:
         try:
-            return float(cell)
+            number = float(cell)
         except ValueError:
-            raise ValueError(f"the {task.label} is {cell!r}, expected a number.") from None
+            number = math.nan
+        if not 0 <= number <= HIGHEST:  # NaN is not either
+            raise ValueError(f"the {task.label} is {cell!r}, expected a number from 0 to {HIGHEST}.")
+        return number
     written = task.written or task.id2label
     if cell not in written:
         raise ValueError(f"the {task.label} is {cell!r}, expected one of {', '.join(written)}.")

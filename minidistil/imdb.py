@@ -77,7 +77,7 @@ def read_reviews(folder: Path) -> list[Example]:
             )
         for path in paths:
             try:
-                result.append(Example(path.read_text(encoding="utf-8"), None, label))
+                result.append(Example(path.read_text(encoding="utf-8-sig"), None, label))
             except UnicodeDecodeError as error:
                 raise ValueError(f"{path} is not UTF-8 ({error}): expected a text file.") from error
     return result

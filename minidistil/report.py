@@ -69,15 +69,44 @@ def side_by_side(teacher: MaskedLM, student: MaskedLM, tokenizer: WordPiece, top
 
 def run_report(settings: dict[str, Any], results: str) -> str:
     """The run's report: results, curves, and every setting."""
-    config = {**settings["config"], **settings.get("plan", {})}
-    rows = "\n".join(f"| {name} | {value} |" for name, value in config.items())
     return (
         f"# {settings['kind'].removesuffix('Config')} run\n\n"
         f"Corpus: {settings['corpus']['name']} ({settings['corpus']['documents']} training documents).\n\n"
         f"## Results on held-out documents\n\n{results}\n\n"
         f"## Curves\n\n![Each loss and the learning rate over the tokens read](curves.png)\n\n"
-        f"## Settings\n\n| setting | value |\n|---|---|\n{rows}\n"
+        f"{_settings_table(settings)}"
     )
+
+
+def finetuning_report(settings: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """A fine-tuning's report: the figures after each epoch, pictures, and every setting.
+
+    Args:
+        settings: the run's config.json.
+        metrics: its metrics.json.
+    """
+    looks = metrics["epochs"]
+    columns = [(split, name) for split, each in looks[0]["metrics"].items() for name in each]
+    head = ["epoch", *(f"{split}: {name}" for split, name in columns)]
+    rows = [[str(look["epoch"]), *(f"{look['metrics'][split][name]:.4f}" for split, name in columns)] for look in looks]
+    rows = [[f"**{cell}**" for cell in row] if row[0] == str(metrics["best_epoch"]) else row for row in rows]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---:"] * len(head), *rows])
+    pictures = "![The loss over the epochs, and the figures after each](curves.png)\n\n"
+    if metrics["confusion"]:
+        pictures += "![How often each class was taken for each](confusion.png)\n\n"
+    examples = ", ".join(f"{count:,} {name}" for name, count in metrics["examples"].items())
+    names = "".join(f"{name}: {settings[name]}. " for name in ("start", "teacher") if settings.get(name))
+    return (
+        f"# {metrics['task']}, fine-tuned\n\n{names}Examples: {examples}.\n\n"
+        f"## Results on the development set\n\n{table}\n\nThe best epoch's model, in bold, lies in `model/`.\n\n"
+        f"## Pictures\n\n{pictures}{_settings_table(settings)}"
+    )
+
+
+def _settings_table(settings: dict[str, Any]) -> str:
+    config = {**settings["config"], **settings.get("plan", {})}
+    rows = "\n".join(f"| {name} | {value} |" for name, value in config.items())
+    return f"## Settings\n\n| setting | value |\n|---|---|\n{rows}\n"
 
 
 def minutes(seconds: float) -> str:

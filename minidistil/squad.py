@@ -120,7 +120,7 @@ def read_squad(path: Path) -> list[Question]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}: expected a JSON file of SQuAD v1.1, such as dev-v1.1.json.")
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not JSON in UTF-8 ({error}): expected a file of SQuAD v1.1.") from error
     articles = _entry(raw, "data", list, str(path))

@@ -30,6 +30,8 @@ from minidistil.classifiers import (
 from minidistil.losses import soft_target_loss
 from minidistil.masking import IGNORE
 from minidistil.microbatches import Batch
+from minidistil.objectives import Losses
+from minidistil.settings import FinetuneConfig
 from minidistil.task_metrics import confusion
 from minidistil.training import device_of
 from minidistil.wordpiece import WordPiece
@@ -152,6 +154,22 @@ def imitation_loss(
     elif student.shape[-1] == 1:
         return nn.functional.mse_loss(student, teacher.detach())
     return soft_target_loss(student, teacher, temperature)
+
+
+def task_losses(task: Task, teacher: TaskModel | None, config: FinetuneConfig) -> Losses:
+    """The loss of the task's head and, with a teacher, how far the model is from what that one says."""
+
+    def losses(model: TaskModel, batch: TaskBatch) -> dict[str, Tensor]:
+        logits = scores(model, batch).float()
+        loss = task_loss(task.model_class, logits, batch.labels)
+        if teacher is None:
+            return {"loss": loss}
+        with torch.no_grad():
+            told = scores(teacher, batch).float()
+        ce = imitation_loss(task.model_class, logits, told, batch, config.temperature)
+        return {"loss": config.alpha_ce * ce + config.alpha_task * loss, "ce": ce, "task": loss}
+
+    return losses
 
 
 @torch.no_grad()

@@ -123,12 +123,7 @@ def _windows_of(
 ) -> list[Window]:
     asked = tokenizer.ids(question.question)
     head = [tokenizer.cls_token_id, *asked[:MAX_QUESTION_LENGTH], tokenizer.sep_token_id]
-    room = max_length - len(head) - 1  # the last [SEP] takes one
-    if room < 2:
-        raise ValueError(
-            f"max_length={max_length} leaves room for {max(room, 0)} tokens of the text beside the question "
-            f"{question.question!r:.60}: expected {len(head) + 3} or more."
-        )
+    room = _room(question, len(head), max_length)
     span = None
     if question.answers:
         text, first = question.answers[0]
@@ -148,3 +143,14 @@ def _windows_of(
             )
         )
     return result
+
+
+def _room(question: Question, head: int, max_length: int) -> int:
+    """How many tokens of the text a window has beside its `head`, [CLS] question [SEP], and the last [SEP]."""
+    room = max_length - head - 1
+    if room < 2:
+        raise ValueError(
+            f"max_length={max_length} leaves room for {max(room, 0)} tokens of the text beside the question "
+            f"{question.question!r:.60}: expected {head + 3} or more."
+        )
+    return room

@@ -157,6 +157,11 @@ def test_other_bad_files_are_explained(tmp_path: Path) -> None:
         read_conll(tmp_path / "latin.txt")
 
 
+def test_a_mark_of_utf_8_and_other_white_space_within_a_word_change_nothing(tmp_path: Path) -> None:
+    path = file(tmp_path, "\ufeff-DOCSTART- O\r\n\r\n10\xa0000\tO\r\nMar\u2028ta B-PER\r\n")
+    assert read_conll(path) == [Sentence(("10\xa0000", "Mar\u2028ta"), ("O", "B-PER"))]
+
+
 def test_splits_from_a_folder_and_from_one_file(tmp_path: Path) -> None:
     one = file(tmp_path, "\n\n".join(f"word{number} O" for number in range(11)))
     dataset = load_conll(one)

@@ -20,7 +20,7 @@ from minidistil.files import data_folder
 from minidistil.finetune import finetune
 from minidistil.glue import GLUE, Example
 from minidistil.settings import FinetuneConfig
-from minidistil.tasks import Dataset, Feature, TaskBatch, collate, predict
+from minidistil.tasks import Dataset, Feature, TaskBatch, collate, predict, task_losses
 from minidistil.wordpiece import WordPiece
 
 TINY = EncoderConfig(
@@ -89,7 +89,31 @@ def test_a_run_leaves_its_figures(finished: tuple[Path, list[str]]) -> None:
     assert metrics["confusion"][0][0] + metrics["confusion"][1][1] == pytest.approx(24 * metrics["score"])
     assert sum("accuracy" in line for line in said) == 3
     assert not (folder / "checkpoints").exists()
-    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("curves.png", "confusion.png"):
+        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_report_has_every_look_and_the_best_in_bold(finished: tuple[Path, list[str]]) -> None:
+    folder, _ = finished
+    report = (folder / "report.md").read_text(encoding="utf-8")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert "| epoch | validation: accuracy |" in report
+    for look in metrics["epochs"]:
+        cells = [str(look["epoch"]), f"{look['score']:.4f}"]
+        bold = look["epoch"] == metrics["best_epoch"]
+        assert f"| {' | '.join(f'**{cell}**' if bold else cell for cell in cells)} |" in report
+    assert "Examples: 48 train, 24 validation." in report
+    assert "(curves.png)" in report
+    assert "(confusion.png)" in report
+    assert f"| learning_rate | {CONFIG.learning_rate} |" in report
+
+
+def test_a_finished_run_asks_for_no_space(learnt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(folder: Path, needed: int) -> None:
+        raise OSError("full")
+
+    monkeypatch.setattr(module, "require_space", full)
+    assert finetune(fresh(), EASY, WITHOUT_DROPOUT, learnt).was_finished
 
 
 def test_the_kept_model_is_the_best_one_and_transformers_loads_it(
@@ -237,8 +261,8 @@ def test_losses_weigh_teacher_and_labels() -> None:
     student, teacher = fresh(1), fresh(2)
     config = FinetuneConfig(alpha_ce=0.3, alpha_task=0.7, temperature=3.0)
     with torch.no_grad():
-        terms = module.task_losses(GLUE["sst-2"], teacher, config)(student, batch)
-        alone = module.task_losses(GLUE["sst-2"], None, config)(student, batch)
+        terms = task_losses(GLUE["sst-2"], teacher, config)(student, batch)
+        alone = task_losses(GLUE["sst-2"], None, config)(student, batch)
     assert terms["loss"].item() == pytest.approx(0.3 * terms["ce"].item() + 0.7 * terms["task"].item())
     assert alone["loss"].item() == terms["task"].item()
     assert isinstance(batch, TaskBatch)
@@ -251,7 +275,15 @@ def test_cut_texts_are_counted(tmp_path: Path) -> None:
     said: list[str] = []
     run = finetune(fresh(), EASY, replace(CONFIG, epochs=1, max_length=6), tmp_path, say=said.append)
     assert run.metrics["cut"] == {"train": 48, "validation": 24}
-    assert any("train: 48 of 48 texts are longer than 6 tokens; 48 tokens were cut off" in line for line in said)
+    told = "train: 48 of 48 texts are longer than 6 tokens; 48 tokens were cut off."
+    assert f"{told} A higher --max-length would keep more of them." in said
+
+
+def test_no_greater_length_is_advised_where_the_model_reads_no_more(tmp_path: Path) -> None:
+    said: list[str] = []
+    model = fresh(config=replace(TINY, max_position_embeddings=6))
+    finetune(model, EASY, replace(CONFIG, epochs=1, max_length=6), tmp_path, say=said.append)
+    assert "train: 48 of 48 texts are longer than 6 tokens; 48 tokens were cut off." in said
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path, tokenizer: WordPiece) -> None:
@@ -259,12 +291,13 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, tokenizer: WordPiece) -> N
         finetune(fresh(), Dataset(GLUE["sts-b"], [], {}), CONFIG, tmp_path)
     with pytest.raises(ValueError, match="max_length is 600, the model reads 512 tokens at most"):
         finetune(fresh(), EASY, replace(CONFIG, max_length=600), tmp_path)
-    with pytest.raises(ValueError, match="needs a SequenceClassifier"):
+    with pytest.raises(ValueError, match=r"The teacher is a TokenClassifier .* needs a SequenceClassifier"):
         finetune(fresh(), EASY, CONFIG, tmp_path, teacher=TokenClassifier(fresh().config))
     with pytest.raises(ValueError, match="knows 100 tokens"):
         finetune(fresh(config=replace(TINY, vocab_size=100)), EASY, CONFIG, tmp_path, tokenizer)
     with pytest.raises(ValueError, match=r"One step reads 64 .*--batch-size"):
-        finetune(fresh(), EASY, replace(CONFIG, batch_size=64), tmp_path)
+        finetune(fresh(), EASY, replace(CONFIG, batch_size=64), tmp_path / "new")
+    assert not (tmp_path / "new").exists(), "nothing is begun that cannot be done"
 
 
 def test_a_folder_with_another_run_is_refused(finished: tuple[Path, list[str]]) -> None:
@@ -335,6 +368,34 @@ def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path: Path, capsys: 
     (tmp_path / "results.json").write_text("[]")
     with pytest.raises(ValueError, match="holds no figures of runs"):
         record(tmp_path / "results.json", dict.fromkeys(RECORDED), {})
+
+
+def test_bad_results_and_idle_flags_are_refused_before_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results.json").write_text("[1, 2]")
+    call = ["finetune", "sst-2", "--data", str(data_folder() / "samples"), "--out", str(tmp_path / "run")]
+    assert main([*call, "--results", str(tmp_path / "results.json")]) == 2
+    assert "holds no figures of runs" in capsys.readouterr().err
+    for flag in ("--alpha-ce", "--alpha-task", "--temperature"):
+        assert main([*call, flag, "1"]) == 2
+        assert f"{flag} goes with --teacher" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_of_another_vocabulary_is_refused_though_it_has_as_many_tokens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tokenizer: WordPiece
+) -> None:
+    for name in ("student", "teacher"):
+        fresh().save_pretrained(tmp_path / name)
+    tokenizer.save(tmp_path / "student")
+    swapped = [*tokenizer.tokens]
+    swapped[5000], swapped[6000] = swapped[6000], swapped[5000]
+    (tmp_path / "teacher" / "vocab.txt").write_text("\n".join(swapped) + "\n", encoding="utf-8")
+    call = ["finetune", "sst-2", "--data", str(data_folder() / "samples"), "--out", str(tmp_path / "run")]
+    assert main([*call, "--model", str(tmp_path / "student"), "--teacher", str(tmp_path / "teacher")]) == 2
+    assert "has another vocabulary than" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_tasks_go_by_several_spellings() -> None:

@@ -147,6 +147,15 @@ def _header_and_rows(name: str) -> tuple[str, list[str]]:
             ROWS["sts-b"][0] + "\n0\ta\ta\ta\ta\ta\ta\tx\ty\tvery\n",
             r"line 2: the score is 'very', expected a num",
         ),
+        *(
+            (
+                "sts-b",
+                f"{ROWS['sts-b'][0]}\n0\ta\ta\ta\ta\ta\ta\tx\ty\t{score}\n",
+                rf"line 2: .*'{score}', .* from 0 to 5",
+            )
+            for score in ("nan", "inf", "5.1", "-1")
+        ),
+        ("sst-2", "sentence\tlabel\na\t1\tb\n", r"line 2: 3 columns instead of 2"),
         (
             "rte",
             "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tmaybe\n",

@@ -23,6 +23,15 @@ def test_the_course_of_a_finetuning() -> None:
     assert {line.get_label(): ys(line) for line in right.lines} == {"accuracy": [0.25, 0.5], "f1": [0.2, 0.4]}
 
 
+def test_a_single_line_of_the_log_can_be_seen_and_the_first_of_several_sets_is_named() -> None:
+    looks = [{"epoch": n, "metrics": {"matched": {"accuracy": 0.5}, "mismatched": {"accuracy": 0.4}}} for n in (1, 2)]
+    left, right = plots.finetuning_curves([{"step": 4, "loss": 0.7}], looks, 2, "title").axes
+    assert left.lines[0].get_marker() == "o"
+    assert left.get_xlim() == (0, 2)
+    assert right.get_ylabel() == "development set (matched)"
+    assert ys(right.lines[0]) == [0.5, 0.5]
+
+
 def test_a_confusion_matrix_has_every_count_in_its_place() -> None:
     (axis,) = plots.confusion_matrix([[90, 10], [1500, 1]], ["no", "yes"], "title").axes
     cells = {text.get_text(): text.get_position() for text in axis.texts}

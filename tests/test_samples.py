@@ -1,5 +1,7 @@
 """The labelled sample that the project made itself."""
 
+import json
+import re
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +15,15 @@ def test_the_stored_sample_is_what_its_command_makes(tmp_path: Path) -> None:
     for name in ("train.tsv", "dev.tsv"):
         stored = data_folder() / "samples" / "SST-2" / name
         assert (tmp_path / "SST-2" / name).read_bytes() == stored.read_bytes()
+
+
+def test_everything_in_the_data_folder_goes_into_the_installed_package() -> None:
+    """An installed package finds the samples and the stored results where a checkout does: in `data_folder()`."""
+    project = (data_folder().parent / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^"minidistil.data" = (\[.*\])$', project, re.MULTILINE)
+    assert found
+    packed = {path for pattern in json.loads(found[1]) for path in data_folder().glob(pattern)}
+    assert {path for path in data_folder().rglob("*") if path.is_file()} <= packed
 
 
 def test_no_sentence_stands_twice_and_none_is_in_both_sets() -> None:

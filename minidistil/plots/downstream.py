@@ -12,15 +12,17 @@ Log = Sequence[Mapping[str, Any]]
 
 
 def finetuning_curves(log: Log, epochs: Log, steps_per_epoch: int, title: str = "") -> "Figure":
-    """The loss over the epochs, and after each epoch the figures on the development set.
+    """The loss over the epochs, and after each epoch the figures on the development set, of several the first one.
 
     Args:
         log: lines of metrics.jsonl.
         epochs: the looks of metrics.json.
     """
     figure, (left, right) = new_figure(8.4, 2.9, 2)
-    left.plot([line["step"] / steps_per_epoch for line in log], [line["loss"] for line in log], color=BLUE)
-    left.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
+    epochs_read = [line["step"] / steps_per_epoch for line in log]
+    marker = "None" if len(log) > 1 else "o"  # a line through one point cannot be seen
+    left.plot(epochs_read, [line["loss"] for line in log], marker=marker, color=BLUE, clip_on=False)
+    left.set(xlabel="epoch", ylabel="training loss", xlim=(0, len(epochs)), ylim=(0, None))
     first = next(iter(epochs[0]["metrics"]))
     for name, colour in zip(epochs[0]["metrics"][first], (ORANGE, BLUE, GREEN, GREY), strict=False):
         right.plot(
@@ -30,7 +32,8 @@ def finetuning_curves(log: Log, epochs: Log, steps_per_epoch: int, title: str = 
             color=colour,
             label=name,
         )
-    right.set(xlabel="epoch", ylabel="development set", xticks=[look["epoch"] for look in epochs])
+    several = f" ({first})" if len(epochs[0]["metrics"]) > 1 else ""
+    right.set(xlabel="epoch", ylabel=f"development set{several}", xticks=[look["epoch"] for look in epochs])
     right.legend(frameon=False)
     figure.suptitle(title)
     return figure
