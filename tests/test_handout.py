@@ -118,6 +118,15 @@ print(md.fill_mask("The list is [MASK].", model, tokenizer)[0]["token_str"])
     assert word == plain.stdout.splitlines()[1]
 
 
+def test_a_copy_without_any_solution_can_be_imported(tmp_path: Path) -> None:
+    """A stub that names what its module does not import would stop everything."""
+    handout(tmp_path / "course")
+    result = run(
+        tmp_path / "course", "-c", "import minidistil.cli, minidistil.finetune, minidistil.runs; print('imported')"
+    )
+    assert result.stdout == "imported\n", result.stderr
+
+
 def test_a_file_that_cannot_be_loaded_does_not_stop_the_copy(copy: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(copy, broken)
