@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.checkpoints import MOMENTS
-from minidistil.heads import MaskedLM
 from minidistil.microbatches import Batch, mix
 from minidistil.parallel import without_averaging
 from minidistil.settings import TrainingConfig
@@ -59,6 +58,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     from the config.
 
     >>> from minidistil.encoder import EncoderConfig
+    >>> from minidistil.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> optimizer = make_optimizer(MaskedLM(config), TrainingConfig(weight_decay=0.25))
     >>> [(group["weight_decay"], len(group["params"])) for group in optimizer.param_groups]
@@ -119,6 +119,7 @@ def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, 
     tensors need no gradient.
 
     >>> from minidistil.encoder import EncoderConfig
+    >>> from minidistil.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> model = MaskedLM(config)
     >>> optimizer = torch.optim.AdamW(model.parameters())
@@ -141,6 +142,7 @@ def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: to
         KeyError, RuntimeError: a parameter's tensor is missing or of another shape.
 
     >>> from minidistil.encoder import EncoderConfig
+    >>> from minidistil.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> model = MaskedLM(config)
     >>> optimizer = torch.optim.AdamW(model.parameters())
