@@ -33,7 +33,10 @@ def write_atomically(path: Path, write: Callable[[Path], object], optional: bool
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        mode = part.stat().st_mode
         write(part)
+        part.chmod(mode)  # as any new file's: safetensors makes its own for their owner alone
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)

@@ -124,6 +124,13 @@ def test_only_a_pooler_that_never_was_is_missing(tmp_path: Path) -> None:
     assert not info["missing_keys"]
 
 
+def test_a_saved_model_is_readable_by_whom_a_new_file_is(tmp_path: Path) -> None:
+    MaskedLM(SMALL).save_pretrained(tmp_path / "model")
+    (tmp_path / "new").touch()
+    modes = {path.stat().st_mode for path in (tmp_path / "new", *(tmp_path / "model").iterdir())}
+    assert len(modes) == 1
+
+
 def test_the_offline_teacher_loads_in_transformers(tmp_path: Path, teacher: MaskedLM) -> None:
     teacher.save_pretrained(tmp_path)
     theirs, info = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path, output_loading_info=True)
