@@ -210,6 +210,9 @@ class _Recorder:
         self.path = path
         self.outcomes: list[tuple[set[str], str]] = []
 
+    def pytest_configure(self, config: Any) -> None:
+        config.option.tbstyle = "no"  # tracebacks with source take a third of the time, and nobody sees them
+
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         called = dict(item.user_properties).get("called")
         if called is None or (call.when != "call" and call.excinfo is None):
@@ -241,7 +244,8 @@ def _run_tests(chapter: Chapter, path: Path) -> list[tuple[set[str], str]]:
     tests = course_folder() / "tests"
     files = [tests / f"test_{module.rpartition('.')[2]}.py" for module in chapter.modules]
     recorder = _Recorder(path)
-    quiet = ["-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:nbval"]
+    unused = ["cacheprovider", "terminal", "nbval", "unraisableexception"]  # the last collects garbage ten times
+    quiet = ["-o", "addopts=", *(word for plugin in unused for word in ("-p", f"no:{plugin}"))]
     code = pytest.main([*quiet, f"--rootdir={tests.parent}", f"--impl={path}", *map(str, files)], plugins=[recorder])
     if not recorder.outcomes:
         raise ValueError(
