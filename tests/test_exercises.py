@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import minidistil
 from minidistil.check import Misconception, Verdict, check, misconceptions, outcome, same
@@ -133,6 +134,23 @@ def is_punctuation(char):
 """
     assert check("ch01", solved_but(tmp_path, ending)).passed
     assert ran.exists()
+
+
+def test_the_learners_code_has_one_thread_and_afterwards_there_are_as_many_as_before(tmp_path: Path) -> None:
+    seen, before = tmp_path / "seen", torch.get_num_threads()
+    ending = f"""import torch
+right = is_punctuation
+def is_punctuation(char):
+    open({str(seen)!r}, "a").write(f"{{torch.get_num_threads()}} ")
+    return right(char)
+"""
+    torch.set_num_threads(2)
+    try:
+        assert check("ch01", solved_but(tmp_path, ending)).passed
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen.read_text(encoding="utf-8").split()) == {"1"}
 
 
 def test_a_file_that_passes_on_the_packages_function_is_noticed(tmp_path: Path) -> None:
