@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 SHARE = """import os
@@ -16,6 +17,7 @@ def test_it():
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert os.environ["OMP_NUM_THREADS"] == str(max(1, cores // 2))
 """
+COUNTING = ["count = 0", *["count += 1\ncount"] * 8]  # each cell needs all those before it
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
@@ -64,3 +66,29 @@ def test_two_processes_share_the_cores_out_among_their_kernels(tmp_path: Path) -
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--rootdir", str(tmp_path), str(tmp_path)]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+
+def counting_notebook() -> nbformat.NotebookNode:
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    for number, source in enumerate(COUNTING):
+        shown = nbformat.v4.new_output("execute_result", {"text/plain": str(number)}, execution_count=number + 1)
+        outputs = [shown] if number else []
+        notebook.cells.append(nbformat.v4.new_code_cell(source, outputs=outputs, execution_count=number + 1))
+    return notebook
+
+
+def test_in_two_processes_each_file_stays_whole(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        nbformat.write(counting_notebook(), tmp_path / f"{name}.ipynb")
+        (tmp_path / f"test_{name}.py").write_text("def test_it():\n    pass\n\ndef test_again():\n    pass\n")
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "-p", "no:cacheprovider", "-c", "pyproject.toml"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    result = subprocess.run(
+        [*command, f"--rootdir={tmp_path}", str(tmp_path)],
+        cwd=root, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert f"{2 * len(COUNTING) + 4} passed" in result.stdout, result.stdout + result.stderr
+    ran = set(re.findall(r"^\[(gw\d)\].* PASSED (\S+?)::", result.stdout, flags=re.M))
+    assert len({worker for worker, _ in ran}) == 2  # both work
+    assert len(ran) == 4  # and none of the four files is in both
