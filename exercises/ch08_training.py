@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.checkpoints import MOMENTS
-from minidistil.heads import MaskedLM
 from minidistil.microbatches import Batch, mix
 from minidistil.parallel import without_averaging
 from minidistil.settings import TrainingConfig
@@ -52,13 +51,14 @@ def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> r
     raise NotImplementedError
 
 
-def make_optimizer(model: MaskedLM, config: TrainingConfig) -> torch.optim.AdamW:
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW; weight decay on matrices only, never on biases and layer norms.
 
     It holds every parameter that is trained (`requires_grad`) once, and has learning_rate, betas, eps and weight_decay
     from the config.
 
     >>> from minidistil.encoder import EncoderConfig
+    >>> from minidistil.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> optimizer = make_optimizer(MaskedLM(config), TrainingConfig(weight_decay=0.25))
     >>> [(group["weight_decay"], len(group["params"])) for group in optimizer.param_groups]
@@ -111,7 +111,7 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
     raise NotImplementedError
 
 
-def training_state(model: MaskedLM, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
+def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
     """All tensors that the next step hangs on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
 
     NAME is the parameter's in `model.named_parameters()`. AdamW keeps the moments, whose names are in MOMENTS, in
@@ -119,6 +119,7 @@ def training_state(model: MaskedLM, optimizer: torch.optim.AdamW) -> dict[str, T
     tensors need no gradient.
 
     >>> from minidistil.encoder import EncoderConfig
+    >>> from minidistil.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> model = MaskedLM(config)
     >>> optimizer = torch.optim.AdamW(model.parameters())
@@ -131,7 +132,7 @@ def training_state(model: MaskedLM, optimizer: torch.optim.AdamW) -> dict[str, T
     raise NotImplementedError
 
 
-def restore_state(tensors: Mapping[str, Tensor], model: MaskedLM, optimizer: torch.optim.AdamW, step: int) -> None:
+def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.AdamW, step: int) -> None:
     """Make model and optimiser what they were after `step` steps, when `training_state` gave the tensors.
 
     The optimiser holds on to the parameters, so numbers are copied into these; the moments become its own as they are.
@@ -141,6 +142,7 @@ def restore_state(tensors: Mapping[str, Tensor], model: MaskedLM, optimizer: tor
         KeyError, RuntimeError: a parameter's tensor is missing or of another shape.
 
     >>> from minidistil.encoder import EncoderConfig
+    >>> from minidistil.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> model = MaskedLM(config)
     >>> optimizer = torch.optim.AdamW(model.parameters())
