@@ -36,3 +36,16 @@ def test_a_stored_run_is_whole(run: dict[str, Any]) -> None:
 def test_no_run_stands_twice() -> None:
     keys = [(run["task"], json.dumps(run["settings"], sort_keys=True)) for run in STORED["runs"]]
     assert len(set(keys)) == len(keys)
+
+
+def test_the_readme_quotes_these_figures() -> None:
+    readme = (data_folder().parent / "README.md").read_text(encoding="utf-8")
+    models = ("runs/teacher", "runs/student/model", "runs/undistilled/model")
+    scores = {(run["task"], run["settings"]["start"]): f"{100 * run['score']:.1f}" for run in STORED["runs"]}
+    first, *others = [[scores[task, model] for model in models] for task in ("sst-2", "sts-b", "mrpc")]
+    for quoted in (
+        "SST-2 {} for the teacher, {} for its student of three layers, {} for the same student without".format(*first),
+        "STS-B {}, {}, {}".format(*others[0]),
+        "MRPC {}, {}, {}.".format(*others[1]),
+    ):
+        assert quoted in readme
