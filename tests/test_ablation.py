@@ -167,5 +167,7 @@ def test_the_stored_results_are_whole_and_made_by_the_recipe_as_it_is() -> None:
 def test_the_stored_students_of_other_layers_are_made_by_the_command_beside_them() -> None:
     stored = json.loads((data_folder() / "results" / "layers.json").read_text(encoding="utf-8"))
     for run in stored["runs"]:
-        assert f"--steps {run['steps']} " in stored["command"]
+        layers = ",".join(map(str, run["layers"]))
+        command = stored["command"].replace(" L ", f" {layers} ").replace(" N ", f" {run['steps']} ")
+        assert run["command"].startswith(command)
         assert run["retention"] == pytest.approx(run["student_masked_accuracy"] / run["teacher_masked_accuracy"])
