@@ -20,6 +20,7 @@ def test_it():
 COUNTING = ["count = 0", *["count += 1\ncount"] * 8]  # each cell needs all those before it
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
+SECTION = re.compile(r"^## (\d+\.\d+) ", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
 
 
@@ -51,6 +52,15 @@ def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None
     code = "\n".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code")
     assert f"where_we_are({int(number)})" in code
     assert f"](../exercises/ch{number}_" in prose(path)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_sections_are_numbered_through_and_those_referred_to_exist(path: Path) -> None:
+    numbers = SECTION.findall(prose(path))
+    chapter = str(int(path.stem[:2]))
+    assert numbers == [f"{chapter}.{number}" for number in range(1, len(numbers) + 1)]
+    everywhere = {number for other in NOTEBOOKS for number in SECTION.findall(prose(other))}
+    assert set(re.findall(r"\bsections? (\d+\.\d+)", prose(path))) <= everywhere
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
