@@ -18,7 +18,8 @@ def test_it():
     assert os.environ["OMP_NUM_THREADS"] == str(max(1, cores // 2))
 """
 COUNTING = ["count = 0", *["count += 1\ncount"] * 8]  # each cell needs all those before it
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
 SECTION = re.compile(r"^## (\d+\.\d+) ", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
@@ -69,6 +70,17 @@ def test_a_chapter_is_as_long_as_an_hour_allows(path: Path) -> None:
     assert 1000 < len(words) < 3000
 
 
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_plans_as_much_time_as_the_syllabus_does(path: Path) -> None:
+    opening = "".join(cells(path)[0]["source"])
+    planned = re.search(r"(half an hour|45 minutes|an hour)", opening)
+    assert planned, opening
+    syllabus = (ROOT / "exercises" / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    minutes = re.search(rf"^\| {int(path.stem[:2])} \|[^|]*\| (\d+) min", syllabus, flags=re.M)
+    assert minutes, syllabus
+    assert {"half an hour": 30, "45 minutes": 45, "an hour": 60}[planned[1]] == int(minutes[1])
+
+
 def test_two_processes_share_the_cores_out_among_their_kernels(tmp_path: Path) -> None:
     shutil.copy(NOTEBOOKS[0].parent / "conftest.py", tmp_path)
     (tmp_path / "test_share.py").write_text(SHARE)
@@ -91,12 +103,11 @@ def test_in_two_processes_each_file_stays_whole(tmp_path: Path) -> None:
     for name in ("one", "two"):
         nbformat.write(counting_notebook(), tmp_path / f"{name}.ipynb")
         (tmp_path / f"test_{name}.py").write_text("def test_it():\n    pass\n\ndef test_again():\n    pass\n")
-    root = Path(__file__).parents[1]
     command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "-p", "no:cacheprovider", "-c", "pyproject.toml"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     result = subprocess.run(
         [*command, f"--rootdir={tmp_path}", str(tmp_path)],
-        cwd=root, env=environment, capture_output=True, text=True, timeout=300,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert f"{2 * len(COUNTING) + 4} passed" in result.stdout, result.stdout + result.stderr
     ran = set(re.findall(r"^\[(gw\d)\].* PASSED (\S+?)::", result.stdout, flags=re.M))
