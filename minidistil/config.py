@@ -58,9 +58,11 @@ class EncoderConfig:
             names = _HF_NAMES[raw["model_type"]]
             values = {ours: raw[theirs] for ours, theirs in names.items() if raw.get(theirs) is not None}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
+            inner = path.parent / "model"
+            advice = f" A run keeps its model in a folder of its own: {inner}." if inner.is_dir() else ""
             raise ValueError(
                 f"{path} is no configuration of a BERT or DistilBERT model: expected JSON with model_type "
-                '"bert" or "distilbert".'
+                f'"bert" or "distilbert".{advice}'
             ) from error
         missing = [theirs for ours, theirs in names.items() if ours in _SIZES and ours not in values]
         if missing:

@@ -178,8 +178,9 @@ class FineTuning(RunFolder):
             self.settings["plan"] = asdict(Plan(steps, measured.precision, measured.seconds_per_step))
             self.write_json("config.json", self.settings)
         plan = Plan(**self.settings["plan"])
+        epochs = "1 epoch" if self.config.epochs == 1 else f"{self.config.epochs} epochs"
         self.say(
-            f"training: {len(self.features['train']):,} texts, {self.config.epochs} epochs, {steps} steps in "
+            f"training: {len(self.features['train']):,} texts, {epochs}, {steps} steps in "
             f"{plan.precision}, about {minutes(steps * plan.seconds_per_step)} here"
         )
         return plan

@@ -223,7 +223,7 @@ def _examples(
         if len(cells) != len(columns):
             if task.short_lines:
                 continue
-            raise ValueError(f"{path}, line {number}: {len(cells)} columns instead of {len(columns)}.")
+            raise ValueError(f"{path}, line {number}: expected {len(columns)} columns, found {len(cells)}.")
         texts = [cells[place] for place in places]
         try:
             answer = _answer(cells[label], task)

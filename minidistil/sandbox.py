@@ -79,6 +79,7 @@ def _changed_paths(event: str, arguments: tuple[Any, ...]) -> list[str]:
 def judge(key: str, path: Path) -> dict[str, Any]:
     """The verdict on a file in words that JSON has."""
     from minidistil.check import check
+    from minidistil.exercises import STILL_RUNNING
 
     try:
         verdict = check(key, path)
@@ -86,11 +87,12 @@ def judge(key: str, path: Path) -> dict[str, Any]:
         return {"passed": 0, "failed": [], "misconceptions": [], "error": str(error)}
     states = [(result.name, result.state) for result in verdict.results if result.state != "passed"]
     failed = [name if state == "failed" else f"{name} ({state})" for name, state in states]
+    endless = [each.name for each in verdict.results if any(STILL_RUNNING in failure for failure in each.failures)]
     return {
         "passed": len(verdict.results) - len(failed),
         "failed": failed + ["together"] * bool(verdict.together),
         "misconceptions": [each.name for result in verdict.results for each in result.misconceptions],
-        "error": "",
+        "error": f"does not come to an end: {', '.join(endless)}" if endless else "",
     }
 
 

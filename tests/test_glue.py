@@ -139,7 +139,7 @@ def _header_and_rows(name: str) -> tuple[str, list[str]]:
         ("sst-2", "", r"line 1: there is no column sentence, label among none at all"),
         ("sst-2", "sentence\tlabel\n", r"holds no example"),
         ("cola", "\n\n", r"holds no example"),
-        ("sst-2", "sentence\tlabel\na\t1\nb\n", r"train.tsv, line 3: 1 columns instead of 2"),
+        ("sst-2", "sentence\tlabel\na\t1\nb\n", r"train.tsv, line 3: expected 2 columns, found 1"),
         ("sst-2", "sentence\tlabel\na\t1\n\nb\t2\n", r"train.tsv, line 4: the label is '2', expected one of 0, 1"),
         ("cola", "gj04\tyes\t\tText.\n", r"train.tsv, line 1: the label is 'yes', expected one of 0, 1"),
         (
@@ -155,7 +155,7 @@ def _header_and_rows(name: str) -> tuple[str, list[str]]:
             )
             for score in ("nan", "inf", "5.1", "-1")
         ),
-        ("sst-2", "sentence\tlabel\na\t1\tb\n", r"line 2: 3 columns instead of 2"),
+        ("sst-2", "sentence\tlabel\na\t1\tb\n", r"line 2: expected 2 columns, found 3"),
         (
             "rte",
             "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tmaybe\n",

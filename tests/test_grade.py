@@ -142,6 +142,7 @@ def test_what_is_not_right_is_named(graded: tuple[dict[str, Grade], Path]) -> No
     assert grades["wrong"].misconceptions == ["only flattened"]
     assert grades["untouched"].failed == ["join_heads (not written)"]
     assert grades["loops"].failed == ["join_heads"]
+    assert grades["loops"].error == "does not come to an end: join_heads"
     assert grades["floods"].failed or grades["floods"].error
     assert "looks like: only flattened" in grades["wrong"].line()
 

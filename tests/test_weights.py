@@ -312,3 +312,11 @@ def test_wrong_configurations_are_explained(folder: Path) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
         MaskedLM.from_pretrained(folder)
+
+
+def test_a_runs_folder_in_place_of_its_model_is_told_where_the_model_is(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "config.json").write_text('{"steps": 3}')
+    with pytest.raises(ValueError, match="folder of its own") as caught:
+        MaskedLM.from_pretrained(tmp_path)
+    assert str(tmp_path / "model") in str(caught.value)
