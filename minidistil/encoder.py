@@ -104,13 +104,13 @@ class Block(nn.Module):
     def feed_forward(self, hidden_states: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D): every token on its own, through a wider layer and a GELU.
 
-        As no token sees another here, a large batch can go through in slices: on a CPU, memory that is used again
-        at once is faster than new memory. Gradients need all of (B, L, I) anyway.
+        As no token sees another here, a large batch can go through in slices, and the GELU can overwrite its input:
+        on a CPU, memory that is used again at once is faster than new memory. Gradients need all of (B, L, I) anyway.
         """
         if torch.is_grad_enabled() or hidden_states.device.type != "cpu":
             return self.contract(nn.functional.gelu(self.expand(hidden_states)))
         slices = hidden_states.flatten(0, 1).split(SLICE)  # (SLICE, D) each
-        fed = [self.contract(nn.functional.gelu(self.expand(tokens))) for tokens in slices]
+        fed = [self.contract(torch.ops.aten.gelu_(self.expand(tokens))) for tokens in slices]
         return (torch.cat(fed) if len(fed) > 1 else fed[0]).view_as(hidden_states)
 
 

@@ -1,11 +1,12 @@
 """Chapter 12 in pictures: differences between two groups, and how far they can be trusted."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from minidistil.plots.style import BLUE, GREY, ORANGE, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -81,16 +82,31 @@ def word_against_word(
         ends = [mean_y + slope * (end - mean_x) for end in (-limit, limit)]
         axis.plot([-limit, limit], ends, color=ORANGE, label="least squares")
         axis.plot(x, y, "o", color=BLUE, markersize=5)
-        for word, a, b in zip(words, x, y, strict=True):
-            if word in named:
-                axis.annotate(word, (a, b), xytext=(4, 3), textcoords="offset points", fontsize=8.5)
         axis.axhline(0, color=GREY, linewidth=0.6)
         axis.axvline(0, color=GREY, linewidth=0.6)
         axis.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel=labels[0], title=name)
     axes[0].set_ylabel(labels[1])
     axes[0].legend(frameon=False, fontsize=9, loc="upper left")
     figure.suptitle(title)
+    figure.draw_without_rendering()  # only now it is known how large a name is beside the distance of two dots
+    for axis, (across, up) in zip(axes, panels.values(), strict=True):
+        dots = zip(words, across.tolist(), up.tolist(), strict=True)
+        _name_dots(axis, [dot for dot in dots if dot[0] in named])
     return figure
+
+
+def _name_dots(axis: "Axes", dots: Iterable[tuple[str, float, float]]) -> None:
+    """A name beside each dot, on the first side on which it covers no other name."""
+    sides = [(4, 3, "left", "bottom"), (-4, 3, "right", "bottom"), (4, -3, "left", "top"), (-4, -3, "right", "top")]
+    taken: list[Any] = []
+    for word, x, y in dots:
+        text = axis.annotate(word, (x, y), xytext=(0, 0), textcoords="offset points", fontsize=8.5)
+        for *place, horizontal, vertical in sides:
+            text.set(position=place, ha=horizontal, va=vertical)
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
 
 
 def swapped(values: Any, observed: float, xlabel: str, title: str) -> "Figure":

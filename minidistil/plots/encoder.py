@@ -44,6 +44,8 @@ def curves(
         for (name, values), (colour, style) in zip(lines.items(), looks, strict=False):
             axis.plot(x, values, color=colour, linestyle=style, linewidth=2, label=name)
         axis.set(xlabel=xlabel, ylabel=label)
+        if all(isinstance(value, int) for value in x):
+            axis.xaxis.get_major_locator().set_params(integer=True)  # there is no step 2.5
         if log_from is not None:
             axis.set(yscale="log", ylim=(log_from, None))
         axis.legend(frameon=False, fontsize=9)

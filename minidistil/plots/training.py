@@ -22,8 +22,9 @@ def training_curves(log: Log) -> "Figure":
         "mse": "$L_{mse}$ (squared logits)",
         "loss": "loss (nats)",
     }
-    figure, axes = new_figure(3.2 * (len(terms) + 1), 2.8, len(terms) + 1)
-    tokens = [line["tokens"] / 1e6 for line in log]
+    figure, axes = new_figure(2.7 * (len(terms) + 1), 2.6, len(terms) + 1)
+    unit, name_of_unit = (1e6, "million") if log[-1]["tokens"] >= 1e6 else (1e3, "thousand")
+    tokens = [line["tokens"] / unit for line in log]
     for axis, name, colour in zip(axes, terms, (BLUE, ORANGE, GREEN, RED), strict=False):
         values = [line[name] for line in log]
         axis.plot(tokens, values, color=colour, linewidth=0.8, alpha=0.35)
@@ -32,7 +33,7 @@ def training_curves(log: Log) -> "Figure":
         held_out = [line for line in log if "validation_loss" in line]
         if held_out and name in ("mlm", "loss"):
             axis.plot(
-                [line["tokens"] / 1e6 for line in held_out],
+                [line["tokens"] / unit for line in held_out],
                 [line["validation_loss"] for line in held_out],
                 "o",
                 color=GREY,
@@ -42,7 +43,8 @@ def training_curves(log: Log) -> "Figure":
     axes[-1].plot(tokens, [line["learning_rate"] for line in log], color=GREY)
     axes[-1].set_title("learning rate")
     for axis in axes:
-        axis.set_xlabel("million tokens read")
+        axis.set_xlabel(f"{name_of_unit} tokens read")
+        axis.xaxis.get_major_locator().set_params(nbins=4)
     return figure
 
 
