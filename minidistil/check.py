@@ -8,6 +8,7 @@ the right answer?
 
 import importlib.util
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -226,10 +227,20 @@ class _Recorder:
         error = excinfo.value
         lines = [entry.lineno + 1 for entry in excinfo.traceback if Path(str(entry.path)) == self.path]
         place = f" ({self.path.name}, line {lines[-1]})" if lines else ""
-        text = " ".join(str(error).split()).removesuffix(" Use -v to get more diff")
+        text = _without_addresses(str(error))
         if not isinstance(error, AssertionError | TimeoutError | PackageSolutionError) or lines:
             text = f"{type(error).__name__}: {text}"
         return (text if len(text) <= 300 else text[:299] + "…") + place
+
+
+def _without_addresses(message: str) -> str:
+    """pytest's explanation in one line: functions by their names, and not where they lie in memory."""
+    named = re.sub(r"<function ([\w.]+) at 0x[0-9a-f]+>", r"\1", message)
+    lines = [
+        line for line in named.splitlines() if not re.match(r"\s*\+\s+(where|and)\s+[\w.]+ = (<module |bool\()", line)
+    ]
+    one_line = " ".join(" ".join(lines).split()).removesuffix(" Use -v to get more diff")
+    return re.sub(r" \+ (where|and) ", r", \1 ", one_line)
 
 
 def _sentence(test_name: str) -> str:

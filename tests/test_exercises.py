@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import minidistil
-from minidistil.check import Misconception, Verdict, check, misconceptions, outcome, same
+from minidistil.check import Misconception, Verdict, _without_addresses, check, misconceptions, outcome, same
 from minidistil.cli import main
 from minidistil.exercises import HINTS, Learner, chapter_keys, course_folder, hint, read_chapter, time_limit
 
@@ -286,6 +286,16 @@ def test_outside_of_a_checkout_it_says_where_to_go(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("minidistil.__file__", str(tmp_path / "site" / "minidistil" / "__init__.py"))
     with pytest.raises(FileNotFoundError, match="run this command in a checkout"):
         course_folder()
+
+
+def test_an_explanation_names_functions_and_not_their_addresses() -> None:
+    message = (
+        "'$': expected True\nassert False == True\n +  where False = bool(False)\n"
+        " +    where False = <function is_punctuation at 0x7f87f98bca40>('$')\n"
+        " +      where <function is_punctuation at 0x7f87f98bca40> = <module 'a' from 'a.py'>.is_punctuation"
+    )
+    told = "'$': expected True assert False == True, where False = is_punctuation('$')"
+    assert _without_addresses(message) == told
 
 
 def test_the_command_in_a_process_of_its_own() -> None:

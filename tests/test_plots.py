@@ -140,7 +140,7 @@ def test_a_map_has_queries_down_keys_across_and_writes_its_weights() -> None:
 
 
 def test_a_panel_for_each_number_of_the_heads() -> None:
-    first, second, scale = plots.head_profiles({"before": [[1.0, 0.0]], "after": [[0.0, 0.5]]}).axes
+    first, second, scale = plots.head_profiles({"before": [[1.0, 0.0]], "after": [[0.0, 0.5]]}, "title").axes
     assert [axis.images[0].get_array().tolist() for axis in (first, second)] == [[[1.0, 0.0]], [[0.0, 0.5]]]  # type: ignore[union-attr]
     assert scale.get_ylabel() == "mean weight"
 

@@ -42,7 +42,7 @@ def softmax_by_width(widths: Sequence[int], measured: Mapping[str, Mapping[str, 
         widths: of the vectors.
         measured: what a panel shows -> a line's name -> a number for each width.
     """
-    figure, axes = new_figure(10.5, 3, len(measured))
+    figure, axes = new_figure(10.5, 3.4, len(measured))
     for axis, (name, lines) in zip(axes, measured.items(), strict=True):
         for (label, values), colour, marker in zip(lines.items(), (RED, BLUE), ("o-", "s-"), strict=True):
             axis.plot(widths, values, marker, color=colour, label=label)
@@ -50,18 +50,20 @@ def softmax_by_width(widths: Sequence[int], measured: Mapping[str, Mapping[str, 
         axis.set_xticks(widths, list(map(str, widths)))
         axis.minorticks_off()
         axis.set(xlabel="width of the vectors", ylabel=name, ylim=(0, None))
-    axes[0].legend(frameon=False)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle("Divided by the root, nothing depends on the width")
     return figure
 
 
-def head_profiles(panels: Mapping[str, Any]) -> "Figure":
+def head_profiles(panels: Mapping[str, Any], title: str) -> "Figure":
     """One number for each head of a model, a row a layer.
 
     Args:
         panels: what the number is -> (layers, heads).
+        title: the finding.
     """
-    figure, axes = new_figure(2.6 * len(panels) + 0.8, 2.2, len(panels))
+    figure, axes = new_figure(2.6 * len(panels) + 0.8, 2.5, len(panels))
     for axis, (name, numbers) in zip(axes, panels.items(), strict=True):
         image = axis.imshow(numbers, cmap="Blues", vmin=0, vmax=1)
         axis.set_title(name, fontsize=10)
@@ -70,6 +72,7 @@ def head_profiles(panels: Mapping[str, Any]) -> "Figure":
         axis.set_yticks(range(len(numbers)))
     axes[0].set_ylabel("layer")
     figure.colorbar(image, ax=axes, label="mean weight", shrink=0.8)
+    figure.suptitle(title)
     return figure
 
 

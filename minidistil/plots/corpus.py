@@ -30,7 +30,7 @@ def document_lengths(lengths: Sequence[int], limit: int) -> "Figure":
 
 def batch_padding(lengths: Sequence[int], groupings: dict[str, Sequence[Sequence[int]]]) -> "Figure":
     """Every batch as a bar as high as its longest sequence: text below, padding above."""
-    figure, axes = new_figure(9, 3, len(groupings))
+    figure, axes = new_figure(9, 3.3, len(groupings))
     for axis, (name, batches) in zip(axes, groupings.items(), strict=True):
         longest = [max(lengths[index] for index in batch) for batch in batches]
         mean = [sum(lengths[index] for index in batch) / len(batch) for batch in batches]
@@ -39,7 +39,8 @@ def batch_padding(lengths: Sequence[int], groupings: dict[str, Sequence[Sequence
         axis.set(xlabel="batch", ylim=(0, 1.02 * max(lengths)))
         axis.set_title(f"{name}: {1 - sum(mean) / sum(longest):.0%} padding")
     axes[0].set_ylabel("tokens a sequence")
-    axes[-1].legend(frameon=True, framealpha=0.9, loc="upper right")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
@@ -141,5 +142,5 @@ def smoothing(counts: Sequence[int], chosen: dict[float, Sequence[float]], examp
     left.set_ylabel("weight of one occurrence")
     left.set_title("An occurrence of a rare token weighs more")
     right.set_ylabel("times hidden in 50 epochs")
-    right.set_title("In all, frequent tokens are still hidden more")
+    right.set_title("With 0.7, frequent tokens are still hidden more")
     return figure

@@ -24,7 +24,8 @@ def guesses(
         words = [str(guess["token_str"]) for guess in panel]
         scores = [float(guess["score"]) for guess in panel]
         bars = axis.barh(range(len(words)), scores, color=[GREEN if word == right_word else BLUE for word in words])
-        axis.bar_label(bars, [f"{score:.2f}" for score in scores], padding=3, fontsize=9)
+        digits = 2 if max(scores) >= 0.03 else 4  # with two, small scores would all read 0.00
+        axis.bar_label(bars, [f"{score:.{digits}f}" for score in scores], padding=3, fontsize=9)
         axis.set_yticks(range(len(words)), words)
         axis.invert_yaxis()
         axis.set_xlim(0, 1.2 * (highest if one_scale else max(scores)))

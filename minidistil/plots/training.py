@@ -11,8 +11,13 @@ if TYPE_CHECKING:
 Log = Sequence[dict[str, Any]]
 
 
-def training_curves(log: Log) -> "Figure":
-    """Each loss term and the learning rate over the tokens read; points: the loss on held-out text."""
+def training_curves(log: Log, title: str = "") -> "Figure":
+    """Each loss term and the learning rate over the tokens read; points: the loss on held-out text.
+
+    Args:
+        log: the logged steps of a run.
+        title: the finding, where there is one to name.
+    """
     named = ("ce", "mlm", "cos", "mse") if "ce" in log[0] else ("loss",)
     terms = [name for name in named if name in log[0]]
     labels = {
@@ -45,6 +50,8 @@ def training_curves(log: Log) -> "Figure":
     for axis in axes:
         axis.set_xlabel(f"{name_of_unit} tokens read")
         axis.xaxis.get_major_locator().set_params(nbins=4)
+    if title:
+        figure.suptitle(title)
     return figure
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def token_map(text: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int]]) -> "Figure":
     """A text above, its tokens below, and which characters each token stands for."""
-    figure, (axis,) = new_figure(max(6, 0.27 * len(text)), 1.9)
+    figure, (axis,) = new_figure(max(6, 0.27 * len(text)), 2.2)
     axis.set_axis_off()
     axis.set(xlim=(-0.5, len(text) - 0.5), ylim=(-0.35, 1.3))
     for place, char in enumerate(text):
@@ -24,6 +24,7 @@ def token_map(text: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int
         level = 0.35 - 0.45 * (number % 2)
         axis.plot([middle, middle], [level + 0.15, 0.7], color=colour, linewidth=1)
         axis.text(middle, level, token, ha="center", va="center", fontsize=12, color=colour)
+    axis.set_title("Each token still knows which characters it stands for")
     return figure
 
 

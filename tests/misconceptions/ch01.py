@@ -237,7 +237,7 @@ MISCONCEPTIONS = [
     Misconception(
         name="ASCII symbols are taken for letters",
         exercise="is_punctuation",
-        what="Only Unicode's category P counts, so $, +, <, =, >, ^, `, | and ~ stay inside words.",
+        what="Only Unicode's category P is asked for, so $, +, <, =, >, ^, `, | and ~ stay inside words.",
         look="BERT treats every printable ASCII character that is no letter, digit or space as punctuation.",
         wrong=only_unicode_punctuation,
         inputs=[("$",), ("+",), ("`",), ("~",)],
