@@ -8,13 +8,24 @@ import ast
 import inspect
 import re
 import textwrap
+import typing
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import minidistil
+from minidistil.classifiers import AnswerOutput
+from minidistil.encoder import ModelOutput
+from minidistil.evaluation import Comparison, MaskedText, Scores
+from minidistil.fillmask import Guess
+from minidistil.inputs import SentencePair
+from minidistil.losses import DistillationLoss
+from minidistil.wordpiece import Encoding
 
+RETURNED = (
+    AnswerOutput, Comparison, DistillationLoss, Encoding, Guess, MaskedText, ModelOutput, Scores, SentencePair,
+)  # fmt: skip  # what public functions give back, without being public names themselves
 PAGE = Path(__file__).with_name("API.md")
 _SECTION = re.compile(r"^(Args|Returns|Raises):$")
 
@@ -31,6 +42,9 @@ def page() -> str:
     ]
     for name in minidistil.__all__:
         lines += ["", *_entry(name, getattr(minidistil, name), "##")]
+    lines += ["", "## What they return", "", "Not to be made by hand; their fields may be relied on."]
+    for thing in RETURNED:
+        lines += ["", *_entry(thing.__name__, thing, "###")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
@@ -40,50 +54,55 @@ def _entry(name: str, thing: Any, heading: str) -> Iterator[str]:
     yield ""
     if not isinstance(thing, ModuleType):
         yield from ["```python", *_signature(name, thing), "```", ""]
-    yield from _documentation(inspect.getdoc(thing) or "")
+    yield from _documentation(inspect.getdoc(_function(thing)) or "")
     for inner, member in _members(thing):
         yield ""
         yield from _entry(f"{name}.{inner}", member, heading + "#")
 
 
 def _members(thing: Any) -> list[tuple[str, Any]]:
-    """What a module defines, or the public methods of a class, those of its bases in this package among them."""
+    """What a module offers, or the public methods and properties of a class, those of its bases here among them."""
     if isinstance(thing, ModuleType):
-        return [(name, each) for name, each in vars(thing).items() if _is_own(name, each, thing.__name__)]
+        return [(name, getattr(thing, name)) for name in thing.__all__]
     if not isinstance(thing, type):
         return []
     bases = [base for base in thing.__mro__ if base.__module__.startswith("minidistil.")]
-    methods = {name: getattr(thing, name) for base in reversed(bases) for name in vars(base) if name[0] != "_"}
-    return [(name, each) for name, each in methods.items() if inspect.isfunction(each) or inspect.ismethod(each)]
+    members = {name: getattr(thing, name) for base in reversed(bases) for name in vars(base) if name[0] != "_"}
+    return [(name, each) for name, each in members.items() if isinstance(each, _KINDS)]
 
 
-def _is_own(name: str, thing: Any, module: str) -> bool:
-    return name[0] != "_" and inspect.isroutine(thing) | inspect.isclass(thing) and thing.__module__ == module
+_KINDS = (FunctionType, MethodType, property)
+
+
+def _function(thing: Any) -> Any:
+    """The function behind a property; anything else as it is."""
+    return thing.fget if isinstance(thing, property) else thing
 
 
 def _signature(name: str, thing: Any) -> Iterator[str]:
-    """A function's arguments and result; a class's arguments, or its fields if it is a dataclass."""
-    if hasattr(thing, "__dataclass_fields__"):
+    """A function's arguments and result; a class's arguments, or its fields if it has such; a property's type."""
+    if hasattr(thing, "__dataclass_fields__") or typing.is_typeddict(thing):
         yield f"class {name}:"
-        for base in reversed([base for base in thing.__mro__ if hasattr(base, "__dataclass_fields__")]):
-            yield from _fields(base)
+        bases = [base for base in reversed(thing.__mro__) if base.__module__.startswith("minidistil.")]
+        yield from {field: line for base in bases for field, line in _fields(base)}.values()
         return
-    node = _parsed(getattr(thing, "__init__") if isinstance(thing, type) else thing)  # noqa: B009
+    node = _parsed(getattr(thing, "__init__") if isinstance(thing, type) else _function(thing))  # noqa: B009
     node.args.args = [each for each in node.args.args if each.arg not in ("self", "cls")]
+    arguments = "" if isinstance(thing, property) else f"({ast.unparse(node.args)})"
     result = "" if isinstance(thing, type) or not node.returns else f" -> {ast.unparse(node.returns)}"
-    yield f"{name}({ast.unparse(node.args)}){result}"
+    yield f"{name}{arguments}{result}"
 
 
 def _parsed(thing: Any) -> Any:
     return ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
 
 
-def _fields(dataclass: type) -> Iterator[str]:
-    """The fields' lines of the source, with their comments."""
-    lines = textwrap.dedent(inspect.getsource(dataclass)).split("\n")
-    for part in _parsed(dataclass).body:
-        if isinstance(part, ast.AnnAssign):
-            yield from lines[part.lineno - 1 : part.end_lineno]
+def _fields(kind: type) -> Iterator[tuple[str, str]]:
+    """The public fields, each with its lines of the source, comment included."""
+    lines = textwrap.dedent(inspect.getsource(kind)).split("\n")
+    for part in _parsed(kind).body:
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name) and part.target.id[0] != "_":
+            yield part.target.id, "\n".join(lines[part.lineno - 1 : part.end_lineno])
 
 
 def _documentation(text: str) -> Iterator[str]:
@@ -93,7 +112,7 @@ def _documentation(text: str) -> Iterator[str]:
         if match := _SECTION.match(first):
             yield f"**{match[1]}**"
             yield ""
-            yield from _items(rest)
+            yield from [" ".join(map(str.strip, rest))] if match[1] == "Returns" else _items(rest)
         elif "====" in paragraph or first.startswith(">>>"):
             yield from ["```text", *paragraph.split("\n"), "```"]
         else:

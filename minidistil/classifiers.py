@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassifierConfig(EncoderConfig):
-    """An encoder's configuration and that of a head for a task.
+    """An encoder's configuration (see EncoderConfig) and that of a head for a task.
 
     id2label[i] is the name of class i. classifier_dropout None means what the architecture does otherwise:
     0.2 before DistilBERT's classifier of sequences, the encoder's dropout elsewhere. qa_dropout is DistilBERT's.
+
+    Raises:
+        ValueError: as EncoderConfig, or no class is named.
     """
 
     id2label: tuple[str, ...] = ("LABEL_0", "LABEL_1")
@@ -166,7 +169,10 @@ def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 class SequenceClassifier(TaskModel):
-    """Encoder that sorts whole texts, or pairs of texts, into classes; with a single class, gives them a number."""
+    """Encoder that sorts whole texts, or pairs of texts, into classes; with a single class, gives them a number.
+
+    Devlin et al. (2019), section 4.1; figure 4, a and b.
+    """
 
     architecture = "ForSequenceClassification"
 
@@ -189,7 +195,14 @@ class SequenceClassifier(TaskModel):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> ModelOutput:
-        """As Encoder.forward, with logits (B, C) and, where labels are given, `sequence_loss`."""
+        """As Encoder.forward, with logits (B, C), C classes, and, where labels are given, the loss.
+
+        One class: labels are (B,) numbers, the loss is the mean squared error. Several: labels are (B,) int64, or
+        (B, C) floating point where any number of classes may apply; the loss is a mean cross-entropy in nats.
+
+        Raises:
+            ValueError: as Encoder.forward, labels of another shape, or a class that there is not.
+        """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)
         if labels is not None:
@@ -206,7 +219,10 @@ class SequenceClassifier(TaskModel):
 
 
 class TokenClassifier(TaskModel):
-    """Encoder that sorts every token into a class: one linear layer on each hidden state."""
+    """Encoder that sorts every token into a class: one linear layer on each hidden state.
+
+    Devlin et al. (2019), figure 4, d.
+    """
 
     architecture = "ForTokenClassification"
 
@@ -228,9 +244,13 @@ class TokenClassifier(TaskModel):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> ModelOutput:
-        """As Encoder.forward, with logits (B, L, C) and, where labels (B, L) are given, their mean cross-entropy.
+        """As Encoder.forward, with logits (B, L, C), C classes, and, where labels (B, L) are given, the loss.
 
-        A label of -100 asks nothing: padding, and pieces of a word after the first, usually have it.
+        The loss is the mean cross-entropy in nats. A label of -100 asks nothing: padding, and pieces of a word after
+        the first, usually have it.
+
+        Raises:
+            ValueError: as Encoder.forward, or a class that there is not.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.classifier(self.dropout(output.last_hidden_state))  # (B, L, C)
@@ -262,7 +282,13 @@ def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tenso
 
 
 class QuestionAnswering(TaskModel):
-    """Encoder that marks the answer in a text: two scores a token, for its beginning and for its end."""
+    """Encoder that marks the answer in a text: two scores a token, for its beginning and for its end.
+
+    Devlin et al. (2019), section 4.2; figure 4, c.
+
+    Raises:
+        ValueError: the configuration does not name two classes.
+    """
 
     architecture = "ForQuestionAnswering"
 
@@ -286,7 +312,14 @@ class QuestionAnswering(TaskModel):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> AnswerOutput:
-        """As Encoder.forward, with start_logits and end_logits (B, L) and, where both positions are given, the loss."""
+        """As Encoder.forward, with start_logits and end_logits (B, L) and, where both positions are given, the loss.
+
+        The positions, (B,) int64, are the answer's first and last token. The loss is the mean of the two
+        cross-entropies in nats; a position beyond the text (the answer was cut off) asks nothing.
+
+        Raises:
+            ValueError: as Encoder.forward.
+        """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         start, end = self.qa_outputs(self.dropout(output.last_hidden_state)).unbind(-1)  # (B, L) each
         answer = AnswerOutput(**vars(output), start_logits=start, end_logits=end)

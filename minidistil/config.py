@@ -12,22 +12,27 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Size and shape of an encoder, in Hugging Face's words; the defaults are bert-base's.
+    """Size and shape of an encoder, in Hugging Face's words.
 
-    type_vocab_size 0 means no token-type embeddings: a DistilBERT.
+    The defaults are bert-base's (Devlin et al., 2019, section 3). type_vocab_size 0 means no token-type
+    embeddings: a DistilBERT (Sanh et al., 2019, section 3).
+
+    Raises:
+        ValueError: a size is no whole number or too small, the heads do not divide the width, or a share is not
+            from 0 to 1.
     """
 
-    vocab_size: int = 30522
-    hidden_size: int = 768
+    vocab_size: int = 30522  # V, tokens
+    hidden_size: int = 768  # D, features of a token
     num_hidden_layers: int = 12
-    num_attention_heads: int = 12
-    intermediate_size: int = 3072
-    max_position_embeddings: int = 512
+    num_attention_heads: int = 12  # H, a divisor of hidden_size
+    intermediate_size: int = 3072  # features inside the feed-forward layer
+    max_position_embeddings: int = 512  # tokens in the longest text
     type_vocab_size: int = 2
-    dropout: float = 0.1
-    attention_dropout: float = 0.1
+    dropout: float = 0.1  # share of the features that training leaves out
+    attention_dropout: float = 0.1  # share of the attention weights that training leaves out
     layer_norm_eps: float = 1e-12
-    initializer_range: float = 0.02
+    initializer_range: float = 0.02  # standard deviation of fresh weights
     pad_token_id: int = 0
 
     def __post_init__(self) -> None:
@@ -75,7 +80,7 @@ class EncoderConfig:
         return cls(**values)
 
     def to_hugging_face(self, architecture: str) -> dict[str, object]:
-        """The entries of a config.json; `architecture` is the class name without Bert/DistilBert."""
+        """The entries of a config.json; `architecture` is the class name without Bert/DistilBert: "ForMaskedLM"."""
         model_type = "bert" if self.type_vocab_size else "distilbert"
         names = _HF_NAMES[model_type]
         prefix = "Bert" if model_type == "bert" else "DistilBert"

@@ -25,8 +25,8 @@ class ModelOutput:
     last_hidden_state: Tensor  # (B, L, D)
     hidden_states: tuple[Tensor, ...] | None = None  # embeddings and each block, (B, L, D) each
     attentions: tuple[Tensor, ...] | None = None  # one a block, (B, H, L, L)
-    logits: Tensor | None = None
-    loss: Tensor | None = None
+    logits: Tensor | None = None  # in the shape that the model's forward names
+    loss: Tensor | None = None  # a scalar
 
 
 def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:

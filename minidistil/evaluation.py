@@ -57,8 +57,17 @@ def masked_text(
     Unlike in training no token stays and none is random: every position that counts is a true guess.
 
     Args:
+        sequences: (L,) int64 each, [CLS] … [SEP], as of `corpus.sequences`.
+        seed: which tokens are hidden; the same ones for the same seed.
         documents: the number of each sequence's document; None: each sequence is a document of its own.
+
+    Raises:
+        ValueError: no sequence, or not as many documents as sequences.
     """
+    if not sequences:
+        raise ValueError("There is no sequence to hide tokens in: expected one at least, as of corpus.sequences.")
+    if documents is not None and len(documents) != len(sequences):
+        raise ValueError(f"{len(sequences)} sequences, {len(documents)} numbers of documents: expected one for each.")
     generator = torch.Generator().manual_seed(seed)
     numbers = torch.arange(len(sequences)) if documents is None else torch.tensor(documents)
     batches, hidden = [], []
@@ -168,12 +177,25 @@ def scores_of(given: Answers) -> Scores:
 
 
 def score(model: MaskedLM, text: MaskedText, precision: str = "fp32") -> Scores:
-    """Masked accuracy, perplexity and calibration of one model."""
+    """Masked accuracy, perplexity and calibration of one model.
+
+    Args:
+        text: as `masked_text` makes it, of the model's vocabulary.
+        precision: "fp32", or "bf16" for autocast.
+    """
     return scores_of(answers(model, text, precision))
 
 
 def compare(teacher: MaskedLM, student: MaskedLM, text: MaskedText, precision: str = "fp32") -> Comparison:
-    """Both models' scores, their agreement and how alike their last hidden states are."""
+    """Both models' scores, their agreement and how alike their last hidden states are.
+
+    What Sanh et al. (2019, abstract) call retained is `retention` here, for accuracy at hidden tokens.
+
+    Args:
+        teacher, student: masked LMs of one vocabulary.
+        text: as `masked_text` makes it.
+        precision: "fp32", or "bf16" for autocast.
+    """
     given: tuple[list[Answers], list[Answers]] = ([], [])
     cosines = []
     comparable = teacher.config.hidden_size == student.config.hidden_size

@@ -26,6 +26,7 @@ FOR_INSTRUCTORS = (
     "INSTRUCTORS.md", "test_exercises.py", "test_grade.py", "test_graduate.py", "test_handout.py",
     "test_instructors.py",
 )  # fmt: skip
+_TO_INSTRUCTORS = re.compile(r"[^.\n]*\[[^]\n]*\]\([\w/]*INSTRUCTORS\.md\)\)?\.")  # a sentence with that link
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "*.egg-info", *FOR_INSTRUCTORS)
 
 
@@ -141,7 +142,9 @@ def _hide_outputs(folder: Path, names: Sequence[str]) -> None:
 
 
 def _tell(part: Path, chapters: Sequence[Chapter]) -> None:
-    """Say in the copy what it is, and let the learner's code take its place there."""
+    """Say in the copy what it is, without links to what is left out, and let the learner's code take its place."""
+    for page in (part / "README.md", part / "exercises" / "README.md"):
+        page.write_text(_TO_INSTRUCTORS.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
     keys = [chapter.key for chapter in chapters]
     readme = part / "README.md"
     title, _, rest = readme.read_text(encoding="utf-8").partition("\n")

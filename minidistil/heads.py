@@ -36,7 +36,7 @@ class MaskedLMHead(nn.Module):
 
 
 class MaskedLM(Model):
-    """Encoder with masked-LM head.
+    """Encoder with masked-LM head (Devlin et al., 2019, section 3.1), tied to the word embeddings.
 
     Scores of chosen positions only: `model.head(model.encoder(ids, mask).last_hidden_state[chosen])`.
     """
@@ -60,7 +60,10 @@ class MaskedLM(Model):
     ) -> ModelOutput:
         """As Encoder.forward, with logits (B, L, V) and, where labels (B, L) are given, the loss.
 
-        The loss is the mean cross-entropy, in nats, over the positions whose label is not -100.
+        The loss is the mean cross-entropy, in nats, over the positions whose label is not -100; NaN if none has one.
+
+        Raises:
+            ValueError: as Encoder.forward.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)  # (B, L, V)
@@ -88,7 +91,10 @@ def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) ->
 
 
 class SentenceEncoder(Model):
-    """Encoder whose output is one unit vector a text: the mean over the real tokens, normalised."""
+    """Encoder whose output is one unit vector a text: the mean over the real tokens, normalised.
+
+    Reimers and Gurevych (2019), section 3, mean pooling.
+    """
 
     architecture = "Model"
 
@@ -100,7 +106,11 @@ class SentenceEncoder(Model):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
     ) -> Tensor:
-        """(B, L) -> (B, D)."""
+        """A unit vector for each text: (B, L) -> (B, D); arguments as for Encoder.forward.
+
+        Raises:
+            ValueError: as Encoder.forward.
+        """
         hidden = self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state  # (B, L, D)
         return nn.functional.normalize(mean_pooling(hidden, attention_mask), dim=-1)
 
@@ -108,6 +118,11 @@ class SentenceEncoder(Model):
 @torch.no_grad()
 def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
     """A unit vector for each text, (N, D): the cosine of two is their dot product.
+
+    Args:
+        texts: N texts.
+        model, tokenizer: a sentence encoder and its vocabulary.
+        batch_size: texts that are read at a time.
 
     Raises:
         TypeError: texts is one string.

@@ -116,13 +116,17 @@ def distillation_loss(
 ) -> DistillationLoss:
     """The sum of the losses, each times its alpha; the default alphas are those of the published command.
 
-    A term of weight 0 has no part in the sum and no gradient. It is returned all the same, to be watched, but
-    for L_cos between states of different widths and L_mse: these are then None.
+    Sanh et al. (2019), section 2. A term of weight 0 has no part in the sum and no gradient. It is returned all
+    the same, to be watched, but for L_cos between states of different widths and L_mse: these are then None.
 
     Args:
         student_logits, teacher_logits: (..., V) at the positions that L_ce and L_mse count.
         labels: (...) int64 at the same positions, -100 where L_mlm does not count.
         student_hidden, teacher_hidden: (..., D) at the positions that L_cos counts.
+        temperature: T, of both softmaxes in L_ce.
+
+    Returns:
+        Scalars: `total`, and before weighting `ce` and `mlm` (nats), `cos` (0 to 2) and `mse` (squared logits).
 
     Raises:
         ValueError: an alpha is negative or all are 0, or a term refuses its input.

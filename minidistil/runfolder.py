@@ -18,11 +18,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run."""
+    """A finished run, as `distil` and `teach` return it."""
 
     folder: Path
-    metrics: dict[str, Any]
-    log: list[dict[str, Any]]
+    metrics: dict[str, Any]  # the final figures by name, as in metrics.json
+    log: list[dict[str, Any]]  # the lines of metrics.jsonl, one a logged step
     was_finished: bool = False  # the folder held the finished run already; nothing was done
 
 

@@ -28,17 +28,17 @@ class TrainingConfig:
     batch_size: int = 16  # sequences in a micro-batch
     accumulate: int = 1  # micro-batches in an optimiser step
     max_length: int = 128  # tokens in a sequence, frame included
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.98)
+    learning_rate: float = 1e-3  # the highest, after the warm-up
+    betas: tuple[float, float] = (0.9, 0.98)  # with eps and weight_decay: of AdamW
     eps: float = 1e-6
     weight_decay: float = 0.0
     warmup_share: float = 0.05  # of the steps; then linear decay to 0
-    max_grad_norm: float = 5.0
+    max_grad_norm: float = 5.0  # a longer gradient is shortened to this
     dropout: float = 0.0
     mask_share: float = 0.25  # 0.15 in BERT; on a short budget more guesses a sequence pay (Wettig et al., 2023)
     mask_smoothing: float = 0.0  # 0.7 in the paper's code: rare tokens masked more often
     precision: str = "auto"  # auto: bf16 where it is measured to be faster
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float = 60.0  # between two checkpoints
     log_every: int = 10  # steps between two lines of metrics.jsonl
     validate_every: int | None = 100  # steps between two looks at the validation split; None: never
 
@@ -94,14 +94,17 @@ class DistilConfig(TrainingConfig):
     --log_interval                    500         log_every
     --checkpoint_interval             4000        checkpoint_seconds: steps differ in length, a loss of work does not
     ================================  ==========  ==========================================================
+
+    Raises:
+        ValueError: a setting is outside its range, or all weights of losses are 0.
     """
 
     layers: tuple[int, ...] | None = None  # teacher's layers that the student starts from
-    alpha_ce: float = 5.0
+    alpha_ce: float = 5.0  # weight of each loss in the sum, as in `distillation_loss`
     alpha_mlm: float = 2.0
     alpha_cos: float = 1.0
     alpha_mse: float = 0.0  # on logits; off in the published command
-    temperature: float = 2.0
+    temperature: float = 2.0  # T, of both softmaxes in L_ce
     ce_positions: str = "masked"  # or "all": at which positions L_ce compares the two
     freeze_positions: bool = False  # keep the position embeddings as copied
 
@@ -131,7 +134,11 @@ class DistilConfig(TrainingConfig):
 
 @dataclass(frozen=True)
 class TeachConfig(TrainingConfig):
-    """Settings of giving a headless encoder a masked-LM head."""
+    """Settings of giving a headless encoder a masked-LM head.
+
+    Raises:
+        ValueError: a setting is outside its range.
+    """
 
     learning_rate: float = 5e-4
     max_epochs: float = 20.0

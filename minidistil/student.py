@@ -103,10 +103,10 @@ def student_tensors(tensors: Mapping[str, Tensor], layers: Sequence[int]) -> dic
 def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> MaskedLM:
     """A student in the form of a DistilBERT that begins with copies of its teacher's weights.
 
-    Copied: word and position embeddings with their layer norm, the chosen layers, the masked-LM head,
-    whose decoder is again the word embeddings. Dropped: the other layers and the token types (but see
-    `student_tensors`). Nothing is drawn at random. The teacher stays as it is and shares no memory with
-    its student, which lies on the same device, can be trained, and is in evaluation mode.
+    Sanh et al. (2019), section 3. Copied: word and position embeddings with their layer norm, the chosen
+    layers, the masked-LM head, whose decoder is again the word embeddings. Dropped: the other layers and the
+    token types (but see `student_tensors`). Nothing is drawn at random. The teacher stays as it is and shares
+    no memory with its student, which lies on the same device, can be trained, and is in evaluation mode.
 
     Args:
         layers: numbers of the teacher's layers, rising; None: every other one (see `default_layers`).

@@ -179,6 +179,9 @@ def apply_changes(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> dict[st
 
 
 class BareEncoder(Model, Encoder):
-    """The encoder without a head, read and written like the other models."""
+    """The encoder without a head, read and written like the other models.
+
+    Devlin et al. (2019), section 3; a block as in Vaswani et al. (2017), section 3.1.
+    """
 
     architecture = "Model"

@@ -132,6 +132,8 @@ class _Cache(dict[str, tuple[int, ...]]):
 class WordPiece:
     """BERT's uncased tokenizer over a vocabulary.
 
+    Devlin et al. (2019), section 3; the greedy match as in Wu et al. (2016), section 4.1.
+
     Args:
         tokens: the vocabulary; a token's id is its place in the list.
 
@@ -186,7 +188,11 @@ class WordPiece:
         return cls(learn(count_words(texts), vocab_size, rule, min_frequency))
 
     def save(self, folder: str | Path) -> None:
-        """Write vocab.txt and tokenizer.json, which `tokenizers` and `transformers` load, into the folder."""
+        """Write vocab.txt and tokenizer.json, which `tokenizers` and `transformers` load, into the folder.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "vocab.txt").write_text("\n".join(self.tokens) + "\n", encoding="utf-8", newline="\n")
@@ -242,6 +248,8 @@ class WordPiece:
     def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
         """Frame and number a text or a pair; truncate the longer text first, on the right.
 
+        max_length counts tokens, the frame among them; None: as long as the text is.
+
         Raises:
             TypeError: a text is not a string.
             ValueError: max_length has no room for the frame and one token.
@@ -271,7 +279,7 @@ class WordPiece:
 
         Raises:
             TypeError: texts or pairs is one string.
-            ValueError: no text was given, or not as many pairs as texts.
+            ValueError: no text was given, not as many pairs as texts, or max_length as in `encode`.
         """
         import torch
 

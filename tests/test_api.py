@@ -32,6 +32,14 @@ def test_every_public_name_is_on_the_page_and_can_be_imported() -> None:
     assert all(hasattr(minidistil, name) for name in headings)
 
 
+def test_the_page_has_what_a_public_module_takes_from_others_and_what_functions_return() -> None:
+    page = api.page()
+    for name in ("corpus.hub", "corpus.sequences", "ModelOutput", "Encoding.offsets", "Comparison.retention"):
+        assert f"# {name}\n" in page, name
+    settings = page.partition("\n## TeachConfig\n")[2].partition("\n## ")[0]
+    assert settings.count("    learning_rate: float") == 1, "a field that a subclass sets anew stands once"
+
+
 def raises(thing: Any) -> bool:
     return any(isinstance(node, ast.Raise) for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(thing)))))
 

@@ -44,6 +44,14 @@ def test_hidden_tokens_are_always_the_same_and_all_behind_mask(
         assert torch.equal(labels != -100, input_ids == tokenizer.mask_token_id)
 
 
+def test_masked_text_refuses_what_it_cannot_number(tokenizer: WordPiece) -> None:
+    cut = sequences(["One sentence of twelve ordinary words or more, so that it is not dropped."], tokenizer, 64)
+    with pytest.raises(ValueError, match="no sequence"):
+        masked_text([], tokenizer)
+    with pytest.raises(ValueError, match="1 sequences, 2 numbers"):
+        masked_text(cut, tokenizer, documents=[0, 1])
+
+
 def test_accuracy_and_perplexity_are_those_of_the_full_logits(text: MaskedText, tiny_teacher: MaskedLM) -> None:
     right, loss = 0, 0.0
     with torch.no_grad():

@@ -83,6 +83,10 @@ def test_the_rest_is_there_and_what_would_give_it_away_is_not(copy: Path) -> Non
     assert not [name for name in names for key in WITHHELD if name.startswith(f"tests/misconceptions/{key}")]
     assert not {"exercises/INSTRUCTORS.md", "tests/test_exercises.py", "tests/test_grade.py"} & names
     assert "A copy for students, without the solutions of ch01" in (copy / "README.md").read_text(encoding="utf-8")
+    for page in ("README.md", "exercises/README.md"):
+        text, original = (root.joinpath(page).read_text(encoding="utf-8") for root in (copy, COURSE))
+        assert "INSTRUCTORS.md" in original
+        assert "INSTRUCTORS.md" not in text, "the copy links to a page that it has not"
     assert not list(copy.parent.glob(".*part"))
 
 
