@@ -56,6 +56,12 @@ def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_cell_counts_on_where_the_notebook_lies(path: Path) -> None:
+    code = ["".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code"]
+    assert not [source for source in code if '"../' in source]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_sections_are_numbered_through_and_those_referred_to_exist(path: Path) -> None:
     numbers = SECTION.findall(prose(path))
     chapter = str(int(path.stem[:2]))
