@@ -1,12 +1,12 @@
 """The command line: `minidistil`, or `python -m minidistil`, without an argument the main job."""
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from minidistil import __version__, commands, coursework, downstream, probing, smaller
+from minidistil.flags import add_text_flags, add_training_flags, numbers, words
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command = add("distil", help="distil a teacher into a student with some of its layers")
     command.add_argument("--teacher", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
-    command.add_argument("--layers", type=_layers, metavar="0,2,4", help="teacher's layers to start from (every other)")
+    command.add_argument("--layers", type=numbers, metavar="0,2,4", help="teacher's layers to start from (every other)")
     for name, published in (("ce", 5), ("mlm", 2), ("cos", 1), ("mse", 0)):
         command.add_argument(f"--alpha-{name}", type=float, metavar="X", help=f"weight of L_{name} ({published})")
     command.add_argument(
@@ -64,7 +64,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="the published settings, where no flag says otherwise, in place of the values in brackets here",
     )
     command.add_argument("--temperature", type=float, metavar="T", help="softens teacher and student in L_ce (2)")
-    _add_training_flags(command, "runs/distil", learning_rate="1e-3")
+    add_training_flags(command, "runs/distil", learning_rate="1e-3")
     command.set_defaults(run=commands.distil)
 
     command = add("teach", help="give an official encoder a masked-LM head: makes the offline teacher")
@@ -81,14 +81,14 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="FILE",
         help="files never trained on, to report figures on",
     )
-    _add_training_flags(command, "runs/teach", learning_rate="5e-4")
+    add_training_flags(command, "runs/teach", learning_rate="5e-4")
     command.set_defaults(run=commands.teach)
 
     command = add("fill", help="guess the words behind [MASK]")
     command.add_argument("text", nargs="+", help="a sentence with one [MASK] or several; or several sentences")
     command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
     command.add_argument("--top-k", type=int, default=5, metavar="K", help="how many words for each [MASK] (5)")
-    command.add_argument("--targets", type=_words, metavar="A,B,C", help="rank only these words, each a single token")
+    command.add_argument("--targets", type=words, metavar="A,B,C", help="rank only these words, each a single token")
     command.add_argument(
         "--json", action="store_true", help="print the guesses as JSON: a list, or for several texts a list of lists"
     )
@@ -130,7 +130,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("name", help="tokenizer, attention, inference or step")
     command.add_argument(
         "--backends",
-        type=_words,
+        type=words,
         metavar="A,B",
         help="for inference only, compare these: fp32, bf16, int8, onnx, onnx-int8",
     )
@@ -165,7 +165,7 @@ def _add_ablate_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     command.add_argument(
         "--seeds",
-        type=_numbers,
+        type=numbers,
         default=(1, 2, 3),
         metavar="1,2,3",
         help="every variant is run with each of these seeds (1,2,3)",
@@ -183,7 +183,7 @@ def _add_ablate_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="DIR",
         help="a folder with a sub-folder for each run (runs/ablation)",
     )
-    _add_text_flags(command)
+    add_text_flags(command)
     command.set_defaults(run=commands.ablate)
 
 
@@ -195,9 +195,9 @@ def _add_bias_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--templates", type=Path, metavar="FILE", help="sentences, one a line, with {group} and [MASK] in each"
     )
     command.add_argument(
-        "--groups", type=_words, metavar="A,B", help="the two words that take the place of {group} (woman,man)"
+        "--groups", type=words, metavar="A,B", help="the two words that take the place of {group} (woman,man)"
     )
-    command.add_argument("--words", type=_words, metavar="A,B,C", help="words to compare at [MASK] (36 occupations)")
+    command.add_argument("--words", type=words, metavar="A,B,C", help="words to compare at [MASK] (36 occupations)")
     command.add_argument("--json", action="store_true", help="print all figures as JSON")
     command.set_defaults(run=probing.bias)
 
@@ -269,7 +269,7 @@ def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("folder", type=Path, help="a sub-folder or a file for each student")
     command.add_argument("--csv", type=Path, metavar="FILE", help="write the table there, too, as CSV")
     command.add_argument(
-        "--chapters", type=_words, default=(), metavar="ch01,ch02", help="grade only these chapters (all)"
+        "--chapters", type=words, default=(), metavar="ch01,ch02", help="grade only these chapters (all)"
     )
     command.add_argument(
         "--seconds", type=float, default=120, metavar="N", help="time for one chapter of one student (120)"
@@ -283,7 +283,7 @@ def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("folder", type=Path, metavar="DIR", help="a folder that is not there yet")
     command.add_argument(
         "--chapters",
-        type=_words,
+        type=words,
         default=(),
         metavar="ch03,ch04",
         help="withhold the solutions of these chapters only (all)",
@@ -295,70 +295,3 @@ def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--parity", action="store_true", help="compare with the official libraries on each device that is here"
     )
     command.set_defaults(run=commands.doctor)
-
-
-def _add_training_flags(command: argparse.ArgumentParser, out: str, learning_rate: str) -> None:
-    add = command.add_argument
-    add("--out", type=Path, default=Path(out), metavar="DIR", help=f"the run's folder ({out})")
-    add("--seed", type=int, metavar="N", help="start of every random draw (56)")
-    length = command.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, metavar="N", help="optimiser steps (as many as the budget allows)")
-    length.add_argument(
-        "--budget",
-        type=_seconds,
-        metavar="6m",
-        dest="budget_seconds",
-        help="training time to aim at, as 90s, 6m, 1h (270s)",
-    )
-    add("--batch-size", type=int, metavar="B", help="sequences in a micro-batch of one process (16)")
-    add("--accumulate", type=int, metavar="N", help="micro-batches in an optimiser step (1)")
-    add("--max-length", type=int, metavar="L", help="tokens in the longest sequence (128)")
-    add("--learning-rate", type=float, metavar="X", help=f"the highest, after the warm-up ({learning_rate})")
-    add(
-        "--precision",
-        choices=("auto", "fp32", "bf16"),
-        help="auto, the default: bf16 where it is measured to be faster",
-    )
-    _add_text_flags(command)
-    add("--validate-every", type=int, metavar="N", help="steps between two looks at the validation split (100)")
-
-
-def _add_text_flags(command: argparse.ArgumentParser) -> None:
-    add = command.add_argument
-    add(
-        "--text",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="UTF-8 files, also .gz, one document a line, instead of the docs corpus (docstrings on this machine)",
-    )
-    add("--docs", action="store_true", help="the docs corpus as well as --text")
-    add(
-        "--hub",
-        nargs="+",
-        metavar=("NAME", "CONFIG"),
-        help="a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision",
-    )
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"\d+(,\d+)*", text):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers with commas, such as 1,2,3")
-    return tuple(map(int, text.split(",")))
-
-
-def _layers(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"\d+(,\d+)*", text):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected layer numbers with commas, such as 0,2,4")
-    return tuple(map(int, text.split(",")))
-
-
-def _words(text: str) -> list[str]:
-    return text.split(",")
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a duration such as 90s, 6m or 1h")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]

@@ -43,6 +43,7 @@ ORDER = (
         "probing",
         "smaller",
         "coursework",
+        "flags",
         "cli",
     ),  # for a class
 )
