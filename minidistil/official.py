@@ -186,6 +186,8 @@ def _explain_absence(folder: Path, filename: str) -> str:
         for other in hub.NOT_SAFETENSORS:
             if (folder / other).is_file():
                 return hub.convert_once(folder, other)
+        if (folder / "model.int8.safetensors").is_file():
+            return "it holds a model in int8, as of `minidistil export`, which minidistil.int8.load_int8 reads."
     return "a model folder in Hugging Face format holds config.json, model.safetensors and vocab.txt."
 
 
