@@ -10,7 +10,7 @@ import importlib.util
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
@@ -121,24 +121,36 @@ def check(key: str, path: Path | None = None) -> Verdict:
         ValueError, FileNotFoundError: no such chapter, or the file cannot be loaded.
     """
     chapter = read_chapter(key)
-    path = (path or chapter.path).resolve()
-    learner = Learner(chapter, path)
-    outcomes = _run_tests(chapter, path)
+    learner = Learner(chapter, (path or chapter.path).resolve())
+    return judge(learner, run_tests(learner))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one test."""
+
+    test: str
+    called: frozenset[str]  # the exercises that it called
+    failure: str  # "" if it passed
+
+
+def judge(learner: Learner, outcomes: Sequence[Outcome]) -> Verdict:
+    """The verdict on a learner's file, given what became of the chapter's tests."""
     results = [_judge(name, learner, outcomes) for name in learner.own]
     ready = {result.name for result in results if result.state == "passed"}
     for result in results:
         if result.state == "failed":
             result.waits_for = sorted(names_used(learner.functions[result.name]) & (learner.own.keys() - ready))
-    together = [failure for called, failure in outcomes if failure and called <= ready]
-    return Verdict(chapter, path, results, together)
+    together = [outcome.failure for outcome in outcomes if outcome.failure and outcome.called <= ready]
+    return Verdict(learner.chapter, learner.path, results, together)
 
 
-def _judge(name: str, learner: Learner, outcomes: list[tuple[set[str], str]]) -> Result:
+def _judge(name: str, learner: Learner, outcomes: Sequence[Outcome]) -> Result:
     if learner.borrowed[name]:
         return Result(name, "borrowed")
     if not learner.written[name]:
         return Result(name, "not written")
-    alone = [failure for called, failure in outcomes if called == {name}]
+    alone = [outcome.failure for outcome in outcomes if outcome.called == {name}]
     if not alone:
         return Result(name, "failed", ["no test came to call it: does another function keep it from running?"])
     failures = [failure for failure in alone if failure]
@@ -205,21 +217,25 @@ def _plain(value: Any) -> Any:
 
 
 class _Recorder:
-    """A pytest plugin: for each test, which exercises it called and how it failed ("" if it passed)."""
+    """A pytest plugin that notes what becomes of each test."""
 
-    def __init__(self, path: Path):
-        self.path = path
-        self.outcomes: list[tuple[set[str], str]] = []
+    def __init__(self, path: Path, only: Collection[str] | None):
+        self.path, self.only = path, only
+        self.outcomes: list[Outcome] = []
 
     def pytest_configure(self, config: Any) -> None:
         config.option.tbstyle = "no"  # tracebacks with source take a third of the time, and nobody sees them
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        if self.only is not None:
+            items[:] = [item for item in items if item.nodeid in self.only]
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         called = dict(item.user_properties).get("called")
         if called is None or (call.when != "call" and call.excinfo is None):
             return
         failure = "" if call.excinfo is None else f"{_sentence(item.name)}: {self._reason(call.excinfo)}"
-        self.outcomes.append((set(called), failure))
+        self.outcomes.append(Outcome(item.nodeid, frozenset(called), failure))
         if call.excinfo is not None and call.excinfo.errisinstance(TimeoutError):
             item.session.shouldstop = "a function does not come to an end"
 
@@ -249,17 +265,23 @@ def _sentence(test_name: str) -> str:
     return name.replace("_", " ") + (f" [{parameters}" if parameters else "")
 
 
-def _run_tests(chapter: Chapter, path: Path) -> list[tuple[set[str], str]]:
+def run_tests(learner: Learner, only: Collection[str] | None = None) -> list[Outcome]:
+    """Run the chapter's tests, or `only` those of these names, on a learner's file.
+
+    Raises:
+        ValueError: no test could run.
+    """
     import pytest
 
     tests = course_folder() / "tests"
-    files = [tests / f"test_{module.rpartition('.')[2]}.py" for module in chapter.modules]
-    recorder = _Recorder(path)
-    unused = ["cacheprovider", "terminal", "nbval", "unraisableexception"]  # the last collects garbage ten times
+    files = [tests / f"test_{module.rpartition('.')[2]}.py" for module in learner.chapter.modules]
+    recorder = _Recorder(learner.path, only)
+    unused = ["cacheprovider", "terminal", "nbval", "logging", "unraisableexception"]  # the last collects garbage
     quiet = ["-o", "addopts=", *(word for plugin in unused for word in ("-p", f"no:{plugin}"))]
-    code = pytest.main([*quiet, f"--rootdir={tests.parent}", f"--impl={path}", *map(str, files)], plugins=[recorder])
+    where = [f"--rootdir={tests.parent}", f"--impl={learner.path}"]
+    code = pytest.main([*quiet, *where, *map(str, files)], plugins=[recorder])
     if not recorder.outcomes:
         raise ValueError(
-            f"No test of {chapter.key} could run (pytest ended with code {int(code)}): is tests/ complete?"
+            f"No test of {learner.chapter.key} could run (pytest ended with code {int(code)}): is tests/ complete?"
         )
     return recorder.outcomes

@@ -4,7 +4,10 @@ Nothing random is among it: the draws of micro-batch n hang on the seed and on n
 """
 
 import json
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +33,27 @@ class Progress:
     positions: list[Any] = field(default_factory=list)  # of the processes in a streamed text
 
 
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Let Ctrl-C take effect after the context, not within it.
+
+    Python interrupts the main thread only, so in another one there is nothing to hold back.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        signal.raise_signal(signal.SIGINT)
+
+
 def optimizer_is_whole(optimizer: torch.optim.AdamW, step: int) -> bool:
-    """Whether every parameter has taken exactly `step` updates: an interrupt may fall inside one."""
+    """Whether every parameter has taken exactly `step` updates: an error may have ended one midway."""
     return all(int(state["step"]) == step for state in optimizer.state.values())
 
 

@@ -26,7 +26,13 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from minidistil.checkpoints import Progress, load_checkpoint, optimizer_is_whole, save_checkpoint
+from minidistil.checkpoints import (
+    Progress,
+    interrupts_held_back,
+    load_checkpoint,
+    optimizer_is_whole,
+    save_checkpoint,
+)
 from minidistil.files import write_atomically
 from minidistil.microbatches import Batch, Feed, mix, numbers_of_step
 from minidistil.objectives import Losses
@@ -158,16 +164,16 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
     return terms
 
 
-def take_step(
-    module: nn.Module, batches: Sequence[tuple[int, Batch]], optimizer: torch.optim.AdamW, config: TrainingConfig
+def clipped_gradients(
+    module: nn.Module, batches: Sequence[tuple[int, Batch]], config: TrainingConfig
 ) -> dict[str, float]:
-    """One optimiser step of a `Step` over this process's (number, micro-batch) pairs.
+    """Leave in a `Step`'s parameters the gradient that this process's (number, micro-batch) pairs give, clipped.
 
     Returns:
         The mean of each loss term over all processes, and the gradient's length before clipping.
 
     Raises:
-        NotFiniteError: a loss term or the gradient; no weight has been changed.
+        NotFiniteError: a loss term or the gradient; nobody should use the gradients.
     """
     terms = accumulate_gradients(module, batches, config.seed)
     table = torch.stack([torch.stack(list(row.values())) for row in terms])  # (micro-batches, terms)
@@ -177,8 +183,6 @@ def take_step(
     values = dict(zip(terms[0], means.tolist(), strict=True)) | {"gradient_norm": norm}
     if not all(map(math.isfinite, values.values())):
         raise NotFiniteError(values, [culprit for found in gather(_culprits(batches, terms)) for culprit in found])
-    optimizer.step()
-    module.zero_grad()
     return values
 
 
@@ -230,8 +234,10 @@ def train(
                 (number, feed[number])
                 for number in numbers_of_step(progress.step, config.accumulate, rank(), world_size())
             ]
-            values = take_step(module, batches, optimizer, config)
-            _note(progress, batches, values | {"learning_rate": rate}, time.perf_counter() - start, config, plan)
+            values = clipped_gradients(module, batches, config)
+            with interrupts_held_back():  # an update is made and counted, or not begun
+                optimizer.step()
+                _note(progress, batches, values | {"learning_rate": rate}, time.perf_counter() - start, config, plan)
             yield progress
             if from_first(time.perf_counter() - saved > config.checkpoint_seconds):
                 _save(checkpoints, model, optimizer, progress, feed)

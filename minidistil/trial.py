@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from torch import nn
 
-from minidistil.microbatches import Feed
+from minidistil.microbatches import Batch, Feed
 from minidistil.objectives import Losses
 from minidistil.parallel import world_size
 from minidistil.schedule import Plan
 from minidistil.settings import TrainingConfig
-from minidistil.training import Step, make_optimizer, set_dropout, take_step
+from minidistil.training import Step, clipped_gradients, make_optimizer, set_dropout
 
 
 def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
@@ -39,8 +39,13 @@ def seconds_per_step(model: nn.Module, losses: Losses, feed: Feed, config: Train
     module = Step(trial, losses, precision, feed.batch_class)
     optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
     batches = feed.typical(6)
-    take_step(module, [(0, batches[-1])], optimizer, config)  # warm up
+
+    def step(batch: Batch) -> None:
+        clipped_gradients(module, [(0, batch)], config)
+        optimizer.step()
+
+    step(batches[-1])  # warm up
     start = time.perf_counter()
     for batch in batches:
-        take_step(module, [(0, batch)], optimizer, config)
+        step(batch)
     return (time.perf_counter() - start) / len(batches) * config.accumulate

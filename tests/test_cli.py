@@ -92,7 +92,6 @@ def _listen_to_interrupts() -> None:
 
 def _interrupt_after_its_first_steps(command: list[str], run: Path) -> None:
     log = run / "metrics.jsonl"
-    log.unlink(missing_ok=True)
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         preexec_fn=_listen_to_interrupts,
@@ -111,10 +110,7 @@ def _interrupt_after_its_first_steps(command: list[str], run: Path) -> None:
 
 def test_an_interrupted_run_goes_on(distil: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "minidistil", *distil, "--steps", "100000"]
-    for _ in range(5):
-        _interrupt_after_its_first_steps(command, tmp_path / "run")
-        if (tmp_path / "run" / "checkpoints").exists():
-            break  # else it hit the middle of an update: half-changed weights are not kept
+    _interrupt_after_its_first_steps(command, tmp_path / "run")
     (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
     reached = int(checkpoint.stem.removeprefix("step-"))
     config = tmp_path / "run" / "config.json"

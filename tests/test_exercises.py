@@ -1,6 +1,7 @@
 """The exercises' machinery, for every chapter that has exercises: who checks the checks."""
 
 import doctest
+import functools
 import importlib
 import inspect
 import signal
@@ -13,7 +14,18 @@ import pytest
 import torch
 
 import minidistil
-from minidistil.check import Misconception, Verdict, _without_addresses, check, misconceptions, outcome, same
+from minidistil.check import (
+    Misconception,
+    Outcome,
+    Verdict,
+    _without_addresses,
+    check,
+    judge,
+    misconceptions,
+    outcome,
+    run_tests,
+    same,
+)
 from minidistil.cli import main
 from minidistil.exercises import HINTS, Learner, chapter_keys, course_folder, hint, read_chapter, time_limit
 
@@ -91,11 +103,21 @@ def test_other_correct_implementations_pass(path: Path) -> None:
     assert verdict.passed, "\n".join(verdict.lines())
 
 
+@functools.cache
+def outcomes_of_a_solution(key: str) -> list[Outcome]:
+    return run_tests(Learner(read_chapter(key), CORRECT[key][0]))
+
+
 @pytest.mark.parametrize("pair", WRONG, ids=named)
 def test_a_misconception_fails_and_is_named(pair: tuple[str, Misconception], tmp_path: Path) -> None:
+    """As `check` would find it: tests that never call the exercise go as they do for the solution, so are not run."""
     key, wrong = pair
     bank = (BANK / f"{key}.py").read_text(encoding="utf-8")
-    verdict = check(key, solved_but(tmp_path, f"{bank}\n\n{wrong.exercise} = {wrong.wrong.__name__}\n", key))
+    path = solved_but(tmp_path, f"{bank}\n\n{wrong.exercise} = {wrong.wrong.__name__}\n", key)
+    learner = Learner(read_chapter(key), path)
+    others = [outcome for outcome in outcomes_of_a_solution(key) if wrong.exercise not in outcome.called]
+    concerned = {outcome.test for outcome in outcomes_of_a_solution(key)} - {outcome.test for outcome in others}
+    verdict = judge(learner, others + run_tests(learner, concerned))
     assert result_of(verdict, wrong.exercise)[0] == "failed"
     told = "\n".join(verdict.lines())
     assert all(part in told for part in (wrong.name, wrong.what, wrong.look))

@@ -19,6 +19,7 @@ import torch._dynamo  # the first optimiser brings it along, which takes seconds
 from safetensors.torch import load_file
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from minidistil.checkpoints import Progress
 from minidistil.corpus import Corpus, sequences
@@ -113,6 +114,32 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> 
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     lines = [(tmp_path / name / "metrics.jsonl").read_text().count("\n") for name in ("whole", "killed")]
     assert lines == [3, 3]
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_an_interrupt_within_an_update_waits_for_its_end(
+    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    whole = run(tiny_teacher, stream, tmp_path / "whole")
+    update, updates = torch.optim.AdamW.step, itertools.count(1)
+
+    def interrupted(optimizer: torch.optim.AdamW) -> None:
+        hit = next(updates) == 4
+        if hit and place == "before":
+            signal.raise_signal(signal.SIGINT)
+        update(optimizer)
+        if hit and place == "after":
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(tiny_teacher, stream, tmp_path / "parts")
+    assert reached(tmp_path / "parts") == 4
+    parts = run(tiny_teacher, stream, tmp_path / "parts")
+    first, second = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert without_time(whole.log) == without_time(parts.log)
 
 
 def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path) -> None:
@@ -274,8 +301,8 @@ def test_terms_are_kept_without_their_graph_and_in_fp32(impl: ModuleType) -> Non
 
 @pytest.fixture
 def alone_in_a_group() -> Iterator[None]:
-    """torch.distributed as torchrun makes it, with a single process."""
-    distributed.init_process_group("gloo", rank=0, world_size=1, store=distributed.HashStore())
+    """torch.distributed as torchrun makes it, with a single process and nobody at the other end of the line."""
+    distributed.init_process_group("fake", rank=0, world_size=1, store=FakeStore())
     yield
     distributed.destroy_process_group()
 
