@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.checkpoints import MOMENTS
+from minidistil.machine import device_of
 from minidistil.microbatches import Batch, mix
 from minidistil.parallel import without_averaging
 from minidistil.settings import TrainingConfig
-from minidistil.training import device_of
 
 
 def schedule(step: float, steps: int, warmup_share: float) -> float:

@@ -18,10 +18,10 @@ import torch
 from minidistil.corpus import Corpus, HubCorpus
 from minidistil.files import write_atomically
 from minidistil.heads import MaskedLM
+from minidistil.machine import device_of
 from minidistil.runs import distil
 from minidistil.settings import DistilConfig
 from minidistil.student import default_layers, student_config, student_of
-from minidistil.training import device_of
 from minidistil.wordpiece import WordPiece
 
 FIGURES = ("student_masked_accuracy", "student_perplexity", "retention", "agreement", "hidden_cosine")

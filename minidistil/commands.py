@@ -73,12 +73,12 @@ def distil(options: argparse.Namespace) -> int:
 def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> int:
     from minidistil.evaluation import parameters
     from minidistil.heads import MaskedLM
+    from minidistil.machine import device_of, to_best_device
     from minidistil.official import official_name
     from minidistil.parallel import processes, rank
     from minidistil.report import comparison_table, side_by_side
     from minidistil.runs import distil
     from minidistil.student import student_of
-    from minidistil.training import device_of, to_best_device
     from minidistil.wordpiece import WordPiece
 
     with processes():
@@ -98,7 +98,7 @@ def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> i
 
 def _finished_student(run: Any) -> Any:
     from minidistil.heads import MaskedLM
-    from minidistil.training import to_best_device
+    from minidistil.machine import to_best_device
 
     return to_best_device(MaskedLM.from_pretrained(run.folder / "model"))
 
@@ -113,8 +113,8 @@ def ablate(options: argparse.Namespace) -> int:
     """The paper's last table, on the offline ladder."""
     from minidistil.ablation import ablate, table
     from minidistil.heads import MaskedLM
+    from minidistil.machine import to_best_device
     from minidistil.settings import DistilConfig
-    from minidistil.training import to_best_device
     from minidistil.wordpiece import WordPiece
 
     config = DistilConfig(**given(options, DistilConfig) | {"validate_every": None})

@@ -12,8 +12,8 @@ import torch
 from minidistil.corpus import docs_are_cached
 from minidistil.files import cache_folder
 from minidistil.heads import MaskedLM
+from minidistil.machine import autocast
 from minidistil.official import OFFICIAL, available_offline
-from minidistil.training import autocast
 
 
 def report() -> Iterator[str]:

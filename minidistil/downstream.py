@@ -80,7 +80,7 @@ def _models(options: argparse.Namespace, task: "Task", seed: int) -> "tuple[Task
     """The model with a fresh head, its vocabulary, and the teacher, if there is to be one."""
     import torch
 
-    from minidistil.training import to_best_device
+    from minidistil.machine import to_best_device
     from minidistil.wordpiece import WordPiece
 
     torch.manual_seed(seed)  # of the new head

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from minidistil.encoder import EncoderConfig
 from minidistil.heads import MaskedLM
+from minidistil.machine import device_of, to_best_device
 from minidistil.masking import IGNORE
 from minidistil.microbatches import Batch
 from minidistil.objectives import distillation_losses
 from minidistil.settings import DistilConfig
 from minidistil.student import default_layers, student_of
-from minidistil.training import device_of, gradient_norm, to_best_device
+from minidistil.training import gradient_norm
 
 CORPUS_TOKENS = 256 * 512 * 1e6 / 40
 PAPER_GPUS, PAPER_HOURS, V100_FP32 = 8, 90, 15.7e12  # V100's operations a second in fp32, by its maker

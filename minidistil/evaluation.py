@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from minidistil.corpus import pad
 from minidistil.heads import MaskedLM
 from minidistil.inputs import NOTHING_LEFT, chunks
+from minidistil.machine import autocast, device_of
 from minidistil.masking import IGNORE, choose_positions
 from minidistil.metrics import (
     document_totals,
@@ -26,7 +27,6 @@ from minidistil.metrics import (
     resampled_sums,
     token_cosines,
 )
-from minidistil.training import autocast, device_of
 from minidistil.wordpiece import WordPiece
 
 DRAWS = 1000  # of documents, for an interval

@@ -23,6 +23,7 @@ from minidistil.checkpoints import Progress, load_checkpoint
 from minidistil.classifiers import QuestionAnswering, TaskModel
 from minidistil.evaluation import parameters
 from minidistil.files import require_space, write_atomically
+from minidistil.machine import keep_freed_memory, peak_memory_mib
 from minidistil.microbatches import Batch, BatchStream
 from minidistil.objectives import Losses
 from minidistil.parallel import from_first, rank, world_size
@@ -40,7 +41,7 @@ from minidistil.tasks import (
     predict,
     task_losses,
 )
-from minidistil.training import keep_freed_memory, make_optimizer, peak_memory_mib, train
+from minidistil.training import make_optimizer, train
 from minidistil.trial import make_plan
 from minidistil.windows import MAX_QUESTION_LENGTH
 from minidistil.wordpiece import WordPiece

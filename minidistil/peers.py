@@ -15,8 +15,8 @@ from torch import Tensor
 
 from minidistil.encoder import EncoderConfig
 from minidistil.heads import MaskedLM
+from minidistil.machine import autocast
 from minidistil.names import model_type, our_names
-from minidistil.training import autocast
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

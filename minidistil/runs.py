@@ -14,12 +14,12 @@ from minidistil.corpus import Corpus, HubCorpus, sequences, text_files
 from minidistil.evaluation import Comparison, compare, masked_text, parameters, score, speedup
 from minidistil.fillmask import require_fit
 from minidistil.heads import MaskedLM
+from minidistil.machine import peak_memory_mib, to_best_device
 from minidistil.objectives import distillation_losses, masked_lm_losses
 from minidistil.report import comparison_table, side_by_side
 from minidistil.schedule import Plan
 from minidistil.settings import DistilConfig, TeachConfig
 from minidistil.teacher import save_own_layers, take_changes, train_frequent_rows_only, untaught_teacher
-from minidistil.training import peak_memory_mib, to_best_device
 from minidistil.weights import BareEncoder
 from minidistil.wordpiece import WordPiece
 from minidistil.workshop import Run, Say, Workshop

@@ -28,12 +28,12 @@ from minidistil.classifiers import (
     sequence_loss,
 )
 from minidistil.losses import soft_target_loss
+from minidistil.machine import device_of
 from minidistil.masking import IGNORE
 from minidistil.microbatches import Batch
 from minidistil.objectives import Losses
 from minidistil.settings import FinetuneConfig
 from minidistil.task_metrics import confusion
-from minidistil.training import device_of
 from minidistil.wordpiece import WordPiece
 
 LOOK_BATCH = 64  # features at a time when nothing is learnt

@@ -12,16 +12,14 @@ and step number, and of the place in a streamed text, is therefore all of the st
 step the gradients are averaged over all processes, so that all copies take the same step.
 """
 
-import ctypes
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,13 +32,12 @@ from minidistil.checkpoints import (
     save_checkpoint,
 )
 from minidistil.files import write_atomically
+from minidistil.machine import autocast, device_of, peak_memory_mib
 from minidistil.microbatches import Batch, Feed, mix, numbers_of_step
 from minidistil.objectives import Losses
 from minidistil.parallel import averaging_gradients, from_first, gather, rank, summed, without_averaging, world_size
 from minidistil.schedule import Plan, schedule
 from minidistil.settings import TrainingConfig
-
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -59,47 +56,6 @@ def set_dropout(model: nn.Module, share: float) -> None:
             module.p = share
         elif hasattr(module, "dropout") and isinstance(module.dropout, float):
             module.dropout = share  # type: ignore[assignment]  # a float of our own modules
-
-
-def keep_freed_memory() -> None:
-    """Ask glibc not to give freed blocks back to the system.
-
-    A training step frees and takes the same large blocks again; fetching their pages anew each time made a
-    step 1.4 times as long. Elsewhere than on Linux nothing happens.
-    """
-    if sys.platform == "linux":
-        m_trim_threshold, m_mmap_threshold = -1, -3
-        libc = ctypes.CDLL(None)
-        if hasattr(libc, "mallopt"):  # musl has none
-            libc.mallopt(m_mmap_threshold, 1 << 30)
-            libc.mallopt(m_trim_threshold, (1 << 31) - 1)
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """bf16 for matrix products where the precision says so."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
-def device_of(model: torch.nn.Module) -> torch.device:
-    """Where the model's parameters lie."""
-    return next(model.parameters()).device
-
-
-def to_best_device(model: AnyModule) -> AnyModule:
-    """The model on the GPU, where there is one."""
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def peak_memory_mib() -> float | None:
-    """Largest memory of this process so far: the GPU's, else its resident one; None where nobody tells."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:

@@ -25,6 +25,7 @@ from minidistil.evaluation import MaskedText, masked_documents, masked_text, sco
 from minidistil.files import require_space, write_atomically
 from minidistil.fillmask import require_fit
 from minidistil.heads import MaskedLM
+from minidistil.machine import keep_freed_memory
 from minidistil.microbatches import BatchStream, Feed, StreamedBatches
 from minidistil.objectives import Losses
 from minidistil.parallel import from_first, rank, world_size
@@ -32,7 +33,7 @@ from minidistil.report import minutes, run_report
 from minidistil.runfolder import Run, RunFolder, Say
 from minidistil.schedule import Plan
 from minidistil.settings import TrainingConfig
-from minidistil.training import keep_freed_memory, train, validation_is_due
+from minidistil.training import train, validation_is_due
 from minidistil.trial import longest, make_plan
 from minidistil.wordpiece import WordPiece
 

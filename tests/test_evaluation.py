@@ -170,3 +170,8 @@ def test_the_shipped_teacher_keeps_its_recorded_figure_on_wikitext(
     paragraphs = list(text_files([outside_data / "wikitext-2" / "test.txt"]))[::6]
     held_out = masked_text(sequences(paragraphs, tokenizer), tokenizer)
     assert score(teacher, held_out).accuracy == pytest.approx(recorded("test.txt"), abs=0.04)
+
+
+def test_a_number_format_that_is_none_is_refused(tiny_teacher: MaskedLM, text: MaskedText) -> None:
+    with pytest.raises(ValueError, match="The precision is 'fp16': expected fp32 or bf16"):
+        score(tiny_teacher, text, "fp16")

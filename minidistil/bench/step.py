@@ -25,11 +25,12 @@ from torch import Tensor, nn
 
 from minidistil.corpus import docs, sequences
 from minidistil.heads import MaskedLM
+from minidistil.machine import autocast, peak_memory_mib, to_best_device
 from minidistil.microbatches import Batch, BatchStream
 from minidistil.objectives import distillation_losses
 from minidistil.settings import DistilConfig
 from minidistil.student import student_of
-from minidistil.training import autocast, gradient_norm, peak_memory_mib, to_best_device
+from minidistil.training import gradient_norm
 from minidistil.wordpiece import WordPiece
 
 ROUNDS = 3  # the fastest counts

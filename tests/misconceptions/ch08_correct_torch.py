@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn.utils import parameters_to_vector
 
+from minidistil.machine import device_of
 from minidistil.microbatches import mix
 from minidistil.parallel import without_averaging
-from minidistil.training import device_of
 
 
 def schedule(step, steps, warmup_share):
