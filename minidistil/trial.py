@@ -33,12 +33,15 @@ def longest(feed: Feed, config: TrainingConfig) -> float:
 
 
 def seconds_per_step(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, precision: str) -> float:
-    """Measured time of an optimiser step on a copy of the model, over batches of all lengths."""
+    """Measured time of an optimiser step on a copy of the model, over batches of all lengths.
+
+    Six of them, or of a short run as many as are a twentieth of its steps.
+    """
     trial = copy.deepcopy(model).train()
     set_dropout(trial, config.dropout)
     module = Step(trial, losses, precision, feed.batch_class)
     optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
-    batches = feed.typical(6)
+    batches = feed.typical(6 if config.steps is None else max(1, min(6, config.steps // 20)))
 
     def step(batch: Batch) -> None:
         clipped_gradients(module, [(0, batch)], config)
