@@ -12,21 +12,25 @@ import torch
 from minidistil.corpus import docs_are_cached
 from minidistil.files import cache_folder
 from minidistil.heads import MaskedLM
+from minidistil.hub import reachability
 from minidistil.machine import autocast
 from minidistil.official import OFFICIAL, available_offline
 
 
 def report() -> Iterator[str]:
-    """Lines about Python, torch, devices, precision, disk and models; a failing probe is itself a line."""
+    """Lines about Python, torch, devices, precision, memory, disk, hub and models; a failing probe is itself a line."""
     yield f"Python       {platform.python_version()} on {platform.system()} {platform.machine()}"
     for name in ("torch", "tokenizers", "datasets", "transformers"):
         yield f"{name:<12} {_version(name)}"
     yield f"CPU          {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"
     yield f"GPU          {_gpu()}"
     yield f"precision    {_precision()}"
+    yield f"memory       {_memory()}"
     free = shutil.disk_usage(".").free
     yield f"disk         {free / 2**30:.1f} GiB free here{'' if free > 2**30 else ': too little, a run needs 1 GiB'}"
     yield f"cache        {cache_folder()} ({'docs corpus ready' if docs_are_cached() else 'docs corpus not made yet'})"
+    pinned = OFFICIAL["minilm"]
+    yield f"hub          {reachability(pinned.hub_id, 'config.json', pinned.revision)}"
     for name in OFFICIAL:
         yield f"{name:<23} {available_offline(name)}"
     yield f"{'minilm, own layers':<23} {_own_layers()}"
@@ -62,6 +66,14 @@ def _precision() -> str:
     return (
         f"bf16 matrix products are {ratio:.1f} times as fast as fp32 ones; training measures both and takes the faster"
     )
+
+
+def _memory() -> str:
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return "not told by this system; a run takes up to 4 GiB"
+    return f"{size:.1f} GiB{'' if size > 4 else ': a run takes up to 4 GiB, --batch-size 4 makes it fewer'}"
 
 
 def _own_layers() -> str:

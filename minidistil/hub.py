@@ -94,6 +94,17 @@ def fetch(hub_id: str, filename: str, revision: str | None = None) -> Path:
         ) from error
 
 
+def reachability(hub_id: str, filename: str, revision: str | None = None) -> str:
+    """Whether the hub can be asked for a file now, and if not, why: for a person to read."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    try:
+        get_hf_file_metadata(hf_hub_url(hub_id, filename, revision=revision), timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except Exception as error:  # as in `fetch`
+        return f"not reachable, what is on this machine serves: {_explain(error, hub_id, filename, revision)}"
+    return f"{constants.ENDPOINT} is reachable"
+
+
 def convert_once(name: str | Path, found: str) -> str:
     """What to do about weights that are there, but in a format that is never read here."""
     return (

@@ -1,6 +1,7 @@
 """The command line as a person meets it: what a run leaves, and one sentence with exit code 2 for bad input."""
 
 import json
+import re
 import resource
 import signal
 import subprocess
@@ -176,6 +177,10 @@ def test_doctor_answers_whatever_is_missing(capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr().out
     assert "minilm                  verified: " in printed
     assert "bert-base-uncased" in printed
+    assert re.search(r"^memory +\d+\.\d GiB", printed, flags=re.M)
+    assert re.search(
+        r"^hub +(https?://\S+ is reachable|not reachable, what is on this machine serves: )", printed, flags=re.M
+    )
 
 
 Prepare = Callable[[Path], list[str]]  # makes the bad input below a folder and returns the arguments

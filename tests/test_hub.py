@@ -131,6 +131,15 @@ def test_a_hub_that_is_not_there(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> N
         locate("toy", "config.json")
 
 
+def test_whether_the_hub_can_be_asked(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hub_module.reachability(NAME, "config.json", COMMIT) == f"{hub.url} is reachable"
+    hub.behaviour = 503
+    told = hub_module.reachability(NAME, "config.json", COMMIT)
+    assert told.startswith(f"not reachable, what is on this machine serves: {hub.url} answered with error 503.")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE forbids to ask the hub" in hub_module.reachability(NAME, "config.json", COMMIT)
+
+
 def test_offline_the_cache_serves_and_nobody_is_asked(
     hub: Hub, toy: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
