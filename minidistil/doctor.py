@@ -81,4 +81,6 @@ def _own_layers() -> str:
         MaskedLM.from_pretrained("minilm")
     except (OSError, ValueError) as error:
         return f"not usable: {error}"
+    except NotImplementedError:  # a copy of the course in which solutions are withheld
+        return "not read: they need code that is still to be written"
     return "verified"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,15 @@ def test_before_anything_is_written_the_copy_checks_and_says_so(copy: Path) -> N
     assert result.returncode == 1, result.stderr
     assert "Not yet: 0 of 6 exercises of ch03 pass." in result.stdout
     assert "NotImplementedError" in run(copy, "-c", "import minidistil.words as w; w.normalize('x')").stderr
+
+
+def test_a_command_says_what_is_still_to_be_written(copy: Path) -> None:
+    result = run(copy, "-m", "minidistil", "fill", "A [MASK].")
+    assert result.returncode == 2
+    assert re.fullmatch(r"minidistil: \w+ in \w+\.py is not written yet: solve its exercise first\.\n", result.stderr)
+    told = run(copy, "-m", "minidistil", "doctor")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "minilm, own layers      not read: they need code that is still to be written" in told.stdout
 
 
 def test_the_copy_runs_on_the_learners_code(copy: Path, tmp_path: Path) -> None:
