@@ -98,8 +98,9 @@ config = md.DistilConfig(steps=40, batch_size=4, accumulate=2, max_length=32, pr
 with processes():
     teacher = md.MaskedLM.from_pretrained(folder / "teacher")
     md.distil(teacher, md.student_of(teacher), md.corpus.hub(str(folder / "dataset")), config, out, say=print)
+# A thread of the group that outlives it can crash the interpreter at its end.
 threads = [path.read_text() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
-print("threads of the group left:", sum("gloo" in name and "pt_" in name for name in threads))
+assert not [name for name in threads if "gloo" in name and "pt_" in name], threads
 """
 
 
@@ -112,9 +113,7 @@ def test_two_processes_share_a_stream_and_go_on_where_they_were_killed(folder: P
         return subprocess.run(command, capture_output=True, text=True, timeout=300, env=ONE_THREAD)
 
     whole = run("whole")
-    assert whole.returncode == 0
-    # A thread of the group that outlives it can crash the interpreter at its end.
-    assert whole.stdout.count("threads of the group left: 0") == 2
+    assert whole.returncode == 0, whole.stderr
     assert run("parts", last=3).returncode != 0
     again = run("parts")
     assert again.returncode == 0, again.stderr
