@@ -20,12 +20,11 @@ ROUNDING, REST = "rounding", "embeddings, sums, copies"
 KINDS = (PRODUCTS, VOCABULARY, ATTENTION, GELU, NORM, ROUNDING, REST)
 
 _PRODUCTS = {"aten::addmm", "aten::mm", "aten::bmm", "aten::_int_mm", "aten::mkldnn_linear"}
-_KIND = {
+_KIND = {  # also of the operator that overwrites its input, whose name ends in _
     "aten::gelu": GELU,
     "aten::native_layer_norm": NORM,
     "aten::_scaled_dot_product_flash_attention_for_cpu": ATTENTION,
-    **dict.fromkeys(("aten::div", "aten::round_", "aten::clamp_", "aten::abs", "aten::amax", "aten::mul"), ROUNDING),
-    "aten::mul_": ROUNDING,
+    **dict.fromkeys(("aten::div", "aten::round", "aten::clamp", "aten::abs", "aten::amax", "aten::mul"), ROUNDING),
 }
 
 
@@ -36,7 +35,7 @@ def kind_of(operator: str, shapes: Any, vocab_size: int) -> str:
     """
     if operator in _PRODUCTS:
         return VOCABULARY if any(vocab_size in shape for shape in shapes if isinstance(shape, list)) else PRODUCTS
-    return _KIND.get(operator, REST)
+    return _KIND.get(operator.removesuffix("_"), REST)
 
 
 @torch.no_grad()

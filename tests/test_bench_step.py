@@ -45,10 +45,9 @@ def test_the_official_way_has_our_losses_and_gradients(work: Work, positions: st
     torch.testing.assert_close(student.encoder.embeddings.word.weight.grad, right, atol=1e-5, rtol=1e-4)
 
 
-def test_ours_takes_half_the_memory_and_less_time(work: Work) -> None:
+def test_ours_takes_half_the_memory(work: Work) -> None:
     official, ours, _ = compare(replace(work, config=replace(work.config, ce_positions="masked")))
     assert ours["mebibytes"] < official["mebibytes"] / 2
-    assert ours["seconds"] < official["seconds"]
 
 
 def test_a_step_that_differs_is_not_timed(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
