@@ -1,5 +1,6 @@
 """Pictures show the numbers they were given."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -409,7 +410,25 @@ def test_rows_are_in_the_order_of_the_first_way() -> None:
     assert [np.asarray(line.get_ydata()).tolist() for line in axis.lines] == [[1.0, 2.0, 3.0], [6.0, 7.0, 5.0]]
 
 
+def test_names_of_neighbouring_dots_stay_inside_and_do_not_cover_each_other() -> None:
+    points = {"the largest one": (420.0, 1.0), "the greyest one": (130.0, 0.23), "the palest one": (65.0, 0.25)}
+    axis: Any = plots.trade_offs(points, "x", "y", "t").axes[0]
+    boxes = [text.get_window_extent() for text in axis.texts]
+    dots = [axis.transData.transform(point) for point in points.values()]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert not any(box.contains(*dot) for box in boxes for dot in dots)
+    assert all(box.x0 >= axis.get_window_extent().x0 for box in boxes)
+
+
 def test_trade_offs_name_each_dot() -> None:
     axis: Any = plots.trade_offs({"a": (1.0, 2.0), "b": (3.0, 0.5)}, "x", "y", "t").axes[0]
     assert [(text.get_text(), text.xy) for text in axis.texts] == [("a", (1.0, 2.0)), ("b", (3.0, 0.5))]
     assert axis.get_xlim()[0] == axis.get_ylim()[0] == 0
+
+
+def test_names_of_neighbouring_dots_do_not_cover_each_other() -> None:
+    points = {"the first": (1.0, 0.25), "the second": (1.3, 0.24), "the third": (4.0, 1.0)}
+    axis: Any = plots.trade_offs(points, "x", "y", "t").axes[0]
+    first, second, third = (text.get_window_extent() for text in axis.texts)
+    assert not first.overlaps(second)
+    assert not second.overlaps(third)

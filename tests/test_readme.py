@@ -27,6 +27,15 @@ def test_the_measured_table_is_that_of_the_recorded_run() -> None:
         f"after {longest['tokens']:,} (`minidistil distil --layers {layers} --steps {longest['steps']}`) it keeps "
         f"{longest['retention']:.1%}"
     ) in readme
+    longer = json.loads((ROOT / "data" / "results" / "budget_30m.json").read_text(encoding="utf-8"))
+    (half_an_hour,) = longer["runs"]
+    assert longer["command"] == "python -m minidistil distil --budget 30m"
+    assert (
+        f"half an hour and {half_an_hour['tokens']:,} in {half_an_hour['precision']} "
+        f"(`minidistil distil --budget 30m`, layers {', '.join(map(str, half_an_hour['layers']))}, "
+    ) in readme
+    assert f"(data/results/budget_30m.json)) {half_an_hour['retention']:.1%}." in readme
+    assert half_an_hour["seconds"] < 1800
     assert run["retention"] == run["student_masked_accuracy"] / run["teacher_masked_accuracy"]
 
 

@@ -1,12 +1,11 @@
 """Chapter 12 in pictures: differences between two groups, and how far they can be trusted."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minidistil.plots.style import BLUE, GREY, ORANGE, new_figure
+from minidistil.plots.style import BLUE, GREY, ORANGE, name_dots, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -88,25 +87,11 @@ def word_against_word(
     axes[0].set_ylabel(labels[1])
     axes[0].legend(frameon=False, fontsize=9, loc="upper left")
     figure.suptitle(title)
-    figure.draw_without_rendering()  # only now it is known how large a name is beside the distance of two dots
+    figure.draw_without_rendering()
     for axis, (across, up) in zip(axes, panels.values(), strict=True):
         dots = zip(words, across.tolist(), up.tolist(), strict=True)
-        _name_dots(axis, [dot for dot in dots if dot[0] in named])
+        name_dots(axis, [dot for dot in dots if dot[0] in named])
     return figure
-
-
-def _name_dots(axis: "Axes", dots: Iterable[tuple[str, float, float]]) -> None:
-    """A name beside each dot, on the first side on which it covers no other name."""
-    sides = [(4, 3, "left", "bottom"), (-4, 3, "right", "bottom"), (4, -3, "left", "top"), (-4, -3, "right", "top")]
-    taken: list[Any] = []
-    for word, x, y in dots:
-        text = axis.annotate(word, (x, y), xytext=(0, 0), textcoords="offset points", fontsize=8.5)
-        for *place, horizontal, vertical in sides:
-            text.set(position=place, ha=horizontal, va=vertical)
-            box = text.get_window_extent()
-            if not any(box.overlaps(other) for other in taken):
-                break
-        taken.append(box)
 
 
 def swapped(values: Any, observed: float, xlabel: str, title: str) -> "Figure":

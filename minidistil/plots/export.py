@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure
+from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, name_dots, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,10 +66,11 @@ def trade_offs(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: s
     """A named dot for each pair of numbers; both axes begin at 0."""
     figure, (axis,) = new_figure(7.5, 3.6)
     colours = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY)
-    for place, (name, (x, y)) in enumerate(points.items()):
+    for place, (x, y) in enumerate(points.values()):
         axis.plot(x, y, "o", color=colours[place % len(colours)], markersize=9)
-        axis.annotate(name, (x, y), xytext=(9, 4), textcoords="offset points", fontsize=10)
     axis.set_xlim(0, 1.3 * max(x for x, _ in points.values()))
     axis.set_ylim(0, 1.15 * max(y for _, y in points.values()))
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    figure.draw_without_rendering()
+    name_dots(axis, [(name, x, y) for name, (x, y) in points.items()], away=(9, 2), size=10)
     return figure

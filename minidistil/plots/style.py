@@ -1,10 +1,12 @@
 """What all pictures of the course share. Colours: Okabe and Ito (2008), safe for all eyes."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#888888"
@@ -74,3 +76,39 @@ def where_we_are(chapter: int) -> "Figure":
                 "", (column + 0.57, row), (column + 0.43, row), arrowprops={"arrowstyle": "->", "color": GREY}
             )
     return figure
+
+
+def name_dots(
+    axis: "Axes", dots: Sequence[tuple[str, float, float]], away: tuple[int, int] = (4, 3), size: float = 8.5
+) -> None:
+    """A name beside each dot, on the first side on which it stays inside and covers no other name and no other dot.
+
+    Args:
+        axis: of a figure that has been laid out: only then it is known how large a name is beside what is drawn.
+        dots: name, across and up of each.
+        away: points between a dot's middle and its name, across and up.
+        size: of the letters, in points.
+    """
+    from matplotlib.transforms import Bbox
+
+    across, up = away
+    sides = (
+        (across, up, "left", "bottom"),
+        (-across, up, "right", "bottom"),
+        (across, -up, "left", "top"),
+        (-across, -up, "right", "top"),
+        (0, 2 + across, "center", "bottom"),
+        (0, -2 - across, "center", "top"),
+    )
+    middles = [axis.transData.transform((x, y)) for _, x, y in dots]
+    taken = [Bbox.from_extents(*(middle - across / 2), *(middle + across / 2)) for middle in middles]
+    inside = axis.get_window_extent()
+    for place, (name, x, y) in enumerate(dots):
+        text = axis.annotate(name, (x, y), xytext=(0, 0), textcoords="offset points", fontsize=size)
+        others = taken[:place] + taken[place + 1 :]
+        for *offset, horizontal, vertical in sides:
+            text.set(position=offset, ha=horizontal, va=vertical)
+            box = text.get_window_extent()
+            if inside.x0 <= box.x0 and box.x1 <= inside.x1 and not any(box.overlaps(other) for other in others):
+                break
+        taken.append(box)
