@@ -270,7 +270,8 @@ def _execute(path: Path) -> dict[str, Any]:
     except BaseException as error:  # whatever the learner's file does, even exit()
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         place = f"{path.name}, line {lines[-1]}" if lines else path.name
-        raise ValueError(f"{place}: loading it raises {type(error).__name__}: {error}") from error
+        said = f": {error}" if str(error) else "."
+        raise ValueError(f"{place}: loading it raises {type(error).__name__}{said}") from error
     finally:
         del sys.modules[module.__name__]
     return vars(module)

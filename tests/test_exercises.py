@@ -232,6 +232,7 @@ def test_the_package_is_itself_again_after_a_check(tmp_path: Path) -> None:
         ("def broken(:\n", "line 1: Python cannot read it (invalid syntax)"),
         ("import this_is_nowhere\n", "line 1: loading it raises ModuleNotFoundError"),
         ("exit()\n", "loading it raises SystemExit"),
+        ("raise MemoryError\n", "line 1: loading it raises MemoryError."),
         ("x = 1\n", "lacks is_punctuation"),
         (b"\xff\xfe", "Python cannot read it"),
         (None, "There is no file"),
