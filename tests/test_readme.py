@@ -18,6 +18,8 @@ def test_the_measured_table_is_that_of_the_recorded_run() -> None:
         f"| speed | 1 | {run['speedup']:.2f} |",
         f"keeps {run['retention']:.1%} of its teacher's accuracy after {run['seconds']:.0f} seconds",
         f"`{run['command']}`",
+        f"on {run['machine'].removesuffix(', no GPU')}, no GPU ({run['date']};",
+        f"on {run['tokens']:,} tokens in {run['precision']}, with {run['peak_memory_mib'] / 1024:.1f} GiB of memory",
     ):
         assert row in readme
     runs = json.loads((ROOT / "data" / "results" / "layers.json").read_text(encoding="utf-8"))["runs"]
@@ -53,6 +55,13 @@ def test_the_teachers_figures_are_those_of_its_provenance() -> None:
     provenance = json.loads((ROOT / "data" / "minilm-masked-lm.json").read_text(encoding="utf-8"))
     table = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     assert f"--steps {provenance['steps']} --seed {provenance['settings']['seed']} " in table
+    first = json.loads((ROOT / "data" / "results" / "teach_first.json").read_text(encoding="utf-8"))
+    assert f"--steps {first['steps']} --batch-size {first['settings']['batch_size']} " in table
+    assert f"{first['tokens'] / 1e6:.1f} million tokens, then {provenance['tokens'] / 1e6:.1f} million" in table
+    assert "were {:.3f} and {:.3f}".format(*(figures["accuracy"] for figures in first["figures"].values())) in table
+    run = json.loads((ROOT / "data" / "results" / "first_light.json").read_text(encoding="utf-8"))
+    accuracy, perplexity = run["teacher_masked_accuracy"], run["teacher_perplexity"]
+    assert f"| docs corpus, test split | {run['held_out_tokens']:,} | {accuracy:.3f} | {perplexity:.1f} |" in table
     for figures in provenance["figures"].values():
         assert f"| {figures['hidden_tokens']:,} | {figures['accuracy']:.3f} | {figures['perplexity']:.1f} |" in table
 
