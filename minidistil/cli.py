@@ -24,11 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except NotImplementedError as error:  # only where the package's solutions are withheld
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        print(
-            f"minidistil: {place.name} in {Path(place.filename).name} is not written yet: solve its exercise first.",
-            file=sys.stderr,
-        )
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)  # with its class, from Python 3.11 on
+        file = Path(frame.f_code.co_filename).name
+        print(f"minidistil: {name} in {file} is not written yet: solve its exercise first.", file=sys.stderr)
         return 2
     except (ValueError, OSError) as error:
         print(f"minidistil: {' '.join(str(error).split())}", file=sys.stderr)
