@@ -157,16 +157,15 @@ def test_the_stored_results_are_whole_and_made_by_the_recipe_as_it_is(group: str
     assert stored["config"] == DistilConfig(steps=steps, precision=precision, validate_every=None).to_json()
     done = {(run["condition"], run["seed"]) for run in stored["runs"]}
     assert len(done) == len(stored["runs"])
-    seeds = {seed for _, seed in done}
-    assert done >= {(condition.name, min(seeds)) for condition in GROUPS[group]}
+    seeds = {"losses": (1, 2, 3), "settings": (1,)}[group]
+    assert done == {(condition.name, seed) for condition in GROUPS[group] for seed in seeds}
     conditions = {condition.name: condition for condition in GROUPS[group]}
     for run in stored["runs"]:
         condition = conditions[run["condition"]]
         assert run["steps"] == steps * condition.steps
         if "max_length" not in condition.changes:  # else another text is asked of another teacher
-            accuracy = stored["teacher"]["masked_accuracy"]
+            accuracy = run.get("teacher_masked_accuracy", stored["teacher"]["masked_accuracy"])  # of another processor
             assert run["retention"] == pytest.approx(run["student_masked_accuracy"] / accuracy)
-        assert ("all", run["seed"]) in done  # what it is compared with
 
 
 def test_the_stored_students_of_other_layers_are_made_by_the_command_beside_them() -> None:
