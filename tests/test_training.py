@@ -116,6 +116,15 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> 
     assert lines == [3, 3]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in the foreground: a process that a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_an_interrupt_within_an_update_waits_for_its_end(
     tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
