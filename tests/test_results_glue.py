@@ -54,5 +54,8 @@ def test_the_readme_quotes_these_figures() -> None:
         "STS-B {}, {}, {};".format(*others[0]),
         "MRPC {}, {}, {};".format(*others[1]),
         "CoLA {}, {}, {}.".format(*others[2]),
+        "A student of half an hour (`--budget 30m`): STS-B {}, MRPC {}.".format(
+            *(means[task, "half an hour"] for task in ("sts-b", "mrpc"))
+        ),
     ):
         assert quoted in readme
