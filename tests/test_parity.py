@@ -101,6 +101,8 @@ def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parity, "_RUNGS", {(1, "ids"): parity.compare_tokenizer})
     (told,) = ladder("cpu")
     assert (told.rung, told.device, told.what, told.not_here) == (1, "cpu", "ids", "pip install tokenizers")
+    assert math.isnan(told.difference)
+    assert math.isnan(told.bound)
 
 
 def test_doctor_prints_the_ladder_and_fails_where_something_differs(

@@ -386,7 +386,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_step(
             terms = {**terms, "cos": terms["cos"] * torch.inf, "loss": terms["loss"] * torch.nan}
         return terms
 
-    message = rf"Training stopped in step 3: cos is inf in micro-batch {number} \(\d sequences of up to \d+ tokens"
+    count, length = stream[number].input_ids.shape
+    where = rf"micro-batch {number} \({count} sequences of up to {length} tokens"
+    message = f"Training stopped in step 3: cos is inf in {where}"
     with pytest.raises(ValueError, match=message):
         list(train(student_of(tiny_teacher), spoilt, stream, CONFIG, PLAN, tmp_path))
     assert all(torch.equal(good[name], tensor) for name, tensor in final_weights(tmp_path).items())
