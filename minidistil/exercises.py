@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import minidistil
@@ -253,6 +253,18 @@ def _recorded(name: str, function: Any, called: set[str]) -> Any:
     return run
 
 
+def _compiled(path: Path) -> CodeType:
+    """The file's code.
+
+    Raises:
+        SyntaxError: Python cannot read it; of null bytes, early versions say so with a ValueError.
+    """
+    try:
+        return compile(path.read_bytes(), str(path), "exec")
+    except ValueError as error:
+        raise SyntaxError(str(error)) from error
+
+
 def _execute(path: Path) -> dict[str, Any]:
     """The names that a Python file defines; compiled afresh each time, whatever caches say."""
     if not path.is_file():
@@ -262,9 +274,10 @@ def _execute(path: Path) -> dict[str, Any]:
     sys.modules[module.__name__] = module  # dataclasses look their module up
     try:
         with time_limit(10):
-            exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+            exec(_compiled(path), vars(module))
     except SyntaxError as error:
-        raise ValueError(f"{path.name}, line {error.lineno}: Python cannot read it ({error.msg}).") from error
+        line = f", line {error.lineno}" if error.lineno else ""
+        raise ValueError(f"{path.name}{line}: Python cannot read it ({error.msg}).") from error
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever the learner's file does, even exit()

@@ -37,8 +37,8 @@ def unwritten(path: Path) -> set[str]:
     """
     try:
         found = definitions(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+    except (SyntaxError, ValueError) as error:  # a ValueError of what is no UTF-8, and in places of null bytes
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise ValueError(f"{path.name}{line}: Python cannot read it ({error}).") from error
     return {name for name, node in found.items() if is_stub(node)}
 

@@ -235,6 +235,7 @@ def test_the_package_is_itself_again_after_a_check(tmp_path: Path) -> None:
         ("raise MemoryError\n", "line 1: loading it raises MemoryError."),
         ("x = 1\n", "lacks is_punctuation"),
         (b"\xff\xfe", "Python cannot read it"),
+        (b"x = 1\0\n", "Python cannot read it"),
         (None, "There is no file"),
     ],
 )
