@@ -23,9 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.answers import Span
-from minidistil.classifiers import QuestionAnswering, SequenceClassifier, TaskModel, TokenClassifier
+from minidistil.classifiers import SequenceClassifier, TaskModel, TokenClassifier
 from minidistil.conll import Entity
 from minidistil.losses import soft_target_loss
+from minidistil.question_answering import QuestionAnswering
 from minidistil.tasks import Feature, TaskBatch
 from minidistil.wordpiece import WordPiece
 

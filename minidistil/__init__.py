@@ -3,12 +3,13 @@
 __version__ = "0.1.0"
 
 from minidistil import corpus
-from minidistil.classifiers import ClassifierConfig, QuestionAnswering, SequenceClassifier, TokenClassifier
+from minidistil.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
 from minidistil.encoder import EncoderConfig
 from minidistil.evaluation import compare, masked_text, score
 from minidistil.fillmask import fill_mask
 from minidistil.heads import MaskedLM, SentenceEncoder, embed
 from minidistil.losses import distillation_loss
+from minidistil.question_answering import QuestionAnswering
 from minidistil.runs import Run, distil, teach
 from minidistil.settings import DistilConfig, TeachConfig
 from minidistil.source import show

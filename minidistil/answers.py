@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from minidistil.classifiers import QuestionAnswering
+from minidistil.question_answering import QuestionAnswering
 from minidistil.tasks import predict
 from minidistil.windows import Question, Window, windows
 from minidistil.wordpiece import WordPiece

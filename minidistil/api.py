@@ -15,12 +15,12 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import minidistil
-from minidistil.classifiers import AnswerOutput
 from minidistil.encoder import ModelOutput
 from minidistil.evaluation import Comparison, MaskedText, Scores
 from minidistil.fillmask import Guess
 from minidistil.inputs import SentencePair
 from minidistil.losses import DistillationLoss
+from minidistil.question_answering import AnswerOutput
 from minidistil.wordpiece import Encoding
 
 RETURNED = (

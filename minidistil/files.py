@@ -45,7 +45,8 @@ def write_atomically(path: Path, write: Callable[[Path], object], optional: bool
             part.unlink(missing_ok=True)
         if not optional:
             raise OSError(
-                f"{path} could not be written: {_reason(error)}. Free space or choose another folder."
+                f"{path} could not be written: {_reason(error)}. Expected a folder that you may write to, with space "
+                "left: free some, or choose another."
             ) from error
 
 

@@ -20,13 +20,14 @@ from tqdm import tqdm
 
 from minidistil import plots
 from minidistil.checkpoints import Progress, load_checkpoint
-from minidistil.classifiers import QuestionAnswering, TaskModel
+from minidistil.classifiers import TaskModel
 from minidistil.evaluation import parameters
 from minidistil.files import require_space, write_atomically
 from minidistil.machine import keep_freed_memory, peak_memory_mib
 from minidistil.microbatches import Batch, BatchStream
 from minidistil.objectives import Losses
 from minidistil.parallel import from_first, rank, world_size
+from minidistil.question_answering import QuestionAnswering
 from minidistil.report import finetuning_report, minutes
 from minidistil.runfolder import Run, RunFolder, Say
 from minidistil.schedule import Plan

@@ -2,7 +2,7 @@
 
 Masked LM: Devlin et al. (2019), section 3.1; the decoder shares the word embeddings
 (Press and Wolf, 2017). Sentence embeddings: Reimers and Gurevych (2019), mean pooling.
-The heads that sort texts, tokens and positions into classes are in classifiers.py.
+The heads that sort texts and tokens are in classifiers.py, the one that finds answers in question_answering.py.
 
 Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
 """

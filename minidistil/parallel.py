@@ -7,6 +7,7 @@ GPUs). Everything here also works in a process by itself, which is rank 0 of 1.
 import gc
 import importlib
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
@@ -32,9 +33,22 @@ def processes() -> Iterator[None]:
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield
+    except BaseException as error:
+        _let_go_of_frames(error)
+        raise
     finally:
         gc.collect()  # what is left of DistributedDataParallel holds the group, too
         distributed.destroy_process_group()
+
+
+def _let_go_of_frames(error: BaseException | None) -> None:
+    """Drop the variables of the calls that an exception ended, DistributedDataParallel among them.
+
+    Freed after the group, it waits for gloo's thread with the interpreter's lock in hand, which that thread may want.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def world_size() -> int:

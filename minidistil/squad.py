@@ -12,7 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from minidistil.answers import best_answers, squad_scores
-from minidistil.classifiers import QuestionAnswering, TaskModel
+from minidistil.classifiers import TaskModel
+from minidistil.question_answering import QuestionAnswering
 from minidistil.tasks import Dataset, Feature
 from minidistil.windows import STRIDE, Answer, Question, Window, windows
 from minidistil.wordpiece import WordPiece

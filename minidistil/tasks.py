@@ -17,21 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.batches import pad
-from minidistil.classifiers import (
-    AnswerOutput,
-    QuestionAnswering,
-    SequenceClassifier,
-    TaskModel,
-    TokenClassifier,
-    answer_loss,
-    class_loss,
-    sequence_loss,
-)
+from minidistil.classifiers import SequenceClassifier, TaskModel, TokenClassifier, class_loss, sequence_loss
 from minidistil.losses import soft_target_loss
 from minidistil.machine import device_of
 from minidistil.masking import IGNORE
 from minidistil.microbatches import Batch
 from minidistil.objectives import Losses
+from minidistil.question_answering import AnswerOutput, QuestionAnswering, answer_loss
 from minidistil.settings import FinetuneConfig
 from minidistil.task_metrics import confusion
 from minidistil.wordpiece import WordPiece

@@ -3,7 +3,9 @@
 import copy
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from statistics import mean, median
 
 from torch import nn
 
@@ -18,12 +20,13 @@ from minidistil.training import Step, clipped_gradients, make_optimizer, set_dro
 def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
     """Measure this machine: choose the precision and, unless they are given, guess the number of steps."""
     tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
-    measured = {precision: seconds_per_step(model, losses, feed, config, precision) for precision in tried}
-    precision = min(measured, key=lambda name: measured[name])
+    measured = trial_seconds(model, losses, feed, config, tried)
+    precision = min(measured, key=lambda name: median(measured[name]))  # one step that was held up decides nothing
+    seconds = mean(measured[precision]) * config.accumulate
     steps = config.steps
     if steps is None:
-        steps = int(max(1, min(longest(feed, config), config.budget_seconds / measured[precision])))
-    return Plan(steps, precision, measured[precision])
+        steps = int(max(1, min(longest(feed, config), config.budget_seconds / seconds)))
+    return Plan(steps, precision, seconds)
 
 
 def longest(feed: Feed, config: TrainingConfig) -> float:
@@ -32,23 +35,30 @@ def longest(feed: Feed, config: TrainingConfig) -> float:
     return batches if math.isinf(batches) else math.ceil(batches)
 
 
-def seconds_per_step(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, precision: str) -> float:
-    """Measured time of an optimiser step on a copy of the model, over batches of all lengths.
+def trial_seconds(
+    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, precisions: Sequence[str]
+) -> dict[str, list[float]]:
+    """Seconds of steps of one micro-batch, in each precision, on a copy of the model, over batches of all lengths.
 
-    Six of them, or of a short run as many as are a twentieth of its steps.
+    Six of them, or of a short run as many as are a twentieth of its steps. Each batch is read in all precisions, one
+    after the other: what else the machine does at the time slows all of them down alike.
     """
     trial = copy.deepcopy(model).train()
     set_dropout(trial, config.dropout)
-    module = Step(trial, losses, precision, feed.batch_class)
+    modules = {precision: Step(trial, losses, precision, feed.batch_class) for precision in precisions}
     optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
     batches = feed.typical(6 if config.steps is None else max(1, min(6, config.steps // 20)))
 
-    def step(batch: Batch) -> None:
+    def seconds(module: Step, batch: Batch) -> float:
+        start = time.perf_counter()
         clipped_gradients(module, [(0, batch)], config)
         optimizer.step()
+        return time.perf_counter() - start
 
-    step(batches[-1])  # warm up
-    start = time.perf_counter()
+    for module in modules.values():
+        seconds(module, batches[-1])  # warm up
+    measured: dict[str, list[float]] = {precision: [] for precision in precisions}
     for batch in batches:
-        step(batch)
-    return (time.perf_counter() - start) / len(batches) * config.accumulate
+        for precision, module in modules.items():
+            measured[precision].append(seconds(module, batch))
+    return measured

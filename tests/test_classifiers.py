@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import minidistil as md
-from minidistil.classifiers import ClassifierConfig, QuestionAnswering, SequenceClassifier, TaskModel, TokenClassifier
+from minidistil.classifiers import ClassifierConfig, SequenceClassifier, TaskModel, TokenClassifier
 from minidistil.encoder import EncoderConfig
+from minidistil.question_answering import QuestionAnswering
 from minidistil.weights import model_type, their_name
 from tests.test_heads import perturb
 

@@ -12,13 +12,14 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from minidistil import finetune as module
-from minidistil.classifiers import ClassifierConfig, QuestionAnswering, SequenceClassifier, TokenClassifier
+from minidistil.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
 from minidistil.cli import main
 from minidistil.downstream import RECORDED, load, loaders, record
 from minidistil.encoder import EncoderConfig
 from minidistil.files import data_folder
 from minidistil.finetune import finetune
 from minidistil.glue import GLUE, Example
+from minidistil.question_answering import QuestionAnswering
 from minidistil.settings import FinetuneConfig
 from minidistil.tasks import Dataset, Feature, TaskBatch, collate, predict, task_losses
 from minidistil.wordpiece import WordPiece

@@ -16,7 +16,7 @@ ORDER = (
     *("docstrings", "streams", "inputs", "batches", "corpus", "masking"),  # 2
     *("attention",),  # 3
     *("config", "encoder"),  # 4
-    *("names", "weights", "heads", "classifiers", "fillmask"),  # 5
+    *("names", "weights", "heads", "classifiers", "question_answering", "fillmask"),  # 5
     *("losses", "laboratory"),  # 6
     *("student",),  # 7
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives"),  # 8

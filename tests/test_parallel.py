@@ -124,3 +124,38 @@ def test_two_processes_share_a_stream_and_go_on_where_they_were_killed(folder: P
     lines = [[json.loads(line) for line in log] for log in logs]
     for name in ("step", "tokens", "loss", "validation_loss"):
         assert [line[name] for line in lines[0]] == [line[name] for line in lines[1]]
+
+
+FAILING = """
+import weakref
+from torch import distributed, nn
+from minidistil.parallel import averaging_gradients, processes
+
+def fail():
+    module = averaging_gradients(nn.Linear(2, 1))
+    modules.append(weakref.ref(module))
+    raise ValueError("after a step")
+
+modules, end = [], distributed.destroy_process_group
+def told(*arguments):
+    print("freed before the group ends:", modules[0]() is None)
+    end(*arguments)
+distributed.destroy_process_group = told
+try:
+    with processes():
+        try:
+            fail()
+        except ValueError as error:
+            raise RuntimeError("told in other words") from error
+except RuntimeError as error:
+    print(error, "because", error.__cause__)
+"""
+
+
+def test_what_averages_gradients_is_freed_before_its_group_also_after_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "failing.py"
+    path.write_text(FAILING)
+    done = subprocess.run([*TORCHRUN, str(path)], capture_output=True, text=True, timeout=300, env=ONE_THREAD)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("freed before the group ends: True") == 2, done.stdout
+    assert done.stdout.count("told in other words because after a step") == 2

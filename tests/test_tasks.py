@@ -11,14 +11,9 @@ from scipy.special import log_softmax, softmax
 from torch import Tensor, nn
 from transformers import DataCollatorForTokenClassification, DataCollatorWithPadding, PreTrainedTokenizerFast
 
-from minidistil.classifiers import (
-    ClassifierConfig,
-    QuestionAnswering,
-    SequenceClassifier,
-    TaskModel,
-    TokenClassifier,
-)
+from minidistil.classifiers import ClassifierConfig, SequenceClassifier, TaskModel, TokenClassifier
 from minidistil.glue import GLUE
+from minidistil.question_answering import QuestionAnswering
 from minidistil.tasks import Feature, TaskBatch, collate, confusion_of, predict, scores, task_loss
 
 HEADS = (SequenceClassifier, TokenClassifier, QuestionAnswering)

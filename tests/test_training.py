@@ -30,7 +30,7 @@ from minidistil.schedule import Plan
 from minidistil.settings import DistilConfig, TrainingConfig
 from minidistil.student import student_of
 from minidistil.training import gradient_norm, train
-from minidistil.trial import make_plan
+from minidistil.trial import make_plan, trial_seconds
 from minidistil.wordpiece import WordPiece
 from tests.conftest import TINY
 
@@ -370,6 +370,28 @@ def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: Ma
     short = make_plan(tiny_teacher, masked_lm_losses, stream, replace(config, budget_seconds=1e-6))
     assert short.steps == 1
     assert make_plan(tiny_teacher, masked_lm_losses, stream, replace(config, steps=7)).steps == 7
+
+
+def test_the_precisions_are_tried_in_turns(tiny_teacher: MaskedLM, stream: BatchStream) -> None:
+    tried = []
+
+    def losses(model: MaskedLM, batch: Batch) -> dict[str, torch.Tensor]:
+        tried.append("bf16" if torch.is_autocast_enabled("cpu") else "fp32")
+        return masked_lm_losses(model, batch)
+
+    measured = trial_seconds(tiny_teacher, losses, stream, replace(CONFIG, steps=60), ("fp32", "bf16"))
+    assert tried == ["fp32", "bf16"] * 4  # one of each to warm up, then three batches
+    assert {name: len(times) for name, times in measured.items()} == {"fp32": 3, "bf16": 3}
+
+
+def test_one_step_that_was_held_up_does_not_choose_the_precision(
+    tiny_teacher: MaskedLM, stream: BatchStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = {"fp32": [2.0, 2.0, 2.0], "bf16": [1.0, 7.0, 1.0]}
+    monkeypatch.setattr("minidistil.trial.trial_seconds", lambda *arguments: measured)
+    config = replace(CONFIG, precision="auto", steps=None, budget_seconds=60.0, max_epochs=1e6, accumulate=2)
+    plan = make_plan(tiny_teacher, masked_lm_losses, stream, config)
+    assert (plan.precision, plan.seconds_per_step, plan.steps) == ("bf16", 6.0, 10)
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -8,9 +8,10 @@ import torch
 
 from minidistil.answers import Span
 from minidistil.check import Misconception
-from minidistil.classifiers import QuestionAnswering, SequenceClassifier, TokenClassifier
+from minidistil.classifiers import SequenceClassifier, TokenClassifier
 from minidistil.conll import Entity
 from minidistil.losses import soft_target_loss
+from minidistil.question_answering import QuestionAnswering
 from minidistil.tasks import Feature, TaskBatch
 
 _OFFSETS = [(0, 3), (3, 5), (6, 8), (8, 12), (13, 14)]

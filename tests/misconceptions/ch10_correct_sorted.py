@@ -9,9 +9,10 @@ import string
 import torch
 
 from minidistil.answers import Span
-from minidistil.classifiers import QuestionAnswering, TokenClassifier
+from minidistil.classifiers import TokenClassifier
 from minidistil.conll import Entity
 from minidistil.losses import soft_target_loss
+from minidistil.question_answering import QuestionAnswering
 from minidistil.tasks import TaskBatch
 
 

@@ -7,8 +7,9 @@ from collections import Counter
 import torch
 
 from minidistil.answers import Span
-from minidistil.classifiers import QuestionAnswering, TokenClassifier
+from minidistil.classifiers import TokenClassifier
 from minidistil.conll import Entity
+from minidistil.question_answering import QuestionAnswering
 from minidistil.tasks import TaskBatch
 
 
