@@ -14,7 +14,10 @@ from minidistil.flags import add_text_flags, add_training_flags, numbers, words
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 2 bad input (one sentence says what), 130 interrupted."""
     typed = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(typed, argparse.Namespace(typed=typed))
+    parser = _parser()
+    if typed and typed[0].startswith("--") and typed[0] not in ("--help", "--version"):
+        parser.error(f"{typed[0]} stands before a command; the main job with flags: minidistil distil --layers 0,1,2 …")
+    options = parser.parse_args(typed, argparse.Namespace(typed=typed))
     try:
         return options.run(options)
     except KeyboardInterrupt:

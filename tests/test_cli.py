@@ -252,6 +252,13 @@ def test_bad_input_gets_one_sentence(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_flag_without_a_command_is_told_where_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--budget", "3m"])
+    assert stop.value.code == 2
+    assert "--budget stands before a command; the main job with flags: minidistil distil" in capsys.readouterr().err
+
+
 def test_altered_layers_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
