@@ -102,7 +102,7 @@ def choose_positions(
         generator: every random number comes from it (None: from PyTorch's own).
 
     Raises:
-        ValueError: share is outside 0 to 1; the message says its value and "0 to 1".
+        ValueError: share is outside 0 to 1, or NaN; the message says its value and "0 to 1".
 
     >>> choose_positions(torch.tensor([[2, 5, 6, 3], [2, 5, 3, 0]]), {0, 2, 3}, share=1.0)
     tensor([[False,  True,  True, False],

@@ -90,8 +90,8 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
     averaged over several processes once, after the last micro-batch.
 
     Args:
-        module: called with input_ids, attention_mask and labels of a batch, on its own device; gives a dictionary of
-            scalars, "loss" among them.
+        module: called with input_ids, attention_mask and labels of a batch, in this order and not by name, on its own
+            device; gives a dictionary of scalars, "loss" among them.
 
     Returns:
         Each micro-batch's loss terms, detached and in fp32.

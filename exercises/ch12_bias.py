@@ -78,7 +78,7 @@ def inheritance(teacher: Tensor, student: Tensor) -> Inheritance:
         squares with the teacher across and the student up; the student's standard deviation over the teacher's.
 
     Raises:
-        ValueError: tables of different shapes, which the message names, or fewer than two words.
+        ValueError: tables of different shapes, or fewer than two words; the message names the shapes.
 
     >>> teacher = torch.tensor([[1.0, 2.0, 6.0], [1.0, 4.0, 4.0]])
     >>> [round(value, 3) for value in inheritance(teacher, 3 - 2 * teacher)]

@@ -231,8 +231,9 @@ class Inheritance(NamedTuple):
 def inheritance(teacher: Tensor, student: Tensor) -> Inheritance:
     """Compare two models' tables of differences, both (T, W), by each word's mean over the templates.
 
-    The slope is that of least squares with the teacher across and the student up. It is below 1 wherever the two
-    disagree, even if the student differs by as much as its teacher; that is why the spread is given, too.
+    The slope is that of least squares with the teacher across and the student up. Where the two
+    disagree it is less than the spread: below 1 even for a student that differs by as much as its teacher. That is why
+    the spread is given, too.
 
     Raises:
         ValueError: tables of different shapes, fewer than two words, or a model that makes no difference between words.

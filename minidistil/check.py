@@ -6,6 +6,7 @@ is asked: does the learner's function do what a known wrong one does, where that
 the right answer?
 """
 
+import dis
 import importlib.util
 import math
 import re
@@ -54,7 +55,9 @@ class Misconception:
             with time_limit(SECONDS_PER_CALL):
                 if self.symptom is not None:
                     return bool(self.symptom(function))
-        except Exception:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # a learner's exit() too
             return False
         return bool(self.inputs) and all(
             same(outcome(function, arguments), outcome(self.wrong, arguments)) for arguments in self.inputs
@@ -140,7 +143,11 @@ def judge(learner: Learner, outcomes: Sequence[Outcome]) -> Verdict:
     ready = {result.name for result in results if result.state == "passed"}
     for result in results:
         if result.state == "failed":
-            result.waits_for = sorted(names_used(learner.functions[result.name]) & (learner.own.keys() - ready))
+            result.waits_for = sorted(
+                names_used(learner.functions[result.name]) & (learner.own.keys() - ready - {result.name})
+            )
+            if result.waits_for:  # what it does may be their mistake
+                result.misconceptions = []
     together = [outcome.failure for outcome in outcomes if outcome.failure and outcome.called <= ready]
     return Verdict(learner.chapter, learner.path, results, together)
 
@@ -169,8 +176,8 @@ def names_used(function: Any) -> set[str]:
     code = getattr(function, "__code__", function)
     if not isinstance(code, CodeType):
         return set()
-    names = set(code.co_names).union(*map(names_used, code.co_consts))
-    return names - {getattr(function, "__name__", "")}
+    own = {each.argval for each in dis.get_instructions(code) if each.opname == "LOAD_GLOBAL"}  # no attributes
+    return own.union(*map(names_used, code.co_consts)) - {getattr(function, "__name__", "")}
 
 
 def misconceptions(key: str) -> Sequence[Misconception]:
@@ -192,7 +199,9 @@ def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     try:
         with time_limit(SECONDS_PER_CALL):
             return _plain(function(*arguments))
-    except (Exception, RecursionError) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a learner's exit() too
         return type(error)
 
 
@@ -236,8 +245,9 @@ class _Recorder:
             return
         failure = "" if call.excinfo is None else f"{_sentence(item.name)}: {self._reason(call.excinfo)}"
         self.outcomes.append(Outcome(item.nodeid, frozenset(called), failure))
-        if call.excinfo is not None and call.excinfo.errisinstance(TimeoutError):
-            item.session.shouldstop = "a function does not come to an end"
+        late = call.excinfo is not None and call.excinfo.errisinstance(TimeoutError)
+        if late and not hasattr(call.excinfo.value, "exercise"):  # no exercise is to blame: the next may take as long
+            item.session.shouldstop = "something does not come to an end"
 
     def _reason(self, excinfo: Any) -> str:
         error = excinfo.value

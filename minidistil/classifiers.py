@@ -29,6 +29,7 @@ class ClassifierConfig(EncoderConfig):
 
     id2label[i] is the name of class i. classifier_dropout None means what the architecture does otherwise:
     0.2 before DistilBERT's classifier of sequences, the encoder's dropout elsewhere. qa_dropout is DistilBERT's.
+    These are what a model drops out in `train()` mode; `finetune` sets one share for encoder and head, its own.
 
     Raises:
         ValueError: as EncoderConfig, or no class is named.

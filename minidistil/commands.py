@@ -7,6 +7,7 @@ runs, so that the others start quickly.
 import argparse
 import dataclasses
 import json
+import math
 import os
 import shlex
 from collections.abc import Callable
@@ -90,17 +91,10 @@ def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> i
         run = distil(teacher, student, text(), config, out, tokenizer, say)
         if rank():
             return 0
-    say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, _finished_student(run), tokenizer)}\n")
+    say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, student, tokenizer)}\n")
     say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
     say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
     return _say_if_finished(run)
-
-
-def _finished_student(run: Any) -> Any:
-    from minidistil.heads import MaskedLM
-    from minidistil.machine import to_best_device
-
-    return to_best_device(MaskedLM.from_pretrained(run.folder / "model"))
 
 
 def _say_if_finished(run: Any) -> int:
@@ -208,6 +202,7 @@ def evaluate(options: argparse.Namespace) -> int:
     figures: dict[str, Any] = {"hidden_tokens": text.count, "documents": len(text.documents.unique())}
     figures |= {"parameters": parameters(model), "bytes": size_in_bytes(model)}
     if options.teacher:
+        require_one_vocabulary(options.model, options.teacher)
         comparison = compare(MaskedLM.from_pretrained(options.teacher), model, text)
         figures |= {"retention": comparison.retention} | dataclasses.asdict(comparison)
     else:
@@ -219,6 +214,17 @@ def evaluate(options: argparse.Namespace) -> int:
         for inner, number in value.items() if isinstance(value, dict) else [("", value)]:
             print(f"{name + ' ' + inner:<30} {_number(number)}")
     return 0
+
+
+def require_one_vocabulary(model: str, teacher: str) -> None:
+    """Raise ValueError unless two models, given by name, have the same vocabulary."""
+    from minidistil.wordpiece import WordPiece
+
+    if WordPiece.from_pretrained(teacher).vocab != WordPiece.from_pretrained(model).vocab:
+        raise ValueError(
+            f"The teacher {teacher} has another vocabulary than {model}: expected the same one, as both read the same "
+            "token ids."
+        )
 
 
 def _number(value: Any) -> str:
@@ -262,11 +268,13 @@ def plan(options: argparse.Namespace) -> int:
     from minidistil.settings import DistilConfig
 
     config = dataclasses.replace(DistilConfig.paper(), **given(options, DistilConfig))
-    names = ("tokens", "teraflops", "utilisation", "price")
-    extra = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    most = {"tokens": math.inf, "teraflops": math.inf, "utilisation": 1.0, "price": math.inf}
+    extra = {name: getattr(options, name) for name in most if getattr(options, name) is not None}
     for name, value in extra.items():
-        if value <= 0:
-            raise ValueError(f"--{name} is {value:g}: expected a number above 0.")
+        if not 0 < value <= most[name]:
+            flag = "--tflops" if name == "teraflops" else f"--{name}"
+            limit = "" if math.isinf(most[name]) else f", {most[name]:g} at most"
+            raise ValueError(f"{flag} is {value:g}: expected a number above 0{limit}.")
     for line in plan(config, **extra):
         say(line)
     return 0

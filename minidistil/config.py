@@ -75,6 +75,8 @@ class EncoderConfig:
         activation = raw.get("hidden_act", raw.get("activation", "gelu"))
         if activation != "gelu":
             raise ValueError(f"{path} asks for the activation {activation!r}; supported is 'gelu'.")
+        if raw.get("is_decoder"):
+            raise ValueError(f"{path} is of a decoder, whose tokens see only those before them: expected an encoder.")
         if raw["model_type"] == "distilbert":
             values["type_vocab_size"] = 0
         return cls(**values)

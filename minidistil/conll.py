@@ -222,7 +222,7 @@ class Conll:
         return {**entity_scores(right, guessed), "accuracy": task_metrics.accuracy(*numbers)}
 
 
-def load_conll(place: Path | None = None) -> Dataset:
+def load_conll(place: str | Path | None = None) -> Dataset:
     """A corpus in CoNLL's format for fine-tuning.
 
     Args:
@@ -236,6 +236,7 @@ def load_conll(place: Path | None = None) -> Dataset:
     """
     if place is None:
         raise FileNotFoundError("Name a folder or a file in CoNLL-2003's format by --data: there is no other source.")
+    place = Path(place)
     if place.is_dir():
         train, validation = (read_conll(_find(place, names)) for names in FILES.values())
         return Dataset(Conll(), train, {"validation": validation})

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from minidistil import docstrings
 from minidistil.batches import epoch_batches, pad
-from minidistil.inputs import sentence_pairs, sequences
+from minidistil.inputs import require_several, sentence_pairs, sequences
 from minidistil.streams import SPLITS, DocumentStream, HubCorpus, digest, hub, in_memory, require_split, split_of
 
 __all__ = [
@@ -74,8 +74,10 @@ def from_documents(name: str, documents: Iterable[str]) -> Corpus:
     """Split documents by their hash, dropping repetitions.
 
     Raises:
+        TypeError: documents is one string.
         ValueError: there is no text.
     """
+    require_several(documents)
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
     seen = set()
     for document in documents:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidistil.commands import given, say
+from minidistil.commands import given, require_one_vocabulary, say
 from minidistil.files import write_atomically
 
 if TYPE_CHECKING:
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from minidistil.wordpiece import WordPiece
 
 
-def loaders() -> dict[str, Callable[[Path | None], "Dataset"]]:
+def loaders() -> dict[str, Callable[[str | Path | None], "Dataset"]]:
     """Each task by its name: what gives it with its examples, from a local folder or, with None, from the hub."""
     from minidistil.conll import load_conll
     from minidistil.glue import GLUE, load_glue
     from minidistil.imdb import load_imdb
     from minidistil.squad import load_squad
 
-    glue: dict[str, Callable[[Path | None], Dataset]] = {name: partial(load_glue, name) for name in GLUE}
+    glue: dict[str, Callable[[str | Path | None], Dataset]] = {name: partial(load_glue, name) for name in GLUE}
     return glue | {"squad": load_squad, "conll": load_conll, "imdb": load_imdb}
 
 
-def load(name: str, data: Path | None = None) -> "Dataset":
+def load(name: str, data: str | Path | None = None) -> "Dataset":
     """A task with its examples, from a local folder or from the hub.
 
     Raises:
@@ -89,11 +89,7 @@ def _models(options: argparse.Namespace, task: "Task", seed: int) -> "tuple[Task
     if not options.teacher:
         return model, tokenizer, None
     teacher = to_best_device(task.model_class.from_pretrained(options.teacher))
-    if WordPiece.from_pretrained(options.teacher).vocab != tokenizer.vocab:
-        raise ValueError(
-            f"The teacher {options.teacher} has another vocabulary than {options.model}: expected the same one, as "
-            "both read the same token ids."
-        )
+    require_one_vocabulary(options.model, options.teacher)
     return model, tokenizer, teacher
 
 

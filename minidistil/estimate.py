@@ -135,14 +135,16 @@ def plan(
     each = step_operations(teacher, student, config.max_length, share)
     read = tokens * config.max_epochs
     paper = PAPER_GPUS * PAPER_HOURS * 3600 * V100_FP32
-    used = utilisation if utilisation is not None else read * each / paper
+    distilbert = step_operations(EncoderConfig(), EncoderConfig(num_hidden_layers=6, type_vocab_size=0), 512, 1.0)
+    used_there = CORPUS_TOKENS * 3 * distilbert / paper
+    used = used_there if utilisation is None else utilisation
     yield (
         f"{teacher.num_hidden_layers} layers into {len(layers)}, {teacher.hidden_size} wide; sequences of "
         f"{config.max_length}, {config.batch_size} a micro-batch; scores at {share:.0%} of the positions"
     )
     yield f"text: {tokens / 1e9:.2f} billion tokens, {config.max_epochs:g} times"
     yield f"operations: {each / 1e9:.2f} billion a token, {read * each:.2e} in all"
-    yield f"the paper's {PAPER_HOURS} hours on {PAPER_GPUS} V100 used {read * each / paper:.0%} of their speed in fp32"
+    yield f"the paper's {PAPER_HOURS} hours on {PAPER_GPUS} V100 used {used_there:.0%} of their speed in fp32"
     measured = measure(teacher, config)
     yield f"memory: {memory(measured):.1f} GiB at least; a micro-batch keeps {measured.kept_mebibytes:,.0f} MiB"
     rate = measured.tokens_per_second * each

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from minidistil.corpus import pad
 from minidistil.heads import MaskedLM
-from minidistil.inputs import NOTHING_LEFT, chunks
+from minidistil.inputs import NOTHING_LEFT, chunks, require_several
 from minidistil.machine import autocast, device_of
 from minidistil.masking import IGNORE, choose_positions
 from minidistil.metrics import (
@@ -86,8 +86,9 @@ def masked_documents(documents: Iterable[str], tokenizer: WordPiece, max_length:
     """Documents as `masked_text`, cut into sequences, with a note of which document each is from.
 
     Raises:
-        ValueError: as `corpus.sequences`.
+        TypeError, ValueError: as `corpus.sequences`.
     """
+    require_several(documents)
     pairs = [
         (chunk, number)
         for number, document in enumerate(documents)
@@ -265,9 +266,9 @@ def medians(calls: Mapping[str, Callable[[], object]], repeats: int = 5) -> dict
 
 def speedup(teacher: MaskedLM, student: MaskedLM, text: MaskedText, repeats: int = 5) -> float:
     """Teacher's time for a batch of masked text over the student's, in fp32."""
-    batch = text.batches[-1]  # the answers lie on the CPU: a GPU has finished when they are there
+    batch = max(text.batches, key=lambda batch: batch[0].numel())  # the last one may be a remainder of a few
     calls = {
-        "teacher": lambda: _read(teacher, batch, "fp32"),
+        "teacher": lambda: _read(teacher, batch, "fp32"),  # the answers lie on the CPU: a GPU has finished by then
         "student": lambda: _read(student, batch, "fp32"),
     }
     seconds = medians(calls, repeats)

@@ -13,16 +13,17 @@ adding files:
 import contextlib
 import functools
 import importlib
+import os
 import re
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
 import minidistil
@@ -58,12 +59,12 @@ class Chapter:
 
 
 def course_folder() -> Path:
-    """The checkout: the folder with exercises/ and tests/, here or above, or around the package.
+    """The checkout: the folder with exercises/ and tests/. MINIDISTIL_COURSE, or here or above, or around the package.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    here = Path.cwd()
+    here = Path(os.environ.get("MINIDISTIL_COURSE") or Path.cwd())
     for folder in (here, *here.parents, Path(minidistil.__file__).parent.parent):
         if (folder / "exercises" / "hints").is_dir() and (folder / "tests").is_dir():
             return folder
@@ -156,19 +157,25 @@ class Learner:
         self.namespace = namespace
         self.functions: dict[str, Any] = {name: namespace[name] for name in self.own}
         self.borrowed = {name: function in traps.values() for name, function in self.functions.items()}
+        self.endless: set[str] = set()  # exercises that did not come to an end in a test: no other waits for them
         stubs = unwritten(path)
         self.written = {name: name not in stubs for name in self.own}
 
     def in_place(self) -> contextlib.AbstractContextManager[set[str]]:
         """Put the learner's functions where the package has its own; gives the names of those that get called."""
-        return in_place_of(self.own, self.functions)
+        return in_place_of(self.own, self.functions, self.endless)
 
 
 @contextlib.contextmanager
-def in_place_of(own: dict[str, Any], functions: dict[str, Any]) -> Iterator[set[str]]:
-    """Put functions where the package has its own; gives the names of those that get called, as that happens."""
+def in_place_of(own: dict[str, Any], functions: dict[str, Any], endless: set[str] | None = None) -> Iterator[set[str]]:
+    """Put functions where the package has its own; gives the names of those that get called, as that happens.
+
+    Args:
+        endless: names of functions that ran out of time before, which raise at once; a new one's name is added.
+    """
     called: set[str] = set()
-    with _replaced(own, {name: _recorded(name, function, called) for name, function in functions.items()}):
+    endless = set() if endless is None else endless
+    with _replaced(own, {name: _recorded(name, function, called, endless) for name, function in functions.items()}):
         yield called
 
 
@@ -235,20 +242,36 @@ def _trap(name: str) -> Callable[..., Any]:
     return package_solution
 
 
-def _recorded(name: str, function: Any, called: set[str]) -> Any:
+def _recorded(name: str, function: Any, called: set[str], endless: set[str]) -> Any:
     if isinstance(function, type):
-        base: Any = function
+        methods = {
+            key: each for key, each in vars(function).items() if key[0] != "_" and isinstance(each, FunctionType)
+        }
+        methods["__init__"] = function.__init__  # type: ignore[misc]
+        return type(name, (function,), {key: _recorded(name, each, called, endless) for key, each in methods.items()})
 
-        def __init__(self: Any, *arguments: Any, **named: Any) -> None:
-            called.add(name)
-            base.__init__(self, *arguments, **named)
+    @contextlib.contextmanager
+    def watched() -> Iterator[None]:
+        called.add(name)
+        try:
+            if name in endless:
+                raise TimeoutError(f"{STILL_RUNNING} its time in an earlier test: is there a loop that does not end?")
+            yield
+        except TimeoutError as error:
+            if STILL_RUNNING in str(error) and not hasattr(error, "exercise"):  # the innermost one
+                error.exercise = name  # type: ignore[attr-defined]  # read by `check`
+                endless.add(name)
+            raise
 
-        return type(name, (base,), {"__init__": functools.wraps(base.__init__)(__init__)})
+    def step_by_step(generator: Generator[Any, Any, Any]) -> Iterator[Any]:
+        with watched():
+            yield from generator
 
     @functools.wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
-        called.add(name)
-        return function(*arguments, **named)
+        with watched():
+            result = function(*arguments, **named)
+        return step_by_step(result) if isinstance(result, GeneratorType) else result
 
     return run
 

@@ -10,6 +10,8 @@ Letters in shapes: B sequences, L tokens, C classes or words.
 import contextlib
 import importlib.util
 import logging
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,30 +54,35 @@ def require_packages(*names: str) -> None:
         raise ValueError(f"ONNX needs {' and '.join(missing)}: pip install {' '.join(missing)}.")
 
 
-def export_onnx(model: MaskedLM | SequenceClassifier, folder: Path) -> tuple[Path, float]:
+def export_onnx(model: MaskedLM | SequenceClassifier, folder: str | Path) -> tuple[Path, float]:
     """Write folder/model.onnx: input_ids, attention_mask and, for BERT, token_type_ids (B, L) int64 in; logits out.
 
     Returns:
         The file, and the largest difference of its logits from the model's on padded batches.
 
     Raises:
-        ValueError: a package is missing, or the model has no head that can be exported.
-        RuntimeError: onnxruntime gives other logits than the model; nothing is left behind.
+        ValueError: a package is missing, the model has no head that can be exported, or onnxruntime gives other logits
+            than the model; an earlier file then stays as it was.
         OSError: the folder cannot be written.
     """
     require_packages("onnx", "onnxscript", "onnxruntime")
     if not isinstance(model, MaskedLM | SequenceClassifier):
         raise ValueError(f"The model is a {type(model).__name__}: expected a MaskedLM or a SequenceClassifier.")
-    program, path = trace(model), folder / FILE
-    write_atomically(path, lambda part: program.save(part, external_data=False))
-    difference = largest_difference(model, path)
-    if not difference <= TOLERANCE:
-        path.unlink()
-        raise RuntimeError(f"onnxruntime's logits differ by {difference:.1e} from the model's: expected {TOLERANCE}.")
+    program, path = trace(model), Path(folder) / FILE
+    with tempfile.TemporaryDirectory() as room:
+        fresh = Path(room) / FILE
+        program.save(fresh, external_data=False)
+        difference = largest_difference(model, fresh)
+        if not difference <= TOLERANCE:
+            raise ValueError(
+                f"onnxruntime's logits differ by {difference:.1e} from the model's: expected {TOLERANCE} at most, so "
+                "the graph was not kept."
+            )
+        write_atomically(path, lambda part: shutil.copyfile(fresh, part))
     return path, difference
 
 
-def round_onnx(path: Path) -> Path:
+def round_onnx(path: str | Path) -> Path:
     """Write, beside a graph, one whose matrices and word table are int8, by onnxruntime's own dynamic quantisation.
 
     Args:
@@ -92,7 +99,7 @@ def round_onnx(path: Path) -> Path:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    graph, rounded = onnx.load(path), path.with_name(INT8_FILE)
+    graph, rounded = onnx.load(path), Path(path).with_name(INT8_FILE)
     # The shapes in between are inferred anew. onnxruntime 1.23, the last one for Python 3.10, turns a classifier's
     # matrix round and then stumbles over the shape noted for it.
     del graph.graph.value_info[:]
@@ -157,11 +164,11 @@ def sample(model: MaskedLM | SequenceClassifier, batch: int, length: int, seed: 
 class OnnxModel:
     """An exported graph in onnxruntime, called like the model it was made of."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: str | Path):
         require_packages("onnxruntime")
         import onnxruntime
 
-        if not path.is_file():
+        if not Path(path).is_file():
             raise FileNotFoundError(f"There is no file {path}: `minidistil export` writes one.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
@@ -176,7 +183,7 @@ class OnnxModel:
 
 
 @torch.no_grad()
-def largest_difference(model: MaskedLM | SequenceClassifier, path: Path) -> float:
+def largest_difference(model: MaskedLM | SequenceClassifier, path: str | Path) -> float:
     """The largest absolute difference between the logits of a graph and of its model, over batches of six sizes.
 
     One has more tokens than the encoder takes in a slice, one is as long as the model allows.

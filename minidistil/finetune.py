@@ -22,14 +22,14 @@ from minidistil import plots
 from minidistil.checkpoints import Progress, load_checkpoint
 from minidistil.classifiers import TaskModel
 from minidistil.evaluation import parameters
-from minidistil.files import require_space, write_atomically
+from minidistil.files import write_atomically
 from minidistil.machine import keep_freed_memory, peak_memory_mib
 from minidistil.microbatches import Batch, BatchStream
 from minidistil.objectives import Losses
 from minidistil.parallel import from_first, rank, world_size
 from minidistil.question_answering import QuestionAnswering
 from minidistil.report import finetuning_report, minutes
-from minidistil.runfolder import Run, RunFolder, Say
+from minidistil.runfolder import Run, RunFolder, Say, fingerprint
 from minidistil.schedule import Plan
 from minidistil.settings import FinetuneConfig
 from minidistil.tasks import (
@@ -76,8 +76,9 @@ def finetune(
     """Train a model on a task; resumes if `out` holds a checkpoint. The best epoch's model lies in `out`/model.
 
     Args:
-        model: changed in place, at the end as after the last epoch; see `TaskModel.with_fresh_head`. What does not
-            require a gradient stays as it is, such as the encoder after `model.encoder.requires_grad_(False)`.
+        model: changed in place, at the end as after the last epoch, but left alone where `out` holds the finished
+            run; see `TaskModel.with_fresh_head`. What does not require a gradient stays as it is, such as the encoder
+            after `model.encoder.requires_grad_(False)`.
         tokenizer: the model's vocabulary; the official one if None.
         teacher: a model that was fine-tuned on the same task, for a second distillation.
         say: called with each line of news, for a person to read.
@@ -136,8 +137,8 @@ class FineTuning(RunFolder):
             "config": config.to_json(),
             "task": dataset.task.name,
             "data": {name: [len(rows), _digest(map(repr, rows))] for name, rows in self.examples.items()},
-            "model": _fingerprint(model),
-            "teacher_model": _fingerprint(teacher) if teacher else "",
+            "model": fingerprint(model),
+            "teacher_model": fingerprint(teacher) if teacher else "",
             "processes": world_size(),
             **more_settings,
         }
@@ -153,8 +154,7 @@ class FineTuning(RunFolder):
         }
         self._say_what_was_cut()
         self.feed = FeatureStream(self.features["train"], self.tokenizer, self.config, self.task.model_class)
-        # Two checkpoints with two moments each, and the model.
-        require_space(self.folder, 8 * 4 * parameters(self.model))
+        self.require_room_for(self.model)
         self.steps_per_epoch = math.ceil(self.feed.batches_per_epoch / (self.config.accumulate * world_size()))
         losses = task_losses(self.task, self.teacher, self.config)
         plan = self._plan(losses)
@@ -287,14 +287,6 @@ def _digest(parts: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()
-
-
-def _fingerprint(model: TaskModel) -> str:
-    """Changes with any weight of the model."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

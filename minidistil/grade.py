@@ -98,7 +98,7 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Submission]:
 def _in_folder(folder: Path, keys: Sequence[str]) -> list[Submission]:
     result = []
     for key in keys or chapter_keys():
-        files = [path for path in sorted(folder.rglob(f"{key}*.py")) if "__MACOSX" not in path.parts]
+        files = [path for path in sorted(folder.rglob(f"{key}*.py")) if _is_handed_in(path.relative_to(folder))]
         if len(files) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in files)
             result.append(Submission(folder.name, key, None, f"{len(files)} files for {key}: {names}"))
@@ -107,6 +107,11 @@ def _in_folder(folder: Path, keys: Sequence[str]) -> list[Submission]:
         elif keys:
             result.append(Submission(folder.name, key, None, f"there is no file {key}_….py"))
     return result or [Submission(folder.name, "", None, "there is no file chNN_….py")]
+
+
+def _is_handed_in(path: Path) -> bool:
+    """Not a copy that an editor or an archiver keeps for itself, nor a part of a whole course that was handed in."""
+    return not any(part.startswith(".") or part in ("__MACOSX", "misconceptions") for part in path.parts)
 
 
 def _from_name(path: Path, keys: Sequence[str]) -> list[Submission]:
@@ -138,7 +143,7 @@ def grade(folder: Path, keys: Sequence[str] = (), seconds: float = 120, memory: 
         raise OSError("grade needs the limits of Linux or macOS; on Windows, run it in WSL.")
     for submission in submissions(folder, keys):
         of = len(read_chapter(submission.chapter).exercises) if submission.chapter in chapter_keys() else 0
-        result = Grade(submission.student, submission.chapter, 0, of, error=submission.problem)
+        result = Grade(_plain(submission.student), submission.chapter, 0, of, error=_plain(submission.problem))
         if submission.path is not None:
             start = time.monotonic()
             _judge(submission.path, result, seconds, memory)
@@ -159,19 +164,30 @@ def write_csv(path: Path, grades: Sequence[Grade]) -> None:
 
 def _judge(path: Path, result: Grade, seconds: float, memory: float) -> None:
     """Run the submission's process and take its verdict over into `result`."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
-        result.error = f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB"
+    try:
+        plain = path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST
+        content = path.read_bytes() if plain else b""
+    except OSError as error:
+        result.error = _plain(f"{path.name} cannot be read ({error.strerror})")
+        return
+    if not plain:
+        result.error = _plain(f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB")
         return
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
-        (Path(room) / path.name).write_bytes(path.read_bytes())
+        (Path(room) / path.name).write_bytes(content)
         task = {"key": result.chapter, "room": room, "file": path.name, "verdict": f"{secrets.token_hex(16)}.json"}
         ending = _run(task | {"seconds": seconds, "memory": int(memory * 2**30)}, room, seconds)
         verdict = _read(Path(room) / task["verdict"], result.of)
     if verdict is None:
         result.error = ending
         return
-    result.passed, result.error = verdict["passed"], verdict["error"]
-    result.failed, result.misconceptions = verdict["failed"], verdict["misconceptions"]
+    result.passed, result.error = verdict["passed"], _plain(verdict["error"])
+    result.failed, result.misconceptions = (list(map(_plain, verdict[name])) for name in ("failed", "misconceptions"))
+
+
+def _plain(text: str) -> str:
+    """Somebody else's words, in a line that can be printed anywhere: no line break, no half of a character."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _run(task: dict[str, Any], room: str, seconds: float) -> str:
@@ -179,7 +195,7 @@ def _run(task: dict[str, Any], room: str, seconds: float) -> str:
     package = str(Path(__file__).parent.parent)
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= {"TMPDIR": room, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"PYTHONPATH": package}
+    environment |= {"PYTHONPATH": package, "MINIDISTIL_COURSE": str(course_folder())}
     process = subprocess.Popen(
         [sys.executable, "-m", "minidistil.sandbox"],
         cwd=course_folder(), env=environment, start_new_session=True,

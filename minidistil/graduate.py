@@ -14,8 +14,17 @@ from minidistil.exercises import Chapter, Learner, chapter_keys, in_place_of, re
 from minidistil.fillmask import Guess, fill_mask
 from minidistil.heads import MaskedLM
 from minidistil.wordpiece import WordPiece
+from minidistil.yours import replaced
 
 SENTENCE = "The caf\u00e9 returns a [MASK] of the elements in the list."
+# What the package's own code says of it with the offline teacher: for copies in which there is no such code.
+KNOWN = (
+    (2862, "list", 0.573069),
+    (6100, "copy", 0.062704),
+    (5537, "sequence", 0.035318),
+    (2193, "number", 0.029884),
+    (16745, "subset", 0.019933),
+)
 TOLERANCE = 1e-4  # of a probability: sums in another order differ in the last digits
 SECONDS = 300.0
 
@@ -49,14 +58,14 @@ class Graduation:
     text: str
     model: str
     pieces: list[Pieces]
-    expected: list[Guess]
+    expected: list[Guess] | None  # None where no code of the package's is left to ask
     guesses: list[Guess] | None  # None where the learner's code raised
     error: str = ""
 
     @property
     def equal(self) -> bool:
         """Whether the words are the package's, in their order, and the scores too (to TOLERANCE)."""
-        if self.guesses is None or len(self.guesses) != len(self.expected):
+        if self.guesses is None or self.expected is None or len(self.guesses) != len(self.expected):
             return False
         return all(
             mine["token"] == own["token"] and abs(mine["score"] - own["score"]) <= TOLERANCE
@@ -79,6 +88,9 @@ class Graduation:
             return
         for guess in self.guesses:
             yield f"{guess['score']:.4f}  {guess['token_str']:<16} {guess['sequence']}"
+        if self.expected is None:
+            yield f"This copy can only compare what is known beforehand: {SENTENCE!r} with minilm."
+            return
         if not self.equal:
             words = ", ".join(f"{guess['token_str']} {guess['score']:.4f}" for guess in self.expected)
             yield f"Not the same: the package's own code says {words}. minidistil check finds the piece that differs."
@@ -105,7 +117,7 @@ def graduate(text: str = SENTENCE, name: str = "minilm") -> Graduation:
     """
     if text.count("[MASK]") != 1:
         raise ValueError(f"{text!r} has {text.count('[MASK]')} [MASK]: expected one.")
-    expected = _fill(text, name)
+    expected = _expected(text, name)
     pieces = []
     with contextlib.ExitStack() as stack:
         for key in chapter_keys():  # each file is loaded with those before it in place, and may import from them
@@ -113,8 +125,10 @@ def graduate(text: str = SENTENCE, name: str = "minilm") -> Graduation:
         try:
             with time_limit(SECONDS):
                 return Graduation(text, name, pieces, expected, _fill(text, name))
-        except Exception as error:
-            return Graduation(text, name, pieces, expected, None, _place(error))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # exit() too
+            return Graduation(text, name, pieces, expected, None, _place(error, pieces))
 
 
 def _put_in_place(chapter: Chapter, stack: contextlib.ExitStack) -> Pieces:
@@ -132,6 +146,16 @@ def _put_in_place(chapter: Chapter, stack: contextlib.ExitStack) -> Pieces:
     return Pieces(chapter, written, stack.enter_context(in_place_of(learner.own, learner.own | written)))
 
 
+def _expected(text: str, name: str) -> list[Guess] | None:
+    """What the package's own code says; None where the learner's has taken its place for good, and nobody knows."""
+    if (text, name) == (SENTENCE, "minilm"):
+        return [
+            {"sequence": text.replace("[MASK]", word), "score": score, "token": token, "token_str": word}
+            for token, word, score in KNOWN
+        ]
+    return None if replaced else _fill(text, name)
+
+
 def _fill(text: str, name: str) -> list[Guess]:
     """The guesses; an error if what comes is none, since fill_mask may be the learner's too."""
     guesses = fill_mask(text, MaskedLM.from_pretrained(name), WordPiece.from_pretrained(name))
@@ -146,8 +170,9 @@ def _fill(text: str, name: str) -> list[Guess]:
     ]
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException, pieces: list[Pieces]) -> str:
     """The error with the learner's line."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "exercises" in frame.filename]
+    files = {str(each.chapter.path) for each in pieces}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"

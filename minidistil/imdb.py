@@ -41,7 +41,7 @@ class Imdb:
         return {"accuracy": task_metrics.accuracy(right, [int(logits.argmax()) for logits in predictions])}
 
 
-def load_imdb(folder: Path | None = None) -> Dataset:
+def load_imdb(folder: str | Path | None = None) -> Dataset:
     """IMDb for fine-tuning; its test set is what one validates on.
 
     Args:
@@ -55,7 +55,8 @@ def load_imdb(folder: Path | None = None) -> Dataset:
     if folder is None:
         train, test = _from_hub("train"), _from_hub("test")
     else:
-        root = folder / "aclImdb" if (folder / "aclImdb").is_dir() else folder
+        root = Path(folder)
+        root = root / "aclImdb" if (root / "aclImdb").is_dir() else root
         train, test = read_reviews(root / "train"), read_reviews(root / "test")
     return Dataset(Imdb(), train, {"validation": test})
 

@@ -35,12 +35,20 @@ def sequences(documents: Iterable[str], tokenizer: WordPiece, max_length: int = 
     """Documents as int64 tensors of ids [CLS] … [SEP], (L,) each, at most max_length long.
 
     Raises:
+        TypeError: documents is one string.
         ValueError: max_length is below 3, or nothing is left after the drop rules.
     """
+    require_several(documents)
     result = [chunk for document in documents for chunk in chunks(document, tokenizer, max_length)]
     if not result:
         raise ValueError(NOTHING_LEFT)
     return result
+
+
+def require_several(documents: Iterable[str]) -> None:
+    """Raise TypeError for one string in place of several: its letters would be taken for documents."""
+    if isinstance(documents, str):
+        raise TypeError("Expected several documents, got one string: wrap it in a list.")
 
 
 def chunks(document: str, tokenizer: WordPiece, max_length: int) -> Iterator[Tensor]:
@@ -76,8 +84,10 @@ def sentence_pairs(
     the next A. Documents of one sentence are left out, as they have no continuation.
 
     Raises:
+        TypeError: documents is one string.
         ValueError: max_length is below 5, or fewer than two documents have two sentences.
     """
+    require_several(documents)
     if max_length < 5:
         raise ValueError(f"max_length={max_length} is too small: [CLS] A [SEP] B [SEP] needs 5.")
     room = max_length - 3

@@ -85,10 +85,12 @@ def to_int8(model: AnyModel) -> AnyModel:
     """A copy of a model in evaluation mode that computes in int8; it cannot be trained.
 
     Raises:
-        ValueError: a matrix holds numbers that are not finite.
+        ValueError: a matrix holds numbers that are not finite, or the model is in int8 already.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     embeddings: Any = getattr(model, "encoder", model).embeddings  # of a bare encoder, its own
+    if isinstance(embeddings.word, Int8Embedding):
+        raise ValueError("The model is in int8 already: expected one with the weights that it was trained to.")
     embeddings.word = Int8Embedding(embeddings.word)
     if isinstance(head := getattr(model, "head", None), MaskedLMHead):
         model.head = Int8MaskedLMHead(head, embeddings.word)
@@ -99,19 +101,20 @@ def to_int8(model: AnyModel) -> AnyModel:
     return model
 
 
-def save_int8(model: Model, folder: Path) -> Path:
+def save_int8(model: Model, folder: str | Path) -> Path:
     """Write the tensors of `to_int8(model)` and config.json, each whole or not at all; returns the tensors' file.
 
     Raises:
         OSError: the folder cannot be written.
     """
+    folder = Path(folder)
     tensors = {name: tensor.contiguous() for name, tensor in _once(model).items()}
     write_atomically(folder / FILE, lambda part: save_file(tensors, part, metadata={"format": "pt"}))
     save_config(model, folder)
     return folder / FILE
 
 
-def load_int8(cls: type[AnyModel], folder: Path) -> AnyModel:
+def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
     """The model that `save_int8` wrote.
 
     Args:
@@ -127,7 +130,9 @@ def load_int8(cls: type[AnyModel], folder: Path) -> AnyModel:
     if {name: (each.shape, each.dtype) for name, each in tensors.items()} != {
         name: (each.shape, each.dtype) for name, each in wanted.items()
     }:
-        raise ValueError(f"The tensors of {folder / FILE} are not those of a {cls.__name__} with its config.json.")
+        raise ValueError(
+            f"The tensors of {Path(folder) / FILE} are not those of a {cls.__name__} with its config.json."
+        )
     model.load_state_dict(tensors, strict=False, assign=True)  # not strict: the word table has two names
     return model.eval()
 

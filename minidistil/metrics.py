@@ -6,7 +6,6 @@ over whole documents: tokens of one text succeed and fail together, so a token i
 Letters in shapes: B sequences, L tokens, M real tokens, N hidden tokens, D width, G documents, C columns, R draws.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -25,7 +24,8 @@ def perplexity(losses: Sequence[Tensor]) -> float:
     count = sum(batch.numel() for batch in losses)
     if not count:
         raise ValueError("There are no losses: expected those of at least one token.")
-    return math.exp(sum(float(batch.double().sum()) for batch in losses) / count)
+    mean = sum(float(batch.double().sum()) for batch in losses) / count
+    return float(torch.tensor(mean, dtype=torch.float64).exp())  # infinite beyond 709 nats, where math.exp gives up
 
 
 def token_cosines(student_states: Tensor, teacher_states: Tensor, attention_mask: Tensor) -> Tensor:

@@ -21,12 +21,19 @@ T = TypeVar("T")
 
 @contextmanager
 def processes() -> Iterator[None]:
-    """Be joined, within the context, with the other processes that torchrun started; alone if it did not."""
+    """Be joined, within the context, with the other processes that torchrun started; alone if it did not.
+
+    Raises:
+        ValueError: more processes than GPUs, where there are GPUs.
+    """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        place, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if place >= count:
+            raise ValueError(f"There are {count} GPUs here: expected as many processes, --nproc-per-node {count}.")
+        torch.cuda.set_device(place)
     # DistributedDataParallel imports this module. Imported when the group is there, it would keep the group for good,
     # as default arguments of its functions; gloo's threads would then live until the interpreter ends, and crash it.
     importlib.import_module("torch._dynamo")

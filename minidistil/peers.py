@@ -7,7 +7,7 @@ import contextlib
 import math
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,10 +30,15 @@ Differences = dict[str, tuple[float, float]]  # what: the largest difference and
 def largest_difference(ours: Any, theirs: Any) -> float:
     """The largest absolute difference of two tensors or sequences of tensors; infinite if shapes differ."""
     if not isinstance(ours, Tensor):
-        return max((largest_difference(*pair) for pair in zip(ours, theirs, strict=True)), default=0.0)
+        return worst([largest_difference(*pair) for pair in zip(ours, theirs, strict=True)])
     if ours.shape != theirs.shape:
         return math.inf
-    return float((ours.detach().double().cpu() - theirs.detach().double().cpu()).abs().max())
+    return float((ours.detach().cpu().double() - theirs.detach().cpu().double()).abs().max())  # not all have float64
+
+
+def worst(differences: Sequence[float]) -> float:
+    """The largest of them, 0 of none; NaN where one is NaN, which `max` would lose."""
+    return math.nan if any(map(math.isnan, differences)) else max(differences, default=0.0)
 
 
 @contextlib.contextmanager
@@ -104,7 +109,7 @@ def same_model_twice(config: EncoderConfig, seed: int, device: str) -> "tuple[Ma
         with torch.no_grad():
             for parameter in theirs.parameters():  # biases of 0 and norms of 1 would hide many mistakes
                 parameter.add_(0.05 * torch.randn_like(parameter))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # a model still maps its file
         theirs.save_pretrained(folder)
         ours = MaskedLM.from_pretrained(folder)
     return ours.to(device).train(), theirs.to(device).train()

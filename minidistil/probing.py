@@ -39,7 +39,14 @@ def figures(probe: Probe, model: MaskedLM, tokenizer: WordPiece) -> tuple[dict[s
     """What a probe measures in a model, ready for JSON, and the table of centred differences, (T, W).
 
     Values with an interval are lists: value, lower end, upper end; the intervals are over templates.
+
+    Raises:
+        ValueError: a probe of one word, or of a word that is no single token.
     """
+    if len(probe.words) < 2:
+        raise ValueError(
+            f"The only word is {probe.words[0]!r}: each word is compared with the others, so expected two or more."
+        )
     probabilities = word_probabilities(probe, model, tokenizer)  # (T, 2, W)
     differences = log_ratios(probabilities)  # (T, W)
     table = centred(differences)

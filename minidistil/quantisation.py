@@ -108,9 +108,10 @@ def int_matmul(left: Tensor, right: Tensor) -> Tensor:
     """The exact product of int8 matrices, (N, I) by (I, O), in int32: (N, O).
 
     Processors with instructions for int8 (VNNI on x86) multiply four bytes in the time of one fp32 number. Without
-    them fp32 does the work, on pieces so narrow that every sum stays below 2^24, up to where it counts without gaps.
+    them fp32 does the work, on pieces so narrow that every sum stays below 2^24, up to where it counts without gaps;
+    so it does on a GPU, where PyTorch's product of int8 takes only sizes that are multiples of 8.
     """
-    if left.device.type != "cpu" or torch.cpu._is_vnni_supported():
+    if left.device.type == "cpu" and torch.cpu._is_vnni_supported():
         return torch._int_mm(left, right)
     pieces = zip(left.float().split(EXACT, dim=1), right.float().split(EXACT, dim=0), strict=True)
     return torch.stack([(one @ other).to(torch.int32) for one, other in pieces]).sum(0, dtype=torch.int32)

@@ -69,9 +69,10 @@ def side_by_side(teacher: MaskedLM, student: MaskedLM, tokenizer: WordPiece, top
 
 def run_report(settings: dict[str, Any], results: str) -> str:
     """The run's report: results, curves, and every setting."""
+    count = settings["corpus"]["documents"]  # None where nobody has counted
     return (
         f"# {settings['kind'].removesuffix('Config')} run\n\n"
-        f"Corpus: {settings['corpus']['name']} ({settings['corpus']['documents']} training documents).\n\n"
+        f"Corpus: {settings['corpus']['name']}{'' if count is None else f' ({count} training documents)'}.\n\n"
         f"## Results on held-out documents\n\n{results}\n\n"
         f"## Curves\n\n![Each loss and the learning rate over the tokens read](curves.png)\n\n"
         f"{_settings_table(settings)}"

@@ -4,13 +4,16 @@
 lies, the run is finished. Of several processes only the first writes.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minidistil.files import write_atomically
+from torch import nn
+
+from minidistil.files import require_space, write_atomically
 from minidistil.parallel import from_first, rank
 
 Say = Callable[[str], None]
@@ -48,7 +51,8 @@ class RunFolder:
             return settings
         try:
             earlier = json.loads(path.read_text(encoding="utf-8"))
-            changed = [key for key in settings if earlier[key] != settings[key]]
+            known = {"kind", *(key for key in settings if key in earlier)}  # an earlier version noted less
+            changed = [key for key in settings if key in known and earlier[key] != settings[key]]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is no run's configuration: choose another folder with --out.") from error
         if changed:
@@ -58,6 +62,18 @@ class RunFolder:
                 "or delete it to start afresh."
             )
         return earlier
+
+    def require_room_for(self, model: nn.Module) -> None:
+        """Raise OSError unless there is a place for what is still to be written: two checkpoints, and the model.
+
+        A checkpoint holds each weight and the optimiser's two moments; one may lie there already. A finished run writes
+        nothing more.
+        """
+        if (self.folder / "metrics.json").is_file():
+            return
+        needed = 8 * 4 * sum(parameter.numel() for parameter in model.parameters())
+        there = sum(path.stat().st_size for path in self.folder.glob("checkpoints/step-*.safetensors"))
+        require_space(self.folder, needed - there)
 
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the folder, whole or not at all."""
@@ -82,6 +98,14 @@ class RunFolder:
         new = log if written < 0 else log[written:]
         with path.open("w" if written <= 0 else "a", encoding="utf-8") as file:
             file.writelines(json.dumps(line) + "\n" for line in new)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Changes with any weight of the model."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _nothing(line: str) -> None:

@@ -16,7 +16,9 @@ from minidistil.fillmask import require_fit
 from minidistil.heads import MaskedLM
 from minidistil.machine import peak_memory_mib, to_best_device
 from minidistil.objectives import distillation_losses, masked_lm_losses
+from minidistil.parallel import from_first
 from minidistil.report import comparison_table, side_by_side
+from minidistil.runfolder import fingerprint
 from minidistil.schedule import Plan
 from minidistil.settings import DistilConfig, TeachConfig
 from minidistil.teacher import save_own_layers, take_changes, train_frequent_rows_only, untaught_teacher
@@ -39,7 +41,7 @@ def distil(
     """Distil the teacher into the student on the corpus; resumes if `out` holds a checkpoint.
 
     Args:
-        student: changed in place; see `student_of`.
+        student: changed in place, and in a resumed or finished run what the folder holds of it; see `student_of`.
         corpus: held in memory, or read from the hub while the run goes on.
         tokenizer: the models' vocabulary; the official one if None.
         say: called with each line of news, for a person to read.
@@ -59,8 +61,9 @@ def distil(
         student.head.requires_grad_(False)
         student.head.word.requires_grad_(True)
     teacher.eval().requires_grad_(False)
-    workshop = Workshop(student, corpus, config, Path(out), tokenizer, say)
+    workshop = Workshop(student, corpus, config, Path(out), tokenizer, say, {"teacher": fingerprint(teacher)})
     if finished := workshop.finished():
+        student.load_state_dict(MaskedLM.from_pretrained(finished.folder / "model").state_dict())
         return finished
     before = workshop.remembered("student_masked_accuracy_before", lambda: score(student, workshop.held_out()).accuracy)
     progress, plan = workshop.train(distillation_losses(teacher, config))
@@ -127,7 +130,8 @@ def teach(
     held_out = {f"held-out documents of {corpus.name}": workshop.held_out()}
     for path in test_text:
         held_out[Path(path).name] = masked_text(sequences(text_files([path]), tokenizer, config.max_length), tokenizer)
-    rows = train_frequent_rows_only(model, workshop.feed().token_counts(), config.trained_tokens)
+    counts = from_first(workshop.feed().token_counts())  # of a stream each process has seen another part
+    rows = train_frequent_rows_only(model, counts, config.trained_tokens)
     progress, plan = workshop.train(masked_lm_losses)
 
     def measure() -> tuple[dict[str, Any], str]:

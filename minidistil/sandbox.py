@@ -1,17 +1,20 @@
 """One submission checked in a process of its own: `python -m minidistil.sandbox`, started by `minidistil grade`.
 
 What is promised: limits on processor time, memory and file size that the system enforces, and an audit hook
-that cannot be taken off again, which refuses network, other processes, signals to others and writes outside
-the submission's own folder. What is not: the learner's code runs in the process that judges it, and native
-code can get around an audit hook. This stops accidents and pranks, not an attacker.
+that cannot be taken off again, which refuses network, other processes, signals to others and what Python itself
+would change in files outside the submission's own folder, which is also the current one. What is not: the
+learner's code runs in the process that judges it, and native code, such as what writes a model's weights, gets
+around an audit hook. This stops accidents and pranks, not an attacker.
 """
 
 import contextlib
 import json
+import multiprocessing.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 FILE_SIZE = 64 * 2**20  # bytes that one file may grow to
 UNKNOWN_PROCESS_SIZE = 8 * 2**30  # bytes of addresses granted to Python and torch where the system does not tell
@@ -23,9 +26,18 @@ _REFUSED = {
     ),
     **dict.fromkeys(("os.kill", "os.killpg", "signal.pthread_kill"), "sending signals"),
 }
-_CHANGES = {  # events that change files, and which of their arguments are paths
-    **dict.fromkeys(("os.chmod", "os.chown", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.utime"), (0,)),
-    **dict.fromkeys(("os.link", "os.rename", "os.symlink"), (0, 1)),
+# Events that change files: which of their arguments are paths, and which the folders that these start from (dir_fd).
+_CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
+    "os.chmod": ((0, 2),),
+    "os.chown": ((0, 3),),
+    "os.mkdir": ((0, 2),),
+    "os.remove": ((0, 1),),
+    "os.rmdir": ((0, 1),),
+    "os.truncate": ((0, None),),
+    "os.utime": ((0, 3),),
+    "os.link": ((0, 2), (1, 3)),
+    "os.rename": ((0, 2), (1, 3)),
+    "os.symlink": ((0, None), (1, 2)),
 }
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -64,16 +76,50 @@ def close_doors(room: Path) -> None:
             raise PermissionError(f"Not while a submission is graded: changing files elsewhere ({paths[0]}).")
 
     sys.addaudithook(refuse)
+    os.open = sys.modules["posix"].open = _opener()  # type: ignore[attr-defined]  # the hook gets no dir_fd
+    multiprocessing.util.spawnv_passfds = _no_processes  # type: ignore[assignment]  # it tells no hook
+
+
+def _opener() -> Callable[..., int]:
+    """os.open, for reading only where a name starts from an open folder."""
+    opened = os.open
+
+    def open_(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if dir_fd is not None and flags & _WRITING:
+            raise PermissionError(f"Not while a submission is graded: changing files elsewhere ({path}).")
+        return opened(path, flags, mode, dir_fd=dir_fd)
+
+    return open_
+
+
+def _no_processes(*arguments: Any) -> NoReturn:
+    raise PermissionError("Not while a submission is graded: starting processes.")
 
 
 def _changed_paths(event: str, arguments: tuple[Any, ...]) -> list[str]:
     if event == "open":
         path, mode, flags = arguments
         writes = set(mode) & set("wax+") if isinstance(mode, str) else flags & _WRITING
-        found = [path] if writes else []
+        found = [(path, -1)] if writes else []
     else:
-        found = [arguments[index] for index in _CHANGES.get(event, ())]
-    return [os.fsdecode(path) for path in found if isinstance(path, str | bytes | os.PathLike)]
+        places = _CHANGES.get(event, ())
+        found = [(arguments[path], -1 if start is None else arguments[start]) for path, start in places]
+    return [
+        os.path.join(_folder_of(start), os.fsdecode(path))  # noqa: PTH118  an absolute path stays what it is
+        for path, start in found
+        if isinstance(path, str | bytes | os.PathLike)
+    ]
+
+
+def _folder_of(descriptor: int) -> str:
+    """The path of an open folder; -1 stands for the current one."""
+    if descriptor < 0:
+        return ""
+    if sys.platform == "darwin":
+        import fcntl
+
+        return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+    return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
 
 
 def judge(key: str, path: Path) -> dict[str, Any]:
@@ -104,6 +150,7 @@ def main() -> None:
     import minidistil.check  # noqa: F401
 
     room = Path(task["room"])
+    os.chdir(room)  # what has no folder in its name is written here; no sooner, or the file could pose as a library
     limit_resources(task["seconds"], task["memory"])
     close_doors(room)
     try:

@@ -23,7 +23,7 @@ class TrainingConfig:
 
     seed: int = 56
     steps: int | None = None  # optimiser steps; None: as many as the budget allows
-    budget_seconds: float = 270.0  # training time that steps=None aims at
+    budget_seconds: float | None = 270.0  # training time that steps=None aims at; None: max_epochs, however long
     max_epochs: float = 3.0  # steps=None never takes more passes over the text than this
     batch_size: int = 16  # sequences in a micro-batch
     accumulate: int = 1  # micro-batches in an optimiser step
@@ -47,8 +47,10 @@ class TrainingConfig:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in ("warmup_share", "mask_share", "dropout"):
             _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
-        for name in ("learning_rate", "max_grad_norm", "eps", "budget_seconds", "max_epochs"):
+        for name in ("learning_rate", "max_grad_norm", "eps", "max_epochs"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
+        budget = self.budget_seconds
+        _require(budget is None or budget > 0, "budget_seconds", budget, "a number above 0, or None")
         for name in ("steps", "validate_every"):
             _require(getattr(self, name) is None or getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         _require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
@@ -75,7 +77,7 @@ class DistilConfig(TrainingConfig):
     --mlm_smoothing                   0.7         mask_smoothing
     --word_mask, _keep, _rand         .8, .1, .1  fixed, in `masking.mask_tokens`
     --freeze_pos_embs                 on          freeze_positions (the script obeys it for RoBERTa and GPT-2 only)
-    --n_epoch                         3           max_epochs
+    --n_epoch                         3           max_epochs, with budget_seconds=None
     --batch_size                      5           batch_size, of one process
     --gradient_accumulation_steps     50          accumulate
     --group_by_size                   on          fixed, in `batches.epoch_batches`; bins of 4 tokens
@@ -118,6 +120,7 @@ class DistilConfig(TrainingConfig):
     def paper(cls) -> "DistilConfig":
         """The published single-machine command and the script's defaults."""
         return cls(
+            budget_seconds=None,
             max_epochs=3.0,
             batch_size=5,
             accumulate=50,
@@ -162,7 +165,7 @@ class FinetuneConfig(TrainingConfig):
     betas: tuple[float, float] = (0.9, 0.999)
     warmup_share: float = 0.1
     max_grad_norm: float = 1.0
-    dropout: float = 0.1
+    dropout: float = 0.1  # of encoder and head alike, in place of the shares in the model's configuration
     validate_every: int | None = None  # a look follows each epoch instead
     temperature: float = 2.0  # these three: with a teacher only
     alpha_ce: float = 0.5

@@ -1,6 +1,8 @@
 """What `minidistil export` does: a model in a file for use elsewhere, checked as soon as it is written."""
 
 import argparse
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +48,17 @@ def _int8(model: Any, folder: Path) -> Path:
 
 def _onnx(model: Any, folder: Path, kind: str) -> Path:
     from minidistil.export import export_onnx, largest_difference, round_onnx
+    from minidistil.files import write_atomically
     from minidistil.weights import save_config
 
-    path, difference = export_onnx(model, folder)
+    with tempfile.TemporaryDirectory() as room:
+        # A graph in fp32 that is only a step to int8 must not take the place of one that somebody keeps.
+        path, difference = export_onnx(model, folder if kind == "onnx" else Path(room))
+        say(f"onnxruntime gives the same logits: the largest difference on six padded batches is {difference:.1e}.")
+        if kind == "onnx-int8":
+            rounded = round_onnx(path)
+            say(f"rounded to int8, the largest difference is {largest_difference(model, rounded):.1e}.")
+            path = folder / rounded.name
+            write_atomically(path, lambda part: shutil.copyfile(rounded, part))
     save_config(model, folder)
-    say(f"onnxruntime gives the same logits: the largest difference on six padded batches is {difference:.1e}.")
-    if kind == "onnx":
-        return path
-    rounded = round_onnx(path)
-    path.unlink()
-    say(f"rounded to int8, the largest difference is {largest_difference(model, rounded):.1e}.")
-    return rounded
+    return path

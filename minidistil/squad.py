@@ -43,7 +43,7 @@ class Squad:
         return squad_scores(best_answers(examples, parts, predictions), examples)
 
 
-def load_squad(place: Path | None = None) -> Dataset:
+def load_squad(place: str | Path | None = None) -> Dataset:
     """SQuAD for fine-tuning.
 
     Args:
@@ -57,7 +57,7 @@ def load_squad(place: Path | None = None) -> Dataset:
     if place is None:
         train, validation = _from_hub("train"), _from_hub("validation")
     else:
-        files = _files(place)
+        files = _files(Path(place))
         splits = [read_squad(path) for path in files]
         train, validation = splits if len(splits) == 2 else by_article(splits[0])
     return Dataset(Squad(), train, {"validation": validation})

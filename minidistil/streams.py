@@ -7,6 +7,7 @@ through it as well, so that there is one behaviour to know.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class HubCorpus:
 
     def __iter__(self) -> Iterator[str]:
         for row in self._dataset:
-            if row["text"].strip():
+            if row["text"] and row["text"].strip():  # some rows of web text have none
                 yield row["text"]
 
     def fingerprint(self) -> str:
@@ -122,7 +123,7 @@ class HubCorpus:
         return self._version
 
 
-def hub(name: str, config: str | None = None, revision: str | None = None) -> HubCorpus:
+def hub(name: str | Path, config: str | None = None, revision: str | None = None) -> HubCorpus:
     """The train split of a dataset on the hub, or of a folder of text, JSON or Parquet files.
 
     Args:
@@ -132,22 +133,31 @@ def hub(name: str, config: str | None = None, revision: str | None = None) -> Hu
 
     Raises:
         FileNotFoundError: the dataset cannot be reached or does not exist.
-        ValueError: it has no such configuration, no train split or no column "text".
+        ValueError: it has no such configuration, no train split, no column "text" or no row, or it is a program.
     """
     from datasets import load_dataset_builder
 
+    # A bare "text" or "json" would mean the format of that name to `datasets`, and the files of the current folder.
+    source = str(Path(name).resolve()) if Path(name).is_dir() else str(name)
     try:
-        builder = load_dataset_builder(name, config, revision=revision)
+        builder = load_dataset_builder(source, config, revision=revision)
+    except RuntimeError as error:
+        raise ValueError(
+            f"The dataset {name} cannot be read ({error}). A dataset that is a program is no longer run: expected "
+            "Parquet, JSON or text, or take such a copy with `text_files`."
+        ) from error
     except (FileNotFoundError, ConnectionError) as error:
         raise FileNotFoundError(
             f"The dataset {name} is no folder here and could not be had from the hub ({error}). Check its name and the "
             "network, or take `text_files` or the docs corpus, which need none."
         ) from error
     dataset = builder.as_streaming_dataset("train")
-    columns = dataset.column_names or list(next(iter(dataset)))  # some formats do not say beforehand
+    columns = dataset.column_names or list(next(iter(dataset), {}))  # some formats do not say beforehand
+    if not columns:
+        raise ValueError(f"The dataset {name} is empty: expected rows with text.")
     if "text" not in columns:
         raise ValueError(f'The dataset {name} has no column "text", only {", ".join(columns)}.')
-    title = " ".join(part for part in (name, config, revision) if part)
+    title = " ".join(part for part in (str(name), config, revision) if part)
     return HubCorpus(title, dataset.select_columns(["text"]), str(builder.hash))
 
 
@@ -158,4 +168,4 @@ def require_split(split: str) -> None:
 
 
 def _belongs(text: str, split: str) -> bool:
-    return bool(text.strip()) and split_of(text) == split
+    return bool(text and text.strip()) and split_of(text) == split

@@ -12,6 +12,7 @@ and step number, and of the place in a streamed text, is therefore all of the st
 step the gradients are averaged over all processes, so that all copies take the same step.
 """
 
+import itertools
 import json
 import math
 import time
@@ -194,16 +195,17 @@ def train(
             with interrupts_held_back():  # an update is made and counted, or not begun
                 optimizer.step()
                 _note(progress, batches, values | {"learning_rate": rate}, time.perf_counter() - start, config, plan)
+                position = feed.position()  # behind this step: what the next one reads before an interrupt is its own
             yield progress
             if from_first(time.perf_counter() - saved > config.checkpoint_seconds):
-                _save(checkpoints, model, optimizer, progress, feed)
+                _save(checkpoints, model, optimizer, progress, position)
                 saved, saved_step = time.perf_counter(), progress.step
     except NotFiniteError as error:
-        raise ValueError(_explain(error, progress.step + 1, checkpoints)) from error
+        raise ValueError(_explain(error, progress.step, config, checkpoints)) from error
     finally:  # also when interrupted: the last whole step is kept
         in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
         if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step):
-            _save(checkpoints, model, optimizer, progress, feed)
+            _save(checkpoints, model, optimizer, progress, position)
     model.eval()
 
 
@@ -223,28 +225,30 @@ def _note(
     """Count the step that was taken and, every so often, add a line to the log."""
     progress.step += 1
     progress.seconds = seconds
-    progress.tokens += sum(gather(sum(int(batch.attention_mask.sum()) for _, batch in batches)))
+    read = [(len(batch.input_ids), int(batch.attention_mask.sum())) for _, batch in batches]
+    sequences, tokens = (sum(column) for column in zip(*itertools.chain(*gather(read)), strict=True))
+    progress.tokens += tokens
     if progress.step % config.log_every and not validation_is_due(progress.step, config) and progress.step != plan.end:
         return
     before = progress.log[-1] if progress.log else {"tokens": 0, "seconds": 0.0}
     speed = (progress.tokens - before["tokens"]) / max(seconds - before["seconds"], 1e-9)
     progress.log.append(
-        {"step": progress.step, "tokens": progress.tokens}
+        {"step": progress.step, "tokens": progress.tokens, "effective_batch": sequences}
         | values
         | {"seconds": round(seconds, 2), "tokens_per_second": round(speed), "peak_memory_mib": peak_memory_mib()}
     )
 
 
-def _save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, feed: Feed) -> None:
+def _save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, position: Any) -> None:
     """A checkpoint, written by the first process, with the places of all in their texts."""
-    positions = gather(feed.position())
+    positions = gather(position)
     progress.positions = positions if positions[0] else []
     if rank() == 0:
         save_checkpoint(folder, model, optimizer, progress)
 
 
-def _explain(error: NotFiniteError, step: int, folder: Path) -> str:
-    """What went wrong, in words; the micro-batch itself goes into a file."""
+def _explain(error: NotFiniteError, done: int, config: TrainingConfig, folder: Path) -> str:
+    """What went wrong in the step after `done` ones, in words; the micro-batch itself goes into a file."""
     if error.culprits:
         first = error.culprits[0]
         if rank() == 0:
@@ -256,8 +260,12 @@ def _explain(error: NotFiniteError, step: int, folder: Path) -> str:
             f"kept in {folder / 'not-finite.json'})"
         )
     else:
-        what = f"the losses are finite, but the gradient's length is {error.values['gradient_norm']}"
+        together = config.accumulate * world_size()
+        what = (
+            f"the losses of micro-batches {done * together} to {(done + 1) * together - 1} are finite, but their "
+            f"gradient's length is {error.values['gradient_norm']}"
+        )
     return (
-        f"Training stopped in step {step}: {what}. The last checkpoint is good; a lower --learning-rate or "
+        f"Training stopped in step {done + 1}: {what}. The last checkpoint is good; a lower --learning-rate or "
         "--precision fp32 helps most often."
     )

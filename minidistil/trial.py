@@ -18,14 +18,21 @@ from minidistil.training import Step, clipped_gradients, make_optimizer, set_dro
 
 
 def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
-    """Measure this machine: choose the precision and, unless they are given, guess the number of steps."""
+    """Measure this machine: choose the precision and, unless they are given, guess the number of steps.
+
+    Raises:
+        ValueError: nothing says when to stop.
+    """
+    budget = math.inf if config.budget_seconds is None else config.budget_seconds
+    if config.steps is None and math.isinf(budget) and math.isinf(longest(feed, config)):
+        raise ValueError("Nobody has counted a streamed text: say how long to read it, with --budget or --steps.")
     tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
     measured = trial_seconds(model, losses, feed, config, tried)
     precision = min(measured, key=lambda name: median(measured[name]))  # one step that was held up decides nothing
     seconds = mean(measured[precision]) * config.accumulate
     steps = config.steps
     if steps is None:
-        steps = int(max(1, min(longest(feed, config), config.budget_seconds / seconds)))
+        steps = int(max(1, min(longest(feed, config), budget / seconds)))
     return Plan(steps, precision, seconds)
 
 

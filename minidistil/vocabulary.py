@@ -5,9 +5,9 @@ one piece everywhere, again and again. What "best" means is the rule:
 
 - "frequency": the pair that occurs most often. So does the WordPieceTrainer of `tokenizers`,
   which is byte-pair encoding (Sennrich et al., 2016) with "##".
-- "likelihood": the pair with the highest count(ab) / (count(a) count(b)), the one whose merge
-  makes the training text most probable (Schuster and Nakajima, 2012): pieces that rarely occur
-  without each other.
+- "likelihood": the pair with the highest count(ab) / (count(a) count(b)): pieces that rarely occur
+  without each other. This is what is commonly called the WordPiece score. The gain in the training
+  text's likelihood, by which Schuster and Nakajima (2012) choose, weighs its logarithm by count(ab).
 
 Of equal pairs the first in the order of Python's strings is taken, so a text has one vocabulary.
 """

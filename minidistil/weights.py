@@ -72,8 +72,10 @@ def load_pretrained(cls: type[AnyModel], name: str | Path) -> AnyModel:
     """See Model.from_pretrained."""
     config = cls.config_class.read(locate(name, "config.json"))
     tensors = read_tensors(locate(name, "model.safetensors"))
-    if official_name(name) == "minilm" and cls.architecture == "ForMaskedLM":
-        tensors = add_own_layers(tensors)
+    if cls.architecture == "ForMaskedLM":
+        _require_tied(locate(name, "config.json"), tensors)
+        if official_name(name) == "minilm":
+            tensors = add_own_layers(tensors)
     if config.num_hidden_layers > len(tensors):  # before so many are built
         raise ValueError(
             f"The weights of {name} do not fit: {len(tensors)} tensors, {config.num_hidden_layers} layers."
@@ -102,6 +104,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             return {modern_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is no whole safetensors file ({error}): copy or download it again.") from error
+
+
+def _require_tied(config: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError if the head has a matrix of its own where ours takes the word embeddings."""
+    own = tensors.get("cls.predictions.decoder.weight", tensors.get("vocab_projector.weight"))
+    tied = json.loads(config.read_text(encoding="utf-8")).get("tie_word_embeddings", True)
+    if not tied and own is not None and not torch.equal(own, tensors["embeddings.word_embeddings.weight"]):
+        raise ValueError(
+            f"{config} says that the masked-LM head does not share the word embeddings (tie_word_embeddings): "
+            "expected a model whose head does, as BERT's and DistilBERT's do."
+        )
 
 
 def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> None:

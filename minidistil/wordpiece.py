@@ -165,7 +165,7 @@ class WordPiece:
         Raises:
             FileNotFoundError, ValueError: no such vocabulary, or it is damaged.
         """
-        path = Path(name)
+        path = Path(name).expanduser()
         if official_name(name) is not None or not path.is_file():
             path = locate(name, "vocab.txt")
         try:
@@ -301,12 +301,13 @@ class WordPiece:
             token_type_ids[row, :length] = torch.tensor(encoding.type_ids)
         return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
 
-    def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
-        """Text of a list of ids: pieces joined, spaces before punctuation and contractions removed.
+    def decode(self, ids: "Sequence[int] | Tensor", skip_special_tokens: bool = False) -> str:
+        """Text of a list or a tensor (L,) of ids: pieces joined, spaces before punctuation and contractions removed.
 
         Raises:
             ValueError: an id is outside the vocabulary.
         """
+        ids = [int(index) for index in ids]  # of a tensor too, whose numbers no set would find
         outside = [index for index in ids if not 0 <= index < len(self)]
         if outside:
             raise ValueError(f"Token id {outside[0]} is outside the vocabulary of {len(self)} tokens.")

@@ -19,21 +19,21 @@ from typing import Any
 from tqdm import tqdm
 
 from minidistil import plots
-from minidistil.checkpoints import Progress
+from minidistil.checkpoints import Progress, load_checkpoint
 from minidistil.corpus import Corpus, HubCorpus, sequences
 from minidistil.evaluation import MaskedText, masked_documents, masked_text, score
-from minidistil.files import require_space, write_atomically
+from minidistil.files import write_atomically
 from minidistil.fillmask import require_fit
 from minidistil.heads import MaskedLM
 from minidistil.machine import keep_freed_memory
 from minidistil.microbatches import BatchStream, Feed, StreamedBatches
 from minidistil.objectives import Losses
-from minidistil.parallel import from_first, rank, world_size
+from minidistil.parallel import from_first, gather, rank, world_size
 from minidistil.report import minutes, run_report
 from minidistil.runfolder import Run, RunFolder, Say
 from minidistil.schedule import Plan
 from minidistil.settings import TrainingConfig
-from minidistil.training import train, validation_is_due
+from minidistil.training import make_optimizer, train, validation_is_due
 from minidistil.trial import longest, make_plan
 from minidistil.wordpiece import WordPiece
 
@@ -73,8 +73,6 @@ class Workshop(RunFolder):
         if isinstance(corpus, Corpus):
             _require_both_splits(corpus)
         self.model, self.corpus, self.config, self.tokenizer = model, corpus, config, tokenizer
-        size = sum(parameter.numel() * 4 for parameter in model.parameters())
-        require_space(folder, 8 * size)  # two checkpoints with the optimiser's two moments, and the model
         documents = len(corpus.train) if isinstance(corpus, Corpus) else None
         settings: dict[str, Any] = {
             "kind": type(config).__name__,
@@ -85,6 +83,7 @@ class Workshop(RunFolder):
             **(more_settings or {}),
         }
         super().__init__(folder, settings, say)
+        self.require_room_for(model)
         self._tensorboard: Any = None
 
     def held_out(self) -> MaskedText:
@@ -123,12 +122,15 @@ class Workshop(RunFolder):
         keep_freed_memory()
         plan = self._plan(losses)
         self._tensorboard = _tensorboard(self.folder / "tensorboard") if rank() == 0 else None
-        tokens = self.feed().tokens_per_batch * self.config.accumulate * world_size()
+        tokens = sum(gather(self.feed().tokens_per_batch)) * self.config.accumulate  # shares of a stream differ
         self.say(
             f"training: {plan.end} steps of about {tokens:,.0f} tokens in {plan.precision}, "
             f"about {minutes(plan.end * plan.seconds_per_step)} here"
         )
-        progress = Progress()
+        # Read again by `train`. Where an earlier go took the last step already, this is all that is left of it.
+        optimizer = make_optimizer(self.model, self.config)
+        progress = load_checkpoint(self.folder / "checkpoints", self.model, optimizer) or Progress()
+        del optimizer  # its moments take twice the model's memory
         written, drawn = -1, time.perf_counter()
         with tqdm(total=plan.end, unit="step", disable=None if rank() == 0 else True, smoothing=0.05) as bar:
             for progress in train(self.model, losses, self.feed(), self.config, plan, self.folder / "checkpoints"):
@@ -163,11 +165,12 @@ class Workshop(RunFolder):
 
     def _correct(self, plan: Plan, progress: Progress, tokens_per_step: float) -> None:
         """Fit a run of given time to the time that it took so far, an average step having so many tokens."""
-        if self.config.steps is None and plan.correction_is_due(progress.step):
+        budget = self.config.budget_seconds
+        if self.config.steps is None and budget is not None and plan.correction_is_due(progress.step):
             seconds = from_first(progress.seconds)
             plan.correct(
                 progress.step,
-                self.config.budget_seconds - seconds,
+                budget - seconds,
                 seconds / progress.tokens * tokens_per_step,
                 longest(self.feed(), self.config),
             )

@@ -6,6 +6,8 @@ from typing import Any
 
 from minidistil.exercises import Learner, places_of, read_chapter
 
+replaced: set[str] = set()  # names of what stands in the package's place
+
 
 def take_yours(*keys: str) -> None:
     """Put what is written of these chapters' exercises into the package; what is not stays a stub.
@@ -22,6 +24,7 @@ def take_yours(*keys: str) -> None:
         for name, function in learner.functions.items():
             if learner.written[name] and not learner.borrowed[name]:
                 _replace(learner.own[name], name, function)
+                replaced.add(name)
 
 
 def _replace(old: Any, name: str, new: Any) -> None:

@@ -123,6 +123,11 @@ def test_export_writes_a_folder_and_says_what_it_checked(
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == sorted([file, "config.json", "tokenizer.json", "vocab.txt"])
     assert file in printed
+    if kind == "onnx-int8":  # an earlier graph in fp32 stays
+        earlier = tmp_path / "out" / "model.onnx"
+        earlier.write_bytes(b"an earlier one")
+        assert main(command) == 0
+        assert earlier.read_bytes() == b"an earlier one"
     assert ("read back and equal" if kind == "int8" else "onnxruntime gives the same logits") in printed
 
 

@@ -29,6 +29,7 @@ from minidistil.files import data_folder
 from minidistil.fillmask import fill_mask
 from minidistil.heads import MaskedLM
 from minidistil.parity import MODEL_CARD
+from minidistil.probing import figures
 from minidistil.wordpiece import WordPiece
 from tests.conftest import TINY
 
@@ -238,6 +239,11 @@ def test_a_model_without_differences_has_nothing_to_pass_on() -> None:
 def test_a_probe_that_cannot_be_asked(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Probe(**given)
+
+
+def test_a_word_alone_has_nothing_to_be_compared_with(tiny_teacher: MaskedLM, tokenizer: WordPiece) -> None:
+    with pytest.raises(ValueError, match="The only word is 'nurse': each word is compared with the others"):
+        figures(Probe(words=("nurse",)), tiny_teacher, tokenizer)
 
 
 def test_words_and_groups_of_several_tokens(tiny_teacher: MaskedLM, tokenizer: WordPiece) -> None:

@@ -233,6 +233,9 @@ BAD_INPUT: list[tuple[str, Prepare, str]] = [
     ("no such file", lambda folder: ["distil", "--text", str(folder / "absent")], "There is no text file"),
     ("out not writable", _out_below_a_file, "is not writable"),
     ("no such layer", lambda folder: ["distil", "--layers", "0,9"], "expected numbers from 0 to 5"),
+    ("cold", lambda folder: ["distil", "--temperature", "0"], "temperature is 0.0: expected a number above 0"),
+    ("negative weight", lambda folder: ["distil", "--alpha-ce=-1"], "alpha_ce is -1.0: expected 0 or more"),
+    ("no weight", lambda folder: ["distil", *["--alpha-ce", "0", "--alpha-mlm", "0", "--alpha-cos", "0"]], "are all 0"),
     ("no steps", lambda folder: ["distil", "--steps", "0"], "steps is 0: expected 1 or more"),
 ]
 

@@ -87,6 +87,15 @@ def test_the_plan_adds_up() -> None:
         assert cost == pytest.approx(3e9 * each / 5e12 / 3600 * 2, abs=0.51)  # the same for any number of them
 
 
+def test_twice_the_text_takes_twice_the_days_also_at_the_papers_use_of_a_device() -> None:
+    config = replace(DistilConfig.paper(), batch_size=2, max_length=32)
+    days = []
+    for tokens in (1e12, 2e12):
+        row = next(line for line in plan(config, SMALL, tokens=tokens, teraflops=0.01) if line.startswith("1 of"))
+        days.append(float(re.split(r"\s{2,}", row)[2].replace(",", "")))
+    assert days[1] == pytest.approx(2 * days[0], rel=1e-2)
+
+
 def test_the_papers_own_speed_is_a_share_that_can_be() -> None:
     bert, distilbert = EncoderConfig(), EncoderConfig(num_hidden_layers=6, type_vocab_size=0)
     operations = 3 * CORPUS_TOKENS * step_operations(bert, distilbert, 512, 1.0)

@@ -218,6 +218,47 @@ def test_a_loop_that_does_not_end_is_stopped(tmp_path: Path) -> None:
     assert "is there a loop that does not end?" in told
 
 
+@pytest.mark.parametrize(
+    ("key", "name", "endless", "right"),
+    [
+        ("ch03", "split_heads", "def split_heads(states, num_attention_heads):\n    while True:\n        pass\n",
+         {"join_heads", "padding_mask"}),
+        ("ch02", "chunks", "def chunks(document, tokenizer, max_length):\n    while True:\n        pass\n    yield 1\n",
+         {"epoch_batches", "token_weights"}),
+    ],
+)  # fmt: skip
+def test_exercises_after_an_endless_one_are_judged(
+    key: str, name: str, endless: str, right: set[str], tmp_path: Path
+) -> None:
+    (solution, *_) = sorted((course_folder() / "tests" / "misconceptions").glob(f"{key}_correct_*.py"))
+    path = tmp_path / "mine.py"
+    path.write_text(solution.read_text(encoding="utf-8") + "\n\n" + endless)
+    states = {result.name: result.state for result in check(key, path).results}
+    assert states[name] == "failed"
+    assert {states[each] for each in right} == {"passed"}
+
+
+def test_a_right_function_is_not_blamed_for_one_that_it_calls(tmp_path: Path) -> None:
+    (solution, *_) = sorted((course_folder() / "tests" / "misconceptions").glob("ch06_correct_*.py"))
+    swapped = (
+        "\n\n_right = soft_target_loss\ndef soft_target_loss(student_logits, teacher_logits, temperature=2.0):\n"
+        "    return _right(teacher_logits, student_logits, temperature)\n"
+        "def distillation_loss(student_logits, teacher_logits, *more, **named):\n"
+        "    return soft_target_loss(student_logits, teacher_logits)\n"
+    )
+    path = tmp_path / "mine.py"
+    path.write_text(solution.read_text(encoding="utf-8") + swapped)
+    results = {result.name: result for result in check("ch06", path).results}
+    assert [each.name for each in results["soft_target_loss"].misconceptions]
+    assert results["distillation_loss"].waits_for == ["soft_target_loss"]
+    assert not results["distillation_loss"].misconceptions
+
+
+def test_a_function_that_exits_is_a_failed_exercise(tmp_path: Path) -> None:
+    path = solved_but(tmp_path, "def normalize(text):\n    exit()\n")
+    assert result_of(check("ch01", path), "normalize")[0] == "failed"
+
+
 def test_the_package_is_itself_again_after_a_check(tmp_path: Path) -> None:
     from minidistil.wordpiece import longest_match
 

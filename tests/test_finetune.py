@@ -113,7 +113,7 @@ def test_a_finished_run_asks_for_no_space(learnt: Path, monkeypatch: pytest.Monk
     def full(folder: Path, needed: int) -> None:
         raise OSError("full")
 
-    monkeypatch.setattr(module, "require_space", full)
+    monkeypatch.setattr("minidistil.runfolder.require_space", full)
     assert finetune(fresh(), EASY, WITHOUT_DROPOUT, learnt).was_finished
 
 

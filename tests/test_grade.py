@@ -29,6 +29,16 @@ SUBMISSIONS: dict[str, str | bytes] = {
     "phones": "import socket\n" + RIGHT + "socket.create_connection(('127.0.0.1', {port}), 5).send(b'x')\n",
     "floods": RIGHT + "print('x' * 10**8)\n",
     "writes": RIGHT + "open({outside!r}, 'w').write('I was here')\n",
+    "removes": "import os, shutil\n" + RIGHT + "os.chdir(os.path.dirname(__file__))\nshutil.rmtree({kept!r})\n",
+    "spawns": "import multiprocessing, os\n"
+    + RIGHT
+    + "multiprocessing.get_context('spawn').Process(target=os.mkdir, args=({outside!r},)).start()\n",
+    "slips": "import os\n"
+    + RIGHT
+    + "os.open('outside', os.O_CREAT | os.O_WRONLY, dir_fd=os.open(os.path.dirname({outside!r}), os.O_RDONLY))\n",
+    "saves": "import torch\n" + RIGHT + "torch.save(torch.ones(2), 'weights.pt')\n",
+    "surrogate": "raise ValueError('\\ud800 of\\nbob ch03 1 of 1')\n",
+    "exits_later": "def join_heads(heads):\n    exit()\n",
     "kills": "import os\n" + RIGHT + "os.kill(os.getppid(), 9)\n",
     "threads": "import threading, time\n" + RIGHT + "threading.Thread(target=time.sleep, args=(999,)).start()\n",
     "pickles": b"\x80\x04cos\nsystem\n",
@@ -95,7 +105,9 @@ def graded(
     """All of them graded in one go."""
     room = tmp_path_factory.mktemp("class")
     make_course(room / "course")
-    places = {"port": listener[0], "outside": str(room / "outside")}
+    places = {"port": listener[0], "outside": str(room / "outside"), "kept": str(room / "kept")}
+    (room / "kept" / "deep").mkdir(parents=True)
+    (room / "kept" / "deep" / "file").write_text("still here")
     for name, text in SUBMISSIONS.items():
         path = room / "handed in" / name / "deep" / "ch03_attention.py"
         path.parent.mkdir(parents=True)
@@ -114,7 +126,7 @@ def test_nobody_stops_the_others(graded: tuple[dict[str, Grade], Path]) -> None:
     grades, _ = graded
     assert grades.keys() == SUBMISSIONS.keys()
     assert (grades["right"].passed, grades["right"].of, grades["right"].error) == (1, 1, "")
-    assert {name for name, each in grades.items() if each.passed} == {"right", "threads"}
+    assert {name for name, each in grades.items() if each.passed} == {"right", "saves", "threads"}
 
 
 @pytest.mark.parametrize(
@@ -128,6 +140,10 @@ def test_nobody_stops_the_others(graded: tuple[dict[str, Grade], Path]) -> None:
         ("phones", "PermissionError: The network is closed"),
         ("writes", "PermissionError: Not while a submission is graded: changing files elsewhere"),
         ("kills", "PermissionError: Not while a submission is graded: sending signals"),
+        ("removes", "PermissionError: Not while a submission is graded: changing files elsewhere"),
+        ("slips", "PermissionError: Not while a submission is graded: changing files elsewhere"),
+        ("spawns", "PermissionError: Not while a submission is graded: starting processes."),
+        ("surrogate", "loading it raises ValueError: ? of bob ch03 1 of 1"),
         ("pickles", "Python cannot read it"),
     ],
 )
@@ -143,6 +159,7 @@ def test_what_is_not_right_is_named(graded: tuple[dict[str, Grade], Path]) -> No
     assert grades["untouched"].failed == ["join_heads (not written)"]
     assert grades["loops"].failed == ["join_heads"]
     assert grades["loops"].error == "does not come to an end: join_heads"
+    assert (grades["exits_later"].failed, grades["exits_later"].error) == (["join_heads"], "")
     assert grades["floods"].failed or grades["floods"].error
     assert "looks like: only flattened" in grades["wrong"].line()
 
@@ -150,6 +167,8 @@ def test_what_is_not_right_is_named(graded: tuple[dict[str, Grade], Path]) -> No
 def test_nothing_happened_outside(graded: tuple[dict[str, Grade], Path], listener: tuple[int, list[object]]) -> None:
     _, room = graded
     assert not (room / "outside").exists()
+    assert (room / "kept" / "deep" / "file").read_text() == "still here"
+    assert not list(room.rglob("weights.pt"))
     assert not listener[1]
     with socket.create_connection(("127.0.0.1", listener[0]), 5):  # that somebody did listen
         pass
@@ -204,15 +223,20 @@ def test_who_handed_in_what_shows_in_the_names(tmp_path: Path) -> None:
     for name in ("dan/ch01_wordpiece.py", "dan/twice/ch01_wordpiece.py"):
         (tmp_path / name).write_text("")
     (tmp_path / "kim").mkdir()
+    for place in (".ipynb_checkpoints", "__MACOSX", "tests/misconceptions"):  # beside her file, not instead of it
+        (tmp_path / "liz" / place).mkdir(parents=True)
+        (tmp_path / "liz" / place / "ch01_wordpiece-checkpoint.py").write_text("")
+    (tmp_path / "liz" / "ch01_wordpiece.py").write_text("")
     assert [(each.student, each.chapter, each.problem.partition(":")[0]) for each in submissions(tmp_path)] == [
         ("ada", "ch01", ""),
         ("eve", "ch01", ""),
         ("bob", "ch02", ""),
         ("dan", "ch01", "2 files for ch01"),
         ("kim", "", "there is no file chNN_….py"),
+        ("liz", "ch01", ""),
         ("nobody", "", "its name says no chapter"),
     ]
-    assert [each.student for each in submissions(tmp_path, ["ch02"])] == ["bob", "dan", "kim", "nobody"]
+    assert [each.student for each in submissions(tmp_path, ["ch02"])] == ["bob", "dan", "kim", "liz", "nobody"]
 
 
 def test_what_is_no_plain_file_is_not_opened(tmp_path: Path) -> None:
@@ -221,6 +245,16 @@ def test_what_is_no_plain_file_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "eve_ch01.py").write_bytes(b" " * (LARGEST + 1))
     for each in grade(tmp_path):
         assert "is not a plain file of at most 1 MiB" in each.error
+
+
+def test_a_file_that_may_not_be_read_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "ada_ch01.py").write_text("")
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # whoever runs the tests may be allowed to read everything
+    (ada,) = grade(tmp_path)
+    assert ada.error == "ada_ch01.py cannot be read (Permission denied)"
 
 
 @pytest.mark.parametrize(

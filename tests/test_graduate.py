@@ -8,7 +8,10 @@ import pytest
 from minidistil import attention, encoder
 from minidistil.cli import main
 from minidistil.exercises import course_folder, read_chapter
-from minidistil.graduate import Graduation, graduate
+from minidistil.fillmask import fill_mask
+from minidistil.graduate import KNOWN, SENTENCE, Graduation, graduate
+from minidistil.heads import MaskedLM
+from minidistil.wordpiece import WordPiece
 
 COURSE = course_folder()
 KEYS = ("ch01", "ch02", "ch03", "ch04")
@@ -83,6 +86,33 @@ def test_an_error_in_the_learners_code_is_said_with_its_line(mine: Path, capsys:
     assert main(["graduate", TEXT]) == 1
     line = len(path.read_text(encoding="utf-8").splitlines())
     assert f"Your code stopped: RuntimeError: planted ({path}, line {line})" in capsys.readouterr().out
+
+
+def test_of_a_loop_and_of_wrong_arguments_no_line_of_the_package_is_blamed(mine: Path) -> None:
+    path = solve(mine, "ch03", "\n\ndef join_heads():\n    return 1\n")
+    error = graduate(TEXT).error
+    assert error.startswith("TypeError: ")
+    assert "minidistil/exercises.py" not in error
+    solve(mine, "ch03", "\n\ndef join_heads(heads):\n    exit()\n")
+    error = graduate(TEXT).error
+    assert error.startswith("SystemExit: ")
+    assert f"({path}, line" in error
+
+
+def test_what_the_package_says_is_known_where_its_code_is_withheld(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, teacher: MaskedLM, tokenizer: WordPiece
+) -> None:
+    said = fill_mask(SENTENCE, teacher, tokenizer)
+    assert [(each["token"], each["token_str"]) for each in said] == [known[:2] for known in KNOWN]
+    assert [each["score"] for each in said] == pytest.approx([known[2] for known in KNOWN], abs=1e-5)
+    monkeypatch.setattr("minidistil.graduate.replaced", {"attention_weights"})
+    own = attention.attention_weights  # as in a copy, the learner's in place of the package's: no division by sqrt(K)
+    monkeypatch.setattr(attention, "attention_weights", lambda query, *rest: own(query * query.shape[-1] ** 0.5, *rest))
+    monkeypatch.setattr(attention, "_formula_is_faster", lambda states: True)
+    assert not graduate().equal
+    other = graduate(TEXT)
+    assert not other.equal
+    assert "can only compare what is known beforehand" in "\n".join(other.lines())
 
 
 def test_nothing_to_fill_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

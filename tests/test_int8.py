@@ -99,6 +99,11 @@ def test_the_official_encoder_in_a_quarter_of_its_space(
     assert signal_to_noise(exact, close) > 15
 
 
+def test_a_model_is_not_rounded_twice() -> None:
+    with pytest.raises(ValueError, match="in int8 already"):
+        to_int8(to_int8(models()[0]))
+
+
 def test_what_is_not_finite_is_refused() -> None:
     model: Any = models()[0]
     with torch.no_grad():

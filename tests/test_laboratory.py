@@ -186,6 +186,18 @@ def test_a_text_is_a_teacher_that_is_always_sure() -> None:
     )
 
 
+@pytest.mark.parametrize("steps", [11, 19, 25])
+def test_a_course_of_learning_has_ten_moments_and_the_last_is_the_end(steps: int) -> None:
+    language = toy_language()
+    quiz = make_quiz(language, 40, 7, 0, 0.25)
+    model = small_model(language, 1, 16, seed=0)
+    distances = learn(model, quiz, as_logits(quiz.truth), quiz, steps=steps, seed=0)
+    assert len(distances) == 10
+    assert distances[-1] == float(divergence(quiz.truth, answers(model, quiz)).mean())
+    with pytest.raises(ValueError, match="steps is 10: expected 11 or more"):
+        learn(model, quiz, as_logits(quiz.truth), quiz, steps=10, seed=0)
+
+
 def test_learning_goes_towards_the_truth_and_is_repeatable() -> None:
     language = toy_language()
     quiz, held_out = make_quiz(language, 200, 7, 0, 0.25), make_quiz(language, 100, 7, 1, 0.25)

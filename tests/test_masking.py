@@ -4,6 +4,7 @@ A p-value above 0.001 is asked for throughout; the seeds are fixed, so a test th
 """
 
 import math
+import re
 from itertools import combinations
 from types import ModuleType
 
@@ -109,8 +110,9 @@ def test_positions_are_drawn_anew_and_the_generator_decides(impl: ModuleType) ->
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])
 def test_a_share_outside_0_to_1_is_explained(impl: ModuleType, share: float) -> None:
-    with pytest.raises(ValueError, match=rf"{share}\b.*0 to 1"):
+    with pytest.raises(ValueError, match="0 to 1") as caught:
         impl.choose_positions(batch(1), SPECIAL, share)
+    assert str(share) in str(caught.value)
 
 
 def test_the_chosen_split_80_10_10(impl: ModuleType) -> None:
@@ -191,8 +193,9 @@ def test_no_draw_is_taken_from_the_callers_own_stream(impl: ModuleType) -> None:
 @pytest.mark.parametrize("mask_token_id", [-1, VOCAB])
 def test_a_vocabulary_without_mask_is_explained(impl: ModuleType, mask_token_id: int) -> None:
     input_ids = batch(1)
-    with pytest.raises(ValueError, match=rf"{mask_token_id}\b.*vocabulary of 1000"):
+    with pytest.raises(ValueError, match="vocabulary of 1000") as caught:
         impl.mask_tokens(input_ids, some_positions(input_ids), mask_token_id, VOCAB)
+    assert re.search(rf"(?<!\d){mask_token_id}\b", str(caught.value))
 
 
 def test_weights_are_counts_to_the_power_of_minus_the_smoothing(impl: ModuleType) -> None:

@@ -19,7 +19,8 @@ from tests.conftest import TINY
 
 SENTENCE = "the list of all files in a folder is read by this function and line {} is returned as one text"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # as torchrun sets it: sums of floats depend on it
+# As torchrun sets it, since sums of floats depend on it; and on the CPU, wherever the tests run.
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,38 @@ def test_two_processes_share_a_stream_and_go_on_where_they_were_killed(folder: P
     lines = [[json.loads(line) for line in log] for log in logs]
     for name in ("step", "tokens", "loss", "validation_loss"):
         assert [line[name] for line in lines[0]] == [line[name] for line in lines[1]]
+
+
+BUDGETED = """
+import hashlib, pathlib, sys
+import minidistil as md
+from minidistil.parallel import processes, rank
+
+folder, out = map(pathlib.Path, sys.argv[1:])
+config = md.DistilConfig(budget_seconds=3, batch_size=4, max_length=64, precision="fp32", validate_every=None)
+with processes():
+    teacher = md.MaskedLM.from_pretrained(folder / "teacher")
+    student = md.student_of(teacher)
+    md.distil(teacher, student, md.corpus.hub(folder / "uneven"), config, out)
+    weights = b"".join(tensor.numpy().tobytes() for tensor in student.state_dict().values())
+    print(rank(), "has", hashlib.sha256(weights).hexdigest(), flush=True)
+"""
+
+
+def test_a_plan_is_corrected_alike_where_the_shares_of_a_stream_differ(folder: Path, tmp_path: Path) -> None:
+    for file, times in enumerate((1, 4)):  # a file a process
+        table = pyarrow.table({"text": [" ".join([SENTENCE.format(line)] * times) for line in range(400)]})
+        (folder / "uneven").mkdir(exist_ok=True)
+        pyarrow.parquet.write_table(table, folder / "uneven" / f"train-{file:05d}-of-00002.parquet")
+    path = tmp_path / "budgeted.py"
+    path.write_text(BUDGETED)
+    command = [*TORCHRUN, str(path), str(folder), str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=ONE_THREAD)
+    assert done.returncode == 0, done.stderr
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert settings["plan"]["corrections"]
+    assert len(set(re.findall(r"has (\w{64})", done.stdout))) == 1, done.stdout
+    assert done.stdout.count(" has ") == 2
 
 
 FAILING = """

@@ -29,6 +29,12 @@ def test_hidden_states_logits_loss_and_gradients_are_those_of_transformers(
         assert difference <= bound, what
 
 
+def test_a_single_model_that_gives_nan_is_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([{"loss": (0.0, 1e-5)}, {"loss": (math.nan, 1e-5)}, *({"loss": (1.0, 1e-5)} for _ in range(9))])
+    monkeypatch.setattr(parity, "compare_masked_lm", lambda *arguments: next(found))
+    assert math.isnan(parity.compare_random_models("cpu", "bert", "fp32")["loss"][0])
+
+
 @pytest.mark.parametrize("device", devices())
 def test_the_ladder_holds(device: str) -> None:
     comparisons = list(ladder(device))
@@ -83,6 +89,7 @@ def test_a_difference_is_the_largest_and_a_shape_that_differs_is_infinitely_far(
     assert largest_difference([one, one], [one, other]) == 3
     assert largest_difference(one, torch.zeros(2)) == math.inf
     assert math.isnan(largest_difference(one, torch.full((2, 2), math.nan)))
+    assert math.isnan(largest_difference([one, one], [one, torch.full((2, 2), math.nan)]))
 
 
 def test_only_a_small_difference_holds() -> None:

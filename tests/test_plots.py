@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
 
 from minidistil import plots
 from minidistil.plots import style
@@ -108,6 +109,11 @@ def test_chosen_per_batch_has_the_binomial_law() -> None:
     (axis,) = plots.chosen_per_batch([1, 1], [0, 1, 1, 2], tokens=2, share=0.5).axes
     assert drawn(axis) == pytest.approx([0.25, 0.5, 0.25])
     assert [patch.get_height() for patch in axis.patches] == pytest.approx([0.25, 0.5, 0.25])  # type: ignore[attr-defined]
+
+
+def test_the_binomial_law_of_a_large_batch_is_scipys() -> None:
+    (axis,) = plots.chosen_per_batch([512], [500, 512, 530], tokens=2048, share=0.25).axes
+    assert drawn(axis) == pytest.approx(binom.pmf(range(500, 531), 2048, 0.25).tolist())
 
 
 def test_a_mask_map_shows_the_kind_of_each_position() -> None:

@@ -20,10 +20,10 @@ TEXTS = [f"Document {number} of the hub, a short text about nothing much at all.
 
 @pytest.fixture(scope="module")
 def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset as it lies on the hub: several Parquet files, a column beside the text, blank rows."""
+    """A dataset as it lies on the hub: several Parquet files, a column beside the text, rows without text."""
     folder = tmp_path_factory.mktemp("dataset")
     for file in range(FILES):
-        texts = [*TEXTS[file * ROWS : (file + 1) * ROWS], "", " \n"]
+        texts = [*TEXTS[file * ROWS : (file + 1) * ROWS], "", " \n", None]
         table = pyarrow.table({"id": list(range(len(texts))), "text": texts})
         pyarrow.parquet.write_table(table, folder / f"train-{file:05d}-of-{FILES:05d}.parquet", row_group_size=8)
     return folder
@@ -147,6 +147,18 @@ def test_a_folder_of_text_files_has_a_document_a_line(tmp_path: Path) -> None:
     assert sorted(hub(str(tmp_path))) == sorted(TEXTS)
 
 
+def test_a_folder_with_the_name_of_a_format_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.txt").write_text("Not asked for.\n")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "train.txt").write_text("\n".join(TEXTS))
+    for name in ("text", Path("text")):
+        assert sorted(hub(name)) == sorted(TEXTS)
+    before = hub("text").fingerprint()
+    (tmp_path / "text" / "train.txt").write_text("\n".join(TEXTS[1:]))
+    assert hub("text").fingerprint() != before
+
+
 def test_the_fingerprint_changes_with_the_files(hub_folder: Path, tmp_path: Path) -> None:
     for path in hub_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -164,6 +176,14 @@ def test_bad_input_is_explained(corpus: Corpus | HubCorpus, tmp_path: Path) -> N
     (tmp_path / "train.jsonl").write_text('{"content": "a"}\n')
     with pytest.raises(ValueError, match=r'no column "text", only content'):
         hub(str(tmp_path))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "train.txt").write_text("")
+    with pytest.raises(ValueError, match="is empty"):
+        hub(tmp_path / "empty")
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "program.py").write_text("import datasets\n")
+    with pytest.raises(ValueError, match="A dataset that is a program is no longer run"):
+        hub(tmp_path / "program")
     with pytest.raises(FileNotFoundError, match=r"absent is no folder here and could not be had from the hub"):
         hub(str(tmp_path / "absent"))
 

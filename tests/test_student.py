@@ -383,5 +383,5 @@ def test_a_model_is_like_itself_and_length_does_not_count(impl: ModuleType) -> N
 
 
 def test_a_cosine_of_different_widths_is_refused(impl: ModuleType) -> None:
-    with pytest.raises(ValueError, match=r"\(1, 2, 5\) and \(1, 2, 6\)"):
+    with pytest.raises(ValueError, match=r"1, 2, 5\D+1, 2, 6"):
         impl.layer_cosines([torch.ones(1, 2, 5)], [torch.ones(1, 2, 6)], torch.ones(1, 2))

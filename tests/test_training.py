@@ -24,8 +24,8 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 from minidistil.checkpoints import Progress
 from minidistil.corpus import Corpus, sequences
 from minidistil.heads import MaskedLM
-from minidistil.microbatches import Batch, BatchStream
-from minidistil.objectives import distillation_losses, masked_lm_losses
+from minidistil.microbatches import Batch, BatchStream, StreamedBatches
+from minidistil.objectives import Losses, distillation_losses, masked_lm_losses
 from minidistil.schedule import Plan
 from minidistil.settings import DistilConfig, TrainingConfig
 from minidistil.student import student_of
@@ -363,6 +363,32 @@ def test_the_pieces_together_resume_bit_for_bit(impl: ModuleType, tmp_path: Path
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_stream_interrupted_within_a_step_goes_on_without_a_gap(
+    tiny_teacher: MaskedLM, tiny_corpus: Corpus, tokenizer: WordPiece, tmp_path: Path
+) -> None:
+    asked = 0
+
+    def interrupted(model: MaskedLM, batch: Batch) -> dict[str, torch.Tensor]:
+        nonlocal asked
+        asked += 1
+        if asked == 2 * CONFIG.accumulate + 2:  # in the third step both micro-batches have been read
+            raise KeyboardInterrupt
+        return masked_lm_losses(model, batch)
+
+    def go(folder: Path, losses: Losses) -> Progress:
+        feed = StreamedBatches(Corpus("some", tiny_corpus.train[:200], [], []), tokenizer, CONFIG)
+        *_, last = train(student_of(tiny_teacher), losses, feed, CONFIG, PLAN, folder)
+        return last
+
+    whole = go(tmp_path / "whole", masked_lm_losses)
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "parts", interrupted)
+    parts = go(tmp_path / "parts", masked_lm_losses)
+    assert without_time(parts.log) == without_time(whole.log)
+    first, second = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: MaskedLM, stream: BatchStream) -> None:
     config = replace(CONFIG, precision="fp32", budget_seconds=1e9, max_epochs=2.0)
     plan = make_plan(tiny_teacher, masked_lm_losses, stream, config)
@@ -426,7 +452,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_too(
     student = student_of(tiny_teacher)
     student.head.bias.register_hook(lambda gradient: gradient * torch.inf)
     losses = distillation_losses(tiny_teacher, CONFIG)
-    with pytest.raises(ValueError, match=r"in step 1: the losses are finite, but the gradient's length is (nan|inf)"):
+    with pytest.raises(ValueError, match=r"in step 1: the losses of micro-batches 0 to 1 are finite, .* is (nan|inf)"):
         list(train(student, losses, stream, CONFIG, PLAN, tmp_path))
     assert not list(tmp_path.iterdir())
 
@@ -472,6 +498,16 @@ def test_the_papers_settings_are_the_published_ones() -> None:
     assert {name: getattr(paper, name) for name in published} == published
 
 
+def test_the_papers_run_ends_by_its_epochs(tiny_teacher: MaskedLM, tiny_corpus: Corpus, tokenizer: WordPiece) -> None:
+    config = replace(DistilConfig.paper(), batch_size=4, accumulate=2, max_length=32, precision="fp32")
+    losses = distillation_losses(tiny_teacher, config)
+    some = Corpus("some", tiny_corpus.train[:200], [], [])
+    feed = BatchStream(sequences(some.train, tokenizer, 32), tokenizer, config)
+    assert make_plan(student_of(tiny_teacher), losses, feed, config).steps == -(-3 * feed.batches_per_epoch // 2)
+    with pytest.raises(ValueError, match="say how long to read it, with --budget or --steps"):
+        make_plan(student_of(tiny_teacher), losses, StreamedBatches(some, tokenizer, config), config)
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -479,6 +515,8 @@ def test_the_papers_settings_are_the_published_ones() -> None:
         ({"learning_rate": -1.0}, "learning_rate is -1.0: expected a number above 0"),
         ({"precision": "fp8"}, "precision is fp8: expected auto or fp32 or bf16"),
         ({"max_length": 2}, "max_length is 2: expected 3 or more"),
+        ({"budget_seconds": 0.0}, "budget_seconds is 0.0: expected a number above 0, or None"),
+        ({"temperature": 0.0}, "temperature is 0.0: expected a number above 0"),
         ({"mask_share": 1.5}, "mask_share is 1.5: expected a number from 0 to below 1"),
         ({"ce_positions": "some"}, "ce_positions is some"),
         ({"alpha_mse": -1.0}, "alpha_mse is -1.0: expected 0 or more"),

@@ -298,6 +298,7 @@ def test_wrong_configurations_are_explained(folder: Path) -> None:
         ({"model_type": "gpt2"}, 'expected JSON with model_type "bert" or "distilbert"'),
         ({"hidden_act": "relu"}, "activation 'relu'"),
         ({"hidden_size": 15}, "not a multiple"),
+        ({"is_decoder": True}, "is of a decoder"),
     ):
         path.write_text(json.dumps(good | change))
         with pytest.raises(ValueError, match=message):
@@ -312,6 +313,19 @@ def test_wrong_configurations_are_explained(folder: Path) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
         MaskedLM.from_pretrained(folder)
+
+
+def test_a_head_with_a_matrix_of_its_own_is_refused(folder: Path) -> None:
+    config, weights = folder / "config.json", load_file(folder / "model.safetensors")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"tie_word_embeddings": False}))
+    (word,) = (tensor for name, tensor in weights.items() if name.endswith("word_embeddings.weight"))
+    decoder = "cls.predictions.decoder.weight"
+    save_file(weights | {decoder: word.clone()}, folder / "model.safetensors", metadata={"format": "pt"})
+    MaskedLM.from_pretrained(folder)  # the same numbers twice
+    save_file(weights | {decoder: word + 1}, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="does not share the word embeddings"):
+        MaskedLM.from_pretrained(folder)
+    BareEncoder.from_pretrained(folder)  # has no head
 
 
 def test_a_runs_folder_in_place_of_its_model_is_told_where_the_model_is(tmp_path: Path) -> None:

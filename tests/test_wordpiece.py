@@ -199,6 +199,8 @@ def test_decoding_is_that_of_transformers(text: str, tokenizer: WordPiece, offic
 def test_decoding_reads_like_the_model_card(tokenizer: WordPiece) -> None:
     ids = tokenizer.encode("Hello I'm a role model.").ids
     assert tokenizer.decode(ids, skip_special_tokens=True) == "hello i'm a role model."
+    (row,) = tokenizer.batch(["Hello I'm a role model."])["input_ids"]
+    assert tokenizer.decode(row, skip_special_tokens=True) == "hello i'm a role model."
 
 
 def test_the_cache_is_bounded_and_changes_nothing(tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A run's folder: what is logged, a plan that is kept, pairs that cannot be distilled."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from minidistil.corpus import Corpus, sequences
 from minidistil.encoder import EncoderConfig
 from minidistil.evaluation import masked_text, score
 from minidistil.heads import MaskedLM
+from minidistil.runfolder import RunFolder
 from minidistil.runs import distil
 from minidistil.schedule import Plan
 from minidistil.settings import DistilConfig
 from minidistil.student import student_of
 from minidistil.training import make_optimizer
 from minidistil.wordpiece import WordPiece
+from minidistil.workshop import Workshop
 from tests.conftest import TINY
 
 CONFIG = DistilConfig(
@@ -51,6 +54,7 @@ def test_the_log_tells_what_a_run_does(corpus: Corpus, tmp_path: Path, tokenizer
     assert [line["step"] for line in log] == [3, 5, 6, 9]
     assert [line["step"] for line in log if "validation_loss" in line] == [3, 6, 9]
     for before, line in zip([{"tokens": 0, "seconds": 0.0}, *log], log, strict=False):
+        assert line["effective_batch"] == 4
         assert line.keys() >= {"loss", "ce", "mlm", "cos", "gradient_norm", "learning_rate", "peak_memory_mib"}
         tokens, seconds = line["tokens"] - before["tokens"], line["seconds"] - before["seconds"]
         # Both times are rounded to hundredths, and a step of this small model takes no more than a few of them.
@@ -108,6 +112,28 @@ def test_curves_are_drawn_as_the_run_goes(
     assert points == [1, 2, 3, 4, 4]
 
 
+def test_what_is_logged_goes_to_tensorboard_where_it_is_installed(
+    corpus: Corpus, tmp_path: Path, tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scalars: list[tuple[str, float, int]] = []
+
+    class Writer:
+        def __init__(self, folder: Path):
+            assert folder == tmp_path / "tensorboard"
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            scalars.append((name, value, step))
+
+        def close(self) -> None:
+            scalars.append(("closed", 0.0, 0))
+
+    monkeypatch.setattr("minidistil.workshop._tensorboard", Writer)
+    teacher = small()
+    run = distil(teacher, student_of(teacher), corpus, CONFIG, tmp_path, tokenizer)
+    logged = [(name, value, line["step"]) for line in run.log for name, value in line.items()]
+    assert scalars == [*logged, ("closed", 0.0, 0)]
+
+
 def test_tensorboard_has_the_same_curves(corpus: Corpus, tmp_path: Path, tokenizer: WordPiece) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -143,14 +169,81 @@ def test_a_narrower_student_can_do_without_the_cosine(corpus: Corpus, tmp_path: 
     assert run.metrics["student_parameters"] < run.metrics["teacher_parameters"]
 
 
-def test_the_cosine_alone_trains_and_resumes(corpus: Corpus, tmp_path: Path, tokenizer: WordPiece) -> None:
-    config = replace(CONFIG, alpha_ce=0.0, alpha_mlm=0.0, checkpoint_seconds=1e-9)
+def test_the_cosine_alone_trains_and_resumes(
+    corpus: Corpus, tmp_path: Path, tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(CONFIG, alpha_ce=0.0, alpha_mlm=0.0)
     teacher = small()
     student = student_of(teacher)
     head = {name: tensor.clone() for name, tensor in student.head.state_dict().items() if "word" not in name}
-    run = distil(teacher, student, corpus, config, tmp_path, tokenizer)
+    run = distil(teacher, student, corpus, config, tmp_path / "whole", tokenizer)
     assert run.log[-1]["cos"] < run.log[0]["cos"]
     assert all(torch.equal(student.head.state_dict()[name], tensor) for name, tensor in head.items())
+    stop_after(4, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        distil(teacher, student_of(teacher), corpus, config, tmp_path / "parts", tokenizer)
+    monkeypatch.undo()
+    again = student_of(teacher)
+    distil(teacher, again, corpus, config, tmp_path / "parts", tokenizer)
+    assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in student.state_dict().items())
+
+
+def stop_after(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def correct(self: Workshop, plan: Plan, progress: Progress, tokens_per_step: float) -> None:
+        if progress.step == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workshop, "_correct", correct)
+
+
+def test_a_run_stopped_behind_its_last_step_is_finished_by_the_next_call(
+    corpus: Corpus, tmp_path: Path, tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    teacher = small()
+    whole = distil(teacher, student_of(teacher), corpus, CONFIG, tmp_path / "whole", tokenizer)
+    monkeypatch.setattr("minidistil.runs.compare", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        distil(teacher, student_of(teacher), corpus, CONFIG, tmp_path / "parts", tokenizer)
+    monkeypatch.undo()
+    run = distil(teacher, student_of(teacher), corpus, CONFIG, tmp_path / "parts", tokenizer)
+    for name in ("steps", "tokens", "student_masked_accuracy"):
+        assert run.metrics[name] == whole.metrics[name]
+    assert [line["loss"] for line in lines(tmp_path / "parts")] == [line["loss"] for line in whole.log]
+    assert (tmp_path / "parts" / "curves.png").stat().st_size > 0
+
+
+def test_a_finished_run_gives_its_student_back_and_is_of_one_teacher(
+    corpus: Corpus, tmp_path: Path, tokenizer: WordPiece
+) -> None:
+    teacher = small()
+    trained, again = student_of(teacher), student_of(teacher)
+    distil(teacher, trained, corpus, CONFIG, tmp_path, tokenizer)
+    assert distil(teacher, again, corpus, CONFIG, tmp_path, tokenizer).was_finished
+    assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in trained.state_dict().items())
+    other = small()
+    with torch.no_grad():
+        other.head.bias[0] += 1
+    with pytest.raises(ValueError, match=r"holds a run with other settings \(teacher "):
+        distil(other, student_of(other), corpus, CONFIG, tmp_path, tokenizer)
+
+
+def test_the_place_that_a_run_needs_is_what_it_has_not_got_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small()
+    size = 4 * sum(parameter.numel() for parameter in model.parameters())
+    usage = shutil.disk_usage(tmp_path)._replace(free=6 * size)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    folder = RunFolder(tmp_path, {}, print)
+    with pytest.raises(OSError, match="are free in"):
+        folder.require_room_for(model)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "step-00000007.safetensors").write_bytes(bytes(3 * size))
+    folder.require_room_for(model)  # a run that can go on
+    usage = usage._replace(free=0)
+    (tmp_path / "metrics.json").write_text("{}")
+    folder.require_room_for(model)  # a run that is finished
 
 
 def test_a_checkpoint_of_another_model_is_refused(corpus: Corpus, tmp_path: Path, tokenizer: WordPiece) -> None:

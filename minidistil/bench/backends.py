@@ -118,7 +118,7 @@ def speed_table(
     seconds: float = SECONDS,
 ) -> Iterator[str]:
     """A line for each backend: MiB of weights, milliseconds for each shape, ratios to the first one."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         made = {name: make(model, Path(folder, name)) for name, make in kinds.items()}
         rounds = {
             shape: _time(model, {name: run for name, (run, _) in made.items()}, shape, seconds) for shape in shapes
@@ -164,7 +164,7 @@ def accuracy_table(
     yield ""
     yield f"{'the offline teacher':<24}{'weights':>12}{'accuracy':>10}{'perplexity':>12}{'as fp32':>9}"
     for backend, make in kinds.items():
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             run, size = make(teacher, Path(folder))
             guessed, loss = guesses(run, text.batches)
         right = torch.cat([labels[labels != IGNORE] for _, _, labels in text.batches])
@@ -194,7 +194,7 @@ def paper_table(
 ) -> Iterator[str]:
     """BERT-base in fp32, then DistilBERT in every backend: parameters, and milliseconds a pair of STS-B, batch 1."""
     large, small = (SequenceClassifier(replace(_with_head(config), id2label=("score",))).eval() for config in configs)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         made = {name: make(small, Path(folder, name)) for name, make in kinds.items()}
         ways = {"BERT-base": fp32(large, Path(folder))[0]} | {name: run for name, (run, _) in made.items()}
         rounds = in_turns({name: partial(_pass, run, lengths) for name, run in ways.items()}, seconds)

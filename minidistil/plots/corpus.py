@@ -65,13 +65,18 @@ def chosen_per_batch(exact: Sequence[int], independent: Sequence[int], tokens: i
     axis.hist(independent, bins=[x - 0.5 for x in range(lowest, highest + 2)], density=True, color=BLUE, alpha=0.6,
               label="independent draws")  # fmt: skip
     counts = range(lowest, highest + 1)
-    law = [math.comb(tokens, n) * share**n * (1 - share) ** (tokens - n) for n in counts]
+    law = [math.exp(_log_choices(tokens, n) + n * math.log(share) + (tokens - n) * math.log1p(-share)) for n in counts]
     axis.plot(counts, law, color="black", linewidth=1, label="binomial law")
     axis.axvline(exact[0], color=ORANGE, linewidth=3, label=f"exact count: always {exact[0]}")
     axis.set(xlabel=f"positions chosen in a batch of {tokens} tokens", ylabel="share of batches")
     axis.set_title("The same mean; the exact count does not vary")
     axis.legend(frameon=False)
     return figure
+
+
+def _log_choices(tokens: int, chosen: int) -> float:
+    """log of the binomial coefficient, which itself is too large for a float."""
+    return math.lgamma(tokens + 1) - math.lgamma(chosen + 1) - math.lgamma(tokens - chosen + 1)
 
 
 MASK_KINDS = {

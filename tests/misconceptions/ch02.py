@@ -290,7 +290,7 @@ def shows_coins(function):
 
 
 def shows_the_floor(function):
-    return _numbers(function, 0.16) == {6} and _numbers(function, 1.0) == {40}
+    return _numbers(function, 0.19) == {7} and _numbers(function, 1.0) == {40}
 
 
 def shows_repetition(function):

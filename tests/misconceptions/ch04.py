@@ -5,6 +5,7 @@ recognised by doing, with the same weights and input, what the wrong one does.
 """
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -344,11 +345,7 @@ def norm_of_the_embeddings_forgotten(config):
 
 
 def one_layer_only(config):
-    return _count(config) | {
-        name: count // config.num_hidden_layers
-        for name, count in _count(config, other_norms=0).items()
-        if "embeddings" not in name
-    }
+    return _count(replace(config, num_hidden_layers=1))
 
 
 def _filled(module):

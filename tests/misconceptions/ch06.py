@@ -499,7 +499,7 @@ MISCONCEPTIONS = [
         what="kl_div took the teacher's logarithms for probabilities: the logarithm of a negative number is NaN.",
         look="Either softmax for the target, or log_target=True.",
         wrong=target_in_logarithms,
-        inputs=LOGITS,
+        inputs=[*LOGITS, (PLAIN[0][0].abs() + 1, PLAIN[0][1].abs() + 1, 3.0)],  # raw logits above 0 would give a number
     ),
     Misconception(
         name="log_target with probabilities",
@@ -544,7 +544,7 @@ MISCONCEPTIONS = [
     Misconception(
         name="label 0 ignored",
         exercise="masked_lm_loss",
-        what="ignore_index is 0, the padding's id: real labels of 0 are dropped and -100 is an error.",
+        what="Word 0 is taken for no label, as with ignore_index=0, the padding's id: real labels of 0 are dropped.",
         look="ignore_index=-100: that is how a position without a label is marked.",
         wrong=padding_ignored_instead,
         inputs=ZEROS,

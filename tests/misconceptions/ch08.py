@@ -568,7 +568,7 @@ MISCONCEPTIONS = [
     Misconception(
         name="warm-up rounded down",
         exercise="schedule",
-        what="int() cuts the warm-up short; for few steps there is none at all.",
+        what="int() or round() cuts the warm-up short; of few steps there is none at all.",
         look="math.ceil(warmup_share * steps).",
         wrong=warm_up_rounded_down,
         symptom=_line_of(warm_up_rounded_down),

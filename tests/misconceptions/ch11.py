@@ -53,7 +53,7 @@ def scale_upside_down(x, dim=None):
 def zero_not_in_the_range(x):
     low, high = x.amin(), x.amax()
     scale = torch.where(low == high, 1.0, (high - low) / STEPS)
-    return scale, (-low / scale).round().clamp(0, STEPS).to(torch.int32)
+    return scale, (-low / scale).round().to(torch.int32)
 
 
 def zero_point_cut(x):
@@ -89,7 +89,7 @@ def truncated(x, scale, zero_point=None):
     steps = x / scale
     if zero_point is None:
         return steps.clamp(-LARGEST, LARGEST).to(torch.int8)
-    return (steps.trunc() + zero_point).clamp(0, STEPS).to(torch.uint8)
+    return (steps + zero_point).clamp(0, STEPS).to(torch.uint8)
 
 
 def rounded_down(x, scale, zero_point=None):
@@ -325,7 +325,7 @@ MISCONCEPTIONS = [
     Misconception(
         name="0 outside of the range",
         exercise="affine_parameters",
-        what="Where all values lie to one side of 0, no integer stands for 0 itself, and the zero point is cut off.",
+        what="Where all values are on one side of 0, no integer stands for 0: the zero point is not in 0 to 255.",
         look="Clamp the lowest value to at most 0 and the highest to at least 0.",
         wrong=zero_not_in_the_range,
         inputs=[(torch.tensor([100.0, 255.0]),), (torch.tensor([-9.0, -4.0]),)],

@@ -306,8 +306,15 @@ def _draws_too_few(function):
     return bool(sizes) and max(sizes) < len(_TEMPLATES)
 
 
-def _ignores_the_level(function):
-    return torch.equal(_ends(function, _TEMPLATES, 0.5), _ends(function, _TEMPLATES, 0.95)) and _widths(function)[1]
+def _takes_the_extremes(function):
+    seen = []
+
+    def statistic(rows):
+        seen.append(float(rows.mean()))
+        return rows.mean()
+
+    ends = _ends(function, _TEMPLATES, 0.5, statistic=statistic)
+    return bool(seen) and torch.allclose(ends, ends.new_tensor([min(seen), max(seen)])) and _widths(function)[1]
 
 
 def _tears_rows_apart(function):
@@ -376,7 +383,7 @@ def _reports_zero(function):
 
 
 def _above_one(function):
-    return max(_p_values(function, _SINGLE)) > 1
+    return _p_values(function, _SINGLE) == [round(100 / 99, 6)] * 2
 
 
 def _looks_one_way(function):
@@ -680,7 +687,7 @@ MISCONCEPTIONS = [
         what="The ends are the extremes, so the interval grows with the number of resamples and ignores the level.",
         look="Quantiles at (1 - level) / 2 and (1 + level) / 2.",
         wrong=smallest_and_largest,
-        symptom=_ignores_the_level,
+        symptom=_takes_the_extremes,
     ),
     Misconception(
         name="rows torn apart",
@@ -733,8 +740,8 @@ MISCONCEPTIONS = [
     Misconception(
         name="templates shuffled instead of flipped",
         exercise="sign_flip_p_values",
-        what="The order of the templates changes nothing about their mean, so every p-value is 1.",
-        look="To swap the groups is to change the sign of a template's differences.",
+        what="What is drawn (an order, or one sign for all) changes no distance of a mean from 0: every p-value is 1.",
+        look="To swap the groups is to change the sign of a template's differences, by a draw of its own for each.",
         wrong=templates_shuffled,
         symptom=_changes_nothing,
     ),
