@@ -65,6 +65,19 @@ def test_the_run_of_half_an_hour_has_three_seeds() -> None:
     ) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_plan_is_the_recorded_one() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = (ROOT / "data" / "results" / "plan.txt").read_text(encoding="utf-8").splitlines()
+    (head,) = [place for place, line in enumerate(lines) if line.startswith("devices")]
+    rows = [re.split(r"\s{2,}", line) for line in lines[head + 1 :]]
+    assert rows[0][0] == "this machine"
+    assert [len(row) for row in rows] == [3, 4, 4, 4]
+    rows[0].append("-")  # nobody pays for it
+    assert "\n".join(f"| {' | '.join(row)} |" for row in rows) in readme
+    (memory,) = [line for line in lines if line.startswith("memory: ")]
+    assert f"at least {memory.split()[1]} GiB a process" in readme
+
+
 def test_the_commands_of_the_readme_set_themselves_up() -> None:
     commands = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if "-m venv" in line]
     set_up = "python3 -m venv .venv && .venv/bin/python -m pip install -q -r requirements.txt && "
