@@ -243,8 +243,6 @@ def test_a_right_function_is_not_blamed_for_one_that_it_calls(tmp_path: Path) ->
     swapped = (
         "\n\n_right = soft_target_loss\ndef soft_target_loss(student_logits, teacher_logits, temperature=2.0):\n"
         "    return _right(teacher_logits, student_logits, temperature)\n"
-        "def distillation_loss(student_logits, teacher_logits, *more, **named):\n"
-        "    return soft_target_loss(student_logits, teacher_logits)\n"
     )
     path = tmp_path / "mine.py"
     path.write_text(solution.read_text(encoding="utf-8") + swapped)

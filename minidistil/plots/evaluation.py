@@ -96,7 +96,7 @@ def ladder_of_runs(retention: Mapping[str, float], marked: str, goal: float, tit
     colours = [ORANGE if name == marked else BLUE for name in order]
     axis.barh(order, [100 * retention[name] for name in order], color=colours, alpha=0.7)
     for row, name in enumerate(order):
-        axis.text(100 * retention[name], row, f"{100 * retention[name]:.1f} ", ha="right", va="center", fontsize=9)
+        axis.text(1, row, f"{100 * retention[name]:.1f}", va="center", fontsize=9)  # where no goal crosses it
     axis.axvline(100 * goal, color=RED, linestyle="--")
     axis.text(100 * goal, -0.9, f"{100 * goal:.0f} %, the abstract", color=RED, ha="right", fontsize=9)
     axis.set_xlim(0, 105)
