@@ -137,8 +137,8 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
     """
     from datasets import load_dataset_builder
 
-    # A bare "text" or "json" would mean the format of that name to `datasets`, and the files of the current folder.
-    source = str(Path(name).resolve()) if Path(name).is_dir() else str(name)
+    folder = Path(name).is_dir()
+    source = str(Path(name).resolve()) if folder else str(name)
     try:
         builder = load_dataset_builder(source, config, revision=revision)
     except RuntimeError as error:
@@ -151,6 +151,10 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
             f"The dataset {name} is no folder here and could not be had from the hub ({error}). Check its name and the "
             "network, or take `text_files` or the docs corpus, which need none."
         ) from error
+    if not folder and builder.repo_id is None:  # "text" and "json" mean a format, and the files of the current folder
+        raise FileNotFoundError(
+            f"{name} is the name of a format, and no folder here: expected a dataset's or a folder's."
+        )
     dataset = builder.as_streaming_dataset("train")
     columns = dataset.column_names or list(next(iter(dataset), {}))  # some formats do not say beforehand
     if not columns:

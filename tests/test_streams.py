@@ -150,6 +150,8 @@ def test_a_folder_of_text_files_has_a_document_a_line(tmp_path: Path) -> None:
 def test_a_folder_with_the_name_of_a_format_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "other.txt").write_text("Not asked for.\n")
+    with pytest.raises(FileNotFoundError, match="text is the name of a format, and no folder here"):
+        hub("text")
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "train.txt").write_text("\n".join(TEXTS))
     for name in ("text", Path("text")):
