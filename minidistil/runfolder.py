@@ -51,8 +51,8 @@ class RunFolder:
             return settings
         try:
             earlier = json.loads(path.read_text(encoding="utf-8"))
-            known = {"kind", *(key for key in settings if key in earlier)}  # an earlier version noted less
-            changed = [key for key in settings if key in known and earlier[key] != settings[key]]
+            noted = [key for key in settings if key in earlier or key == "kind"]  # an earlier version noted less
+            changed = [key for key in noted if earlier[key] != settings[key]]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is no run's configuration: choose another folder with --out.") from error
         if changed:
