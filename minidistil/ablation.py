@@ -18,7 +18,7 @@ import torch
 from minidistil.corpus import Corpus, HubCorpus
 from minidistil.files import write_atomically
 from minidistil.heads import MaskedLM
-from minidistil.machine import device_of
+from minidistil.machine import described, device_of
 from minidistil.runs import distil
 from minidistil.settings import DistilConfig
 from minidistil.student import default_layers, student_config, student_of
@@ -97,7 +97,7 @@ def ablate(
     results: dict[str, Any] = {
         "command": command,
         "date": datetime.date.today().isoformat(),
-        "machine": machine(teacher),
+        "machine": described(device_of(teacher)),
         "group": group,
         "config": config.to_json(),
         "corpus": {"name": corpus.name, "sha256": corpus.fingerprint()},
@@ -142,15 +142,6 @@ def starting_student(teacher: MaskedLM, condition: Condition, config: DistilConf
     layers = config.layers or default_layers(teacher.config.num_hidden_layers)
     torch.manual_seed(config.seed)
     return MaskedLM(student_config(teacher.config, layers)).to(device_of(teacher)).eval()
-
-
-def machine(model: MaskedLM) -> str:
-    """What the runs were done on, in words."""
-    device = device_of(model)
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    return f"{threads} thread{'s' if threads > 1 else ''} of a CPU with {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _figures(run: Any) -> dict[str, Any]:

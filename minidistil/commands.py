@@ -6,6 +6,7 @@ runs, so that the others start quickly.
 
 import argparse
 import dataclasses
+import datetime
 import json
 import math
 import os
@@ -250,13 +251,18 @@ def tokenize(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """The table of one benchmark."""
+    """The table of one benchmark, under the day and the machine that it is of."""
+    import torch
+
     from minidistil.bench import BENCHMARKS, backends
+    from minidistil.machine import described
 
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
     if options.backends is not None and options.name != "inference":
         raise ValueError(f"--backends goes with `bench inference`, not with `bench {options.name}`.")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    say(f"{datetime.date.today()}, {described(device)}, torch {torch.__version__}")
     for line in BENCHMARKS[options.name]() if options.backends is None else backends.table(options.backends):
         say(line)
     return 0

@@ -1,6 +1,6 @@
 """Chapter 8's scale: what a whole distillation takes, computed before it is begun.
 
-Operations are counted from the shapes of the two models, memory from their sizes and from what a
+Operations are counted from the shapes of the two models (`operations`), memory from their sizes and from what a
 micro-batch keeps for its backward pass, speed from a step on this machine; nothing is looked up but the paper's own
 figures: BERT's corpus (Devlin et al., 2019, appendix A.2: 10^6 steps of 256 x 512 tokens read it 40 times) and
 DistilBERT's effort (Sanh et al., 2019, section 3: about 90 hours on 8 V100 GPUs).
@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from minidistil.encoder import EncoderConfig
+from minidistil.config import EncoderConfig
 from minidistil.heads import MaskedLM
 from minidistil.machine import device_of, to_best_device
 from minidistil.masking import IGNORE
 from minidistil.microbatches import Batch
 from minidistil.objectives import distillation_losses
+from minidistil.operations import step_operations
 from minidistil.settings import DistilConfig
 from minidistil.student import default_layers, student_of
 from minidistil.training import gradient_norm
@@ -31,25 +32,6 @@ PAPER_GPUS, PAPER_HOURS, V100_FP32 = 8, 90, 15.7e12  # V100's operations a secon
 
 BYTES_TAUGHT = 4 * 4  # a student's weight in fp32, its gradient and AdamW's two moments
 BYTES_TEACHER = 4
-
-
-def forward_operations(config: EncoderConfig, length: int, head_share: float) -> float:
-    """Floating-point operations a token on the way forward: a multiplication and an addition count as two.
-
-    Matrix products only; all else is less than a hundredth of them.
-
-    Args:
-        length: L, of which attention's part is a multiple.
-        head_share: share of the positions at which the V scores are computed.
-    """
-    d, i, v = config.hidden_size, config.intermediate_size, config.vocab_size
-    layer = 4 * d * d + 2 * d * i + 2 * length * d  # query, key, value, output; feed-forward; weights and their sum
-    return 2 * (config.num_hidden_layers * layer + head_share * (d * d + d * v))
-
-
-def step_operations(teacher: EncoderConfig, student: EncoderConfig, length: int, head_share: float) -> float:
-    """Operations a token of a distillation step: the backward pass is two forward ones, and the teacher has none."""
-    return forward_operations(teacher, length, head_share) + 3 * forward_operations(student, length, head_share)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,14 @@ def to_best_device(model: AnyModule) -> AnyModule:
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def described(device: torch.device) -> str:
+    """What a device is, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'s' if threads > 1 else ''} of a CPU with {torch.backends.cpu.get_cpu_capability()}"
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """bf16 for matrix products where the precision, "fp32" or "bf16", says so.
 

@@ -1,19 +1,22 @@
 """Chapter 8. Micro-batches by number: what a run reads, with its masks in place.
 
 Two sources, one interface. `BatchStream` holds all sequences in memory; `StreamedBatches` reads a corpus that is
-too large for that, one process's share of it. Both give micro-batch n the masks that hang on the seed and on n.
+too large for that, one process's share of it. Both give micro-batch n the masks that hang on the seed and on n: who
+prepares it, and when, makes no difference, so that workers may do it ahead.
 
 Letters in shapes: B sequences, L tokens.
 """
 
 import math
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from minidistil.batches import StreamBatches
 from minidistil.corpus import Corpus, HubCorpus, epoch_batches, pad
@@ -37,6 +40,7 @@ class Feed(Protocol):
     """What a run reads from."""
 
     batch_class: type[Batch]
+    in_order: bool  # micro-batches can be had one after another only
 
     @property
     def tokens_per_batch(self) -> float:
@@ -69,6 +73,7 @@ class BatchStream:
     """
 
     batch_class: type[Batch] = Batch
+    in_order = False
 
     def __init__(self, sequences: Sequence[Tensor], tokenizer: WordPiece, config: TrainingConfig, world_size: int = 1):
         if (needed := config.batch_size * config.accumulate * world_size) > len(sequences):
@@ -123,6 +128,7 @@ class StreamedBatches:
 
     batch_class: type[Batch] = Batch
     batches_per_epoch = math.inf
+    in_order = True
 
     def __init__(
         self,
@@ -143,7 +149,7 @@ class StreamedBatches:
         counted = (sequence for batch in self._sample for sequence in batch)
         self.weights = token_weights(counted, len(tokenizer), config.mask_smoothing)
         self._batches = batches()
-        self._reader = iter(self._batches)
+        self._reader: Iterator[list[Tensor]] = iter(())
 
     def __getitem__(self, number: int) -> Batch:
         while (sequences := next(self._reader, None)) is None:
@@ -166,7 +172,7 @@ class StreamedBatches:
     def go_on(self, position: dict[str, Any]) -> None:
         """Go on from a position of the same share."""
         self._batches.load_state_dict(position)
-        self._reader = iter(self._batches)
+        self._reader = iter(())
 
 
 def masked(
@@ -184,6 +190,46 @@ def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> r
     """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th."""
     together = accumulate * world_size
     return range(step * together + rank, (step + 1) * together, world_size)
+
+
+Prepared = tuple[int, Batch, Any]  # a number, its micro-batch, and the feed's position behind it
+
+
+class _Upcoming(IterableDataset[Prepared]):
+    """What one process reads, as `upcoming` says; of several workers, each prepares its share."""
+
+    def __init__(self, feed: Feed, step: int, accumulate: int, rank: int, world_size: int):
+        self.feed, self.step, self.share = feed, step, (accumulate, rank, world_size)
+
+    def __iter__(self) -> Iterator[Prepared]:
+        worker = get_worker_info()
+        place, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        numbers = (number for step in count(self.step) for number in numbers_of_step(step, *self.share))
+        for number in islice(numbers, place, None, workers):
+            yield number, self.feed[number], self.feed.position()
+
+
+def upcoming(
+    feed: Feed, step: int, accumulate: int, rank: int = 0, world_size: int = 1, workers: int = 0
+) -> Iterator[Prepared]:
+    """What process `rank` reads from a step (from 0) on: micro-batches without end, each with the position behind it.
+
+    Args:
+        workers: processes that prepare them ahead, by torch's `DataLoader`; a stream is read by one of them at most.
+            What they have read beyond the micro-batches that were handed out is in no position.
+    """
+    workers = min(workers, 1) if feed.in_order else workers
+    ahead = _Upcoming(feed, step, accumulate, rank, world_size)
+    generator = torch.Generator()  # else the loader would draw from the generator that dropout draws from
+    loader = DataLoader(
+        ahead, batch_size=None, num_workers=workers, worker_init_fn=_leave_interrupts_alone, generator=generator
+    )
+    return iter(loader)
+
+
+def _leave_interrupts_alone(worker: int) -> None:
+    """Ctrl-C is for the process that trains: it ends its workers when it has saved its work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def mix(seed: int, number: int) -> int:

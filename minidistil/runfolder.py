@@ -69,11 +69,20 @@ class RunFolder:
         A checkpoint holds each weight and the optimiser's two moments; one may lie there already. A finished run writes
         nothing more.
         """
-        if (self.folder / "metrics.json").is_file():
-            return
         needed = 8 * 4 * sum(parameter.numel() for parameter in model.parameters())
+        if problem := from_first(self._lack_of(needed) if rank() == 0 else ""):
+            raise OSError(problem)
+
+    def _lack_of(self, needed: int) -> str:
+        """What is wrong with the place for so many bytes, checkpoints that lie there included; empty if nothing is."""
+        if (self.folder / "metrics.json").is_file():
+            return ""
         there = sum(path.stat().st_size for path in self.folder.glob("checkpoints/step-*.safetensors"))
-        require_space(self.folder, needed - there)
+        try:
+            require_space(self.folder, needed - there)
+        except OSError as error:
+            return str(error)
+        return ""
 
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the folder, whole or not at all."""

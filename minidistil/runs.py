@@ -16,6 +16,7 @@ from minidistil.fillmask import require_fit
 from minidistil.heads import MaskedLM
 from minidistil.machine import peak_memory_mib, to_best_device
 from minidistil.objectives import distillation_losses, masked_lm_losses
+from minidistil.operations import forward_operations, step_operations
 from minidistil.parallel import from_first
 from minidistil.report import comparison_table, side_by_side
 from minidistil.runfolder import fingerprint
@@ -66,7 +67,11 @@ def distil(
         student.load_state_dict(MaskedLM.from_pretrained(finished.folder / "model").state_dict())
         return finished
     before = workshop.remembered("student_masked_accuracy_before", lambda: score(student, workshop.held_out()).accuracy)
-    progress, plan = workshop.train(distillation_losses(teacher, config))
+    scored = 1.0 if config.ce_positions == "all" else config.mask_share
+    progress, plan = workshop.train(
+        distillation_losses(teacher, config),
+        lambda length: step_operations(teacher.config, student.config, length, scored),
+    )
 
     def measure() -> tuple[dict[str, Any], str]:
         workshop.say("evaluating teacher and student on held-out documents …")
@@ -78,7 +83,7 @@ def distil(
             "student_parameters": parameters(student),
             "speedup": speedup(teacher, student, held_out),
             "held_out_tokens": held_out.count,
-            **_effort(progress, plan),
+            **_effort(workshop, progress, plan),
         }
         return metrics, comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
 
@@ -132,12 +137,14 @@ def teach(
         held_out[Path(path).name] = masked_text(sequences(text_files([path]), tokenizer, config.max_length), tokenizer)
     counts = from_first(workshop.feed().token_counts())  # of a stream each process has seen another part
     rows = train_frequent_rows_only(model, counts, config.trained_tokens)
-    progress, plan = workshop.train(masked_lm_losses)
+    progress, plan = workshop.train(
+        masked_lm_losses, lambda length: 3 * forward_operations(model.config, length, config.mask_share)
+    )
 
     def measure() -> tuple[dict[str, Any], str]:
         own = take_changes(model, official, rows)
         figures = {name: asdict(score(model, text)) | {"hidden_tokens": text.count} for name, text in held_out.items()}
-        effort = _effort(progress, plan)
+        effort = _effort(workshop, progress, plan)
         told = {"settings": "config", "corpus": "corpus", "start": "start"}
         provenance = {name: workshop.settings[key] for name, key in told.items()} | effort
         save_own_layers(own, Path(out) / "own", provenance | {"figures": figures})
@@ -173,12 +180,14 @@ def _comparison_metrics(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _effort(progress: Progress, plan: Plan) -> dict[str, Any]:
+def _effort(workshop: Workshop, progress: Progress, plan: Plan) -> dict[str, Any]:
+    speed = progress.tokens / progress.seconds
     return {
         "steps": progress.step,
         "precision": plan.precision,
         "tokens": progress.tokens,
         "seconds": progress.seconds,
-        "tokens_per_second": progress.tokens / progress.seconds,
+        "tokens_per_second": speed,
+        "utilisation": workshop.utilisation(speed),
         "peak_memory_mib": peak_memory_mib(),
     }

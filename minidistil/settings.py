@@ -41,6 +41,7 @@ class TrainingConfig:
     checkpoint_seconds: float = 60.0  # between two checkpoints
     log_every: int = 10  # steps between two lines of metrics.jsonl
     validate_every: int | None = 100  # steps between two looks at the validation split; None: never
+    workers: int = 0  # processes that prepare micro-batches ahead, beside this one; no result hangs on them
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate", "log_every"):
@@ -53,12 +54,13 @@ class TrainingConfig:
         _require(budget is None or budget > 0, "budget_seconds", budget, "a number above 0, or None")
         for name in ("steps", "validate_every"):
             _require(getattr(self, name) is None or getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        _require(self.workers >= 0, "workers", self.workers, "0 or more")
         _require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
         _require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as plain JSON values."""
-        return json.loads(json.dumps(asdict(self)))
+        """The settings on which a result hangs, as plain JSON values."""
+        return json.loads(json.dumps({name: value for name, value in asdict(self).items() if name != "workers"}))
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from minidistil.checkpoints import (
 )
 from minidistil.files import write_atomically
 from minidistil.machine import autocast, device_of, peak_memory_mib
-from minidistil.microbatches import Batch, Feed, mix, numbers_of_step
+from minidistil.microbatches import Batch, Feed, mix, upcoming
 from minidistil.objectives import Losses
 from minidistil.parallel import averaging_gradients, from_first, gather, rank, summed, without_averaging, world_size
 from minidistil.schedule import Plan, schedule
@@ -182,20 +182,19 @@ def train(
         feed.go_on(progress.positions[rank()])
     module = averaging_gradients(Step(model, losses, plan.precision, feed.batch_class))
     start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
+    reader = upcoming(feed, progress.step, config.accumulate, rank(), world_size(), config.workers)
     try:
         while progress.step < plan.end:
             rate = config.learning_rate * schedule(plan.place(progress.step), plan.steps, config.warmup_share)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            batches = [
-                (number, feed[number])
-                for number in numbers_of_step(progress.step, config.accumulate, rank(), world_size())
-            ]
+            read = list(itertools.islice(reader, config.accumulate))
+            batches = [(number, batch) for number, batch, _ in read]
             values = clipped_gradients(module, batches, config)
             with interrupts_held_back():  # an update is made and counted, or not begun
                 optimizer.step()
                 _note(progress, batches, values | {"learning_rate": rate}, time.perf_counter() - start, config, plan)
-                position = feed.position()  # behind this step: what the next one reads before an interrupt is its own
+                position = read[-1][-1]  # behind this step, whatever has been read since
             yield progress
             if from_first(time.perf_counter() - saved > config.checkpoint_seconds):
                 _save(checkpoints, model, optimizer, progress, position)

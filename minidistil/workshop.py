@@ -25,9 +25,10 @@ from minidistil.evaluation import MaskedText, masked_documents, masked_text, sco
 from minidistil.files import write_atomically
 from minidistil.fillmask import require_fit
 from minidistil.heads import MaskedLM
-from minidistil.machine import keep_freed_memory
+from minidistil.machine import device_of, keep_freed_memory
 from minidistil.microbatches import BatchStream, Feed, StreamedBatches
 from minidistil.objectives import Losses
+from minidistil.operations import device_operations
 from minidistil.parallel import from_first, gather, rank, world_size
 from minidistil.report import minutes, run_report
 from minidistil.runfolder import Run, RunFolder, Say
@@ -117,10 +118,16 @@ class Workshop(RunFolder):
         train_sequences = sequences(self.corpus.train, self.tokenizer, self.config.max_length)
         return BatchStream(train_sequences, self.tokenizer, self.config, world_size())
 
-    def train(self, losses: Losses) -> tuple[Progress, Plan]:
-        """Plan (once), then train to the end, with a progress bar, a log and a look at held-out text now and then."""
+    def train(self, losses: Losses, operations: Callable[[float], float]) -> tuple[Progress, Plan]:
+        """Plan (once), then train to the end, with a progress bar, a log and a look at held-out text now and then.
+
+        Args:
+            operations: of sequences of so many tokens on average, those that a token takes; for the utilisation.
+        """
         keep_freed_memory()
         plan = self._plan(losses)
+        self._possible = sum(gather(device_operations(device_of(self.model), plan.precision)))
+        self._a_token = operations(self.feed().tokens_per_batch / self.config.batch_size)
         self._tensorboard = _tensorboard(self.folder / "tensorboard") if rank() == 0 else None
         tokens = sum(gather(self.feed().tokens_per_batch)) * self.config.accumulate  # shares of a stream differ
         self.say(
@@ -142,6 +149,8 @@ class Workshop(RunFolder):
                 bar.total = plan.end
                 bar.update(progress.step - bar.n)
                 if len(progress.log) > max(written, 0):
+                    newest = progress.log[-1]
+                    newest.setdefault("utilisation", round(self.utilisation(newest["tokens_per_second"]), 4))
                     self.append_log(progress.log, written)
                     self._show_in_tensorboard(progress.log[max(written, 0) :])
                     bar.set_postfix(loss=f"{progress.log[-1]['loss']:.2f}", refresh=False)
@@ -150,6 +159,10 @@ class Workshop(RunFolder):
                         drawn = time.perf_counter()
                 written = len(progress.log)
         return progress, plan
+
+    def utilisation(self, tokens_per_second: float) -> float:
+        """Share of the operations that this machine could do which `train`'s losses need at such a speed."""
+        return tokens_per_second * self._a_token / self._possible
 
     def _plan(self, losses: Losses) -> Plan:
         if "plan" in self.settings:

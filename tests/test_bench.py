@@ -1,5 +1,6 @@
 """The chapters at work: `minidistil tokenize` and `minidistil bench`."""
 
+import datetime
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,18 @@ def test_the_benchmark_compares_equal_ids_and_python_wins_where_words_repeat() -
 def test_rust_wins_where_nothing_repeats() -> None:
     _, ours, theirs = bench.compare_tokenizers(bench.random_strings(300), warm=False)
     assert ours > theirs
+
+
+def test_a_table_begins_with_its_day_and_machine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(bench.BENCHMARKS, "step", lambda: iter(["the table"]))
+    assert main(["bench", "step"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{datetime.date.today().isoformat()}, ")
+    assert torch.cuda.is_available() or "CPU with" in first
+    assert first.endswith(f"torch {torch.__version__}")
+    assert second == "the table"
 
 
 def test_a_benchmark_of_different_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from minidistil.encoder import EncoderConfig
-from minidistil.estimate import (
-    CORPUS_TOKENS,
-    forward_operations,
-    kept_mebibytes,
-    measure,
-    memory,
-    plan,
-    step_operations,
-)
+from minidistil.estimate import CORPUS_TOKENS, kept_mebibytes, measure, memory, plan
 from minidistil.heads import MaskedLM
 from minidistil.microbatches import Batch
 from minidistil.objectives import distillation_losses
+from minidistil.operations import device_operations, forward_operations, step_operations
 from minidistil.settings import DistilConfig
 from minidistil.student import student_of
 
@@ -52,6 +45,14 @@ def test_a_step_is_four_parts_of_which_the_teacher_has_one() -> None:
     counted = counter.get_total_flops() / ids.numel()
     attention = 2 * 2 * 32 * 64 * (4 + 3 * 2)  # torch does not count fused attention on a CPU
     assert step_operations(SMALL, student.config, 32, share) - attention == pytest.approx(counted, rel=0.01)
+
+
+def test_the_devices_speed_is_that_of_a_product_as_torch_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr("minidistil.operations.time.perf_counter", lambda: float(next(clock)))  # each call a second
+    with FlopCounterMode(display=False) as counter:
+        speed = device_operations(torch.device("cpu"), "fp32", rounds=3)
+    assert speed == counter.get_total_flops() / 4  # of the rounds and the first one
 
 
 def test_memory_is_that_of_the_models_and_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ ORDER = (
     *("losses", "laboratory"),  # 6
     *("student",),  # 7
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives"),  # 8
-    *("machine", "training", "trial"),  # 8
+    *("machine", "operations", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("metrics", "evaluation"),  # 9
     *("task_metrics", "tasks", "glue", "samples", "windows", "answers", "squad", "conll", "imdb"),  # 10

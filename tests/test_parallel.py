@@ -2,9 +2,11 @@
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow
@@ -85,17 +87,20 @@ import os, pathlib, signal, sys, threading, time
 import minidistil as md
 from minidistil.parallel import processes
 
-folder, out, last = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
+folder, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+workers, last, victim, pause = int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], float(sys.argv[6])
 
 def kill_when_it_has_gone_far_enough():
     while not any(int(path.stem[5:]) >= last for path in (out / "checkpoints").glob("step-*")):
-        time.sleep(0.005)
+        time.sleep(0.001)
+    time.sleep(pause)
     os.kill(os.getpid(), signal.SIGKILL)
 
-if last:
+if last and os.environ["RANK"] == victim:
     threading.Thread(target=kill_when_it_has_gone_far_enough, daemon=True).start()
 config = md.DistilConfig(steps=40, batch_size=4, accumulate=2, max_length=32, precision="fp32",
-                         checkpoint_seconds=1e-9, dropout=0.1, mask_smoothing=0.7, validate_every=10)
+                         checkpoint_seconds=1e-9, dropout=0.1, mask_smoothing=0.7, validate_every=10,
+                         workers=workers)
 with processes():
     teacher = md.MaskedLM.from_pretrained(folder / "teacher")
     md.distil(teacher, md.student_of(teacher), md.corpus.hub(str(folder / "dataset")), config, out, say=print)
@@ -109,16 +114,19 @@ def test_two_processes_share_a_stream_and_go_on_where_they_were_killed(folder: P
     path = tmp_path / "streamed.py"
     path.write_text(STREAMED)
 
-    def run(name: str, last: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [*TORCHRUN, str(path), str(folder), str(tmp_path / name), str(last)]
+    def run(name: str, workers: int, last: int = 0, victim: int = 0) -> subprocess.CompletedProcess[str]:
+        when = [str(workers), str(last), str(victim), str(random.uniform(0, 0.05))]
+        command = [*TORCHRUN, str(path), str(folder), str(tmp_path / name), *when]
         return subprocess.run(command, capture_output=True, text=True, timeout=300, env=ONE_THREAD)
 
-    whole = run("whole")
+    whole = run("whole", workers=0)
     assert whole.returncode == 0, whole.stderr
-    assert run("parts", last=3).returncode != 0
-    again = run("parts")
+    kills = [random.randint(2, 14), random.randint(17, 30)]  # of 40 steps: where each process in turn is killed
+    for victim, last in enumerate(kills):
+        assert run("parts", victim, last, victim).returncode != 0
+    again = run("parts", workers=1)
     assert again.returncode == 0, again.stderr
-    assert int(re.findall(r"resumed after step (\d+)", again.stdout)[0]) >= 3
+    assert int(re.findall(r"resumed after step (\d+)", again.stdout)[0]) >= kills[-1]
     one, two = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(one[name], two[name]) for name in one)
     logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "parts")]
@@ -157,6 +165,74 @@ def test_a_plan_is_corrected_alike_where_the_shares_of_a_stream_differ(folder: P
     assert settings["plan"]["corrections"]
     assert len(set(re.findall(r"has (\w{64})", done.stdout))) == 1, done.stdout
     assert done.stdout.count(" has ") == 2
+
+
+WATCHED = """
+import os, pathlib, sys, time
+import torch
+import minidistil as md
+from minidistil.parallel import processes, rank
+
+folder, out, spoilt = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3] == "spoilt"
+CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod")
+
+def watch(event, arguments):
+    writes = event == "open" and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    if (writes or event in CHANGES) and str(arguments[0]).startswith(str(out)):
+        print(f"process {os.environ['RANK']} changes {arguments[0]}", flush=True)
+
+sys.addaudithook(watch)
+config = md.DistilConfig(steps=6, batch_size=4, max_length=32, precision="fp32", checkpoint_seconds=1e-9,
+                         log_every=1, validate_every=2)
+teacher = md.MaskedLM.from_pretrained(folder / "teacher")
+student = md.student_of(teacher)
+with processes():
+    if spoilt and rank() == 1:
+        steps = iter(range(100))
+        change = lambda module, inputs, hidden: hidden * (float("nan") if next(steps) == 4 else 1.0)  # two were trials
+        student.head.register_forward_hook(change)
+    try:
+        md.distil(teacher, student, md.corpus.text_files([folder / "text.txt"]), config, out)
+    except ValueError as error:
+        print(f"process {rank()} stops: {error}", flush=True)
+        time.sleep(1)  # else torchrun may end the other before it has spoken
+"""
+
+
+@pytest.fixture
+def watched(folder: Path, tmp_path: Path) -> Callable[[str], str]:
+    """A run of two processes that say what files they change; "spoilt": the second one meets a NaN."""
+    path = tmp_path / "watched.py"
+    path.write_text(WATCHED)
+
+    def run(how: str) -> str:
+        command = [*TORCHRUN, str(path), str(folder), str(tmp_path / "run"), how]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=ONE_THREAD)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_only_the_first_process_writes(watched: Callable[[str], str], tmp_path: Path) -> None:
+    printed = watched("whole")
+    writers = {who: printed.count(f"process {who} changes") for who in (0, 1)}
+    assert writers[0] > 20
+    assert writers[1] == 0, printed
+    assert (tmp_path / "run" / "metrics.json").is_file()
+
+
+def test_a_nan_in_one_process_stops_all_and_keeps_the_last_good_checkpoint(
+    watched: Callable[[str], str], tmp_path: Path
+) -> None:
+    printed = watched("spoilt")
+    stops = re.findall(r"process (\d) stops: Training stopped in step (\d): (\w+) is nan in micro-batch (\d+)", printed)
+    assert sorted(stops) == [("0", "3", "ce", "5"), ("1", "3", "ce", "5")], printed
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("step-*.safetensors")
+    assert checkpoint.stem == "step-00000002"
+    assert all(tensor.isfinite().all() for tensor in load_file(checkpoint).values())
+    kept = json.loads((tmp_path / "run" / "checkpoints" / "not-finite.json").read_text())
+    assert kept["micro_batch"] == 5  # of the second process: odd numbers are its own
 
 
 FAILING = """

@@ -43,9 +43,16 @@ def stream(tiny_corpus: Corpus, tokenizer: WordPiece) -> BatchStream:
     return BatchStream(sequences(tiny_corpus.train[:100], tokenizer, 32), tokenizer, CONFIG)
 
 
-def run(teacher: MaskedLM, stream: BatchStream, folder: Path, plan: Plan = PLAN, stop: int | None = None) -> Progress:
+def run(
+    teacher: MaskedLM,
+    stream: BatchStream,
+    folder: Path,
+    plan: Plan = PLAN,
+    stop: int | None = None,
+    config: DistilConfig = CONFIG,
+) -> Progress:
     """Train a student of the teacher; `stop` interrupts after that many steps in this go."""
-    steps = train(student_of(teacher), distillation_losses(teacher, CONFIG), stream, CONFIG, plan, folder)
+    steps = train(student_of(teacher), distillation_losses(teacher, config), stream, config, plan, folder)
     *_, last = itertools.islice(steps, stop)
     steps.close()  # type: ignore[attr-defined]  # an Iterator that is a generator
     return last
@@ -67,8 +74,8 @@ def test_resumed_is_uninterrupted_bit_for_bit(
 ) -> None:
     plan = replace(PLAN, precision=precision)
     whole = run(tiny_teacher, stream, tmp_path / "whole", plan)
-    for stop in (1, 3):
-        run(tiny_teacher, stream, tmp_path / "parts", plan, stop)
+    for stop in (1, 2):
+        run(tiny_teacher, stream, tmp_path / "parts", plan, stop, replace(CONFIG, workers=stop))
     parts = run(tiny_teacher, stream, tmp_path / "parts", plan)
     first, second = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
     assert first.keys() == second.keys()
@@ -86,7 +93,7 @@ teacher = md.MaskedLM(EncoderConfig(hidden_size=32, num_hidden_layers=4, num_att
 words = "the list of all files in a folder is read by this function and each line is returned as one text".split()
 documents = [" ".join(words[(i * j) % len(words)] for j in range(1, 16)) for i in range(1, 200)]
 config = md.DistilConfig(steps=30, batch_size=4, accumulate=2, max_length=32, precision="fp32",
-                         checkpoint_seconds=1e-9, dropout=0.1, mask_smoothing=0.7)
+                         checkpoint_seconds=1e-9, dropout=0.1, mask_smoothing=0.7, workers=int(sys.argv[2]))
 corpus = Corpus("words", documents, [], documents[:8])
 md.distil(teacher, md.student_of(teacher), corpus, config, sys.argv[1])
 """
@@ -98,10 +105,11 @@ def reached(checkpoints: Path) -> int:
 
 def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT]
-    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True, timeout=300)
+    subprocess.run([*command, str(tmp_path / "whole"), "0"], check=True, capture_output=True, timeout=300)
     killed = 0
-    for step in (random.randint(1, 9), random.randint(11, 19), random.randint(21, 28)):  # of 30
-        process = subprocess.Popen([*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL)
+    for workers, first in enumerate((1, 11, 21)):
+        step = random.randint(first, first + 7)  # of 30
+        process = subprocess.Popen([*command, str(tmp_path / "killed"), str(workers)], stdout=subprocess.DEVNULL)
         checkpoints = tmp_path / "killed" / "checkpoints"
         while process.poll() is None and reached(checkpoints) < step:
             time.sleep(random.uniform(0, 0.01))
@@ -109,7 +117,7 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> 
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert killed
-    subprocess.run([*command, str(tmp_path / "killed")], check=True, capture_output=True, timeout=300)
+    subprocess.run([*command, str(tmp_path / "killed"), "2"], check=True, capture_output=True, timeout=300)
     whole, parts = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("whole", "killed"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     lines = [(tmp_path / name / "metrics.jsonl").read_text().count("\n") for name in ("whole", "killed")]
@@ -337,7 +345,7 @@ def test_processes_talk_once_a_step_however_many_micro_batches(impl: ModuleType)
 class Numbered:
     """A feed of random micro-batches by number."""
 
-    batch_class, tokens_per_batch, batches_per_epoch = Batch, 24.0, 1000.0
+    batch_class, in_order, tokens_per_batch, batches_per_epoch = Batch, False, 24.0, 1000.0
 
     def __getitem__(self, number: int) -> Batch:
         ids = torch.randint(1, 40, (3, 8), generator=torch.Generator().manual_seed(number))
@@ -363,8 +371,9 @@ def test_the_pieces_together_resume_bit_for_bit(impl: ModuleType, tmp_path: Path
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
 def test_a_stream_interrupted_within_a_step_goes_on_without_a_gap(
-    tiny_teacher: MaskedLM, tiny_corpus: Corpus, tokenizer: WordPiece, tmp_path: Path
+    tiny_teacher: MaskedLM, tiny_corpus: Corpus, tokenizer: WordPiece, tmp_path: Path, workers: int
 ) -> None:
     asked = 0
 
@@ -375,15 +384,15 @@ def test_a_stream_interrupted_within_a_step_goes_on_without_a_gap(
             raise KeyboardInterrupt
         return masked_lm_losses(model, batch)
 
-    def go(folder: Path, losses: Losses) -> Progress:
+    def go(folder: Path, losses: Losses, workers: int) -> Progress:
         feed = StreamedBatches(Corpus("some", tiny_corpus.train[:200], [], []), tokenizer, CONFIG)
-        *_, last = train(student_of(tiny_teacher), losses, feed, CONFIG, PLAN, folder)
+        *_, last = train(student_of(tiny_teacher), losses, feed, replace(CONFIG, workers=workers), PLAN, folder)
         return last
 
-    whole = go(tmp_path / "whole", masked_lm_losses)
+    whole = go(tmp_path / "whole", masked_lm_losses, 0)
     with pytest.raises(KeyboardInterrupt):
-        go(tmp_path / "parts", interrupted)
-    parts = go(tmp_path / "parts", masked_lm_losses)
+        go(tmp_path / "parts", interrupted, workers)
+    parts = go(tmp_path / "parts", masked_lm_losses, workers)
     assert without_time(parts.log) == without_time(whole.log)
     first, second = final_weights(tmp_path / "whole"), final_weights(tmp_path / "parts")
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -514,6 +523,7 @@ def test_the_papers_run_ends_by_its_epochs(tiny_teacher: MaskedLM, tiny_corpus: 
         ({"batch_size": 0}, "batch_size is 0: expected 1 or more"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0: expected a number above 0"),
         ({"precision": "fp8"}, "precision is fp8: expected auto or fp32 or bf16"),
+        ({"workers": -1}, "workers is -1: expected 0 or more"),
         ({"max_length": 2}, "max_length is 2: expected 3 or more"),
         ({"budget_seconds": 0.0}, "budget_seconds is 0.0: expected a number above 0, or None"),
         ({"temperature": 0.0}, "temperature is 0.0: expected a number above 0"),

@@ -66,6 +66,23 @@ def test_the_log_tells_what_a_run_does(corpus: Corpus, tmp_path: Path, tokenizer
     assert log[-1]["validation_accuracy"] == score(student, text).accuracy
 
 
+def test_utilisation_is_the_models_operations_over_the_devices(
+    corpus: Corpus, tmp_path: Path, tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minidistil.workshop.device_operations", lambda device, precision: 1e9)
+    teacher = small()
+    run = distil(teacher, student_of(teacher), corpus, CONFIG, tmp_path, tokenizer)
+    cut = sequences(corpus.train, tokenizer, 32)
+    length = sum(map(len, cut)) / len(cut)
+    d, i, v, share = TINY.hidden_size, TINY.intermediate_size, TINY.vocab_size, CONFIG.mask_share
+    layer, head = 8 * d * d + 4 * d * i + 4 * length * d, 2 * share * (d * d + d * v)  # Chowdhery et al., appendix B
+    layers = TINY.num_hidden_layers
+    a_token = layers * layer + head + 3 * (layers // 2 * layer + head)
+    for line in run.log:
+        assert line["utilisation"] == pytest.approx(line["tokens_per_second"] * a_token / 1e9, rel=0.02, abs=6e-5)
+    assert run.metrics["utilisation"] == pytest.approx(run.metrics["tokens_per_second"] * a_token / 1e9, rel=0.02)
+
+
 def test_looking_at_held_out_text_changes_nothing(corpus: Corpus, tmp_path: Path, tokenizer: WordPiece) -> None:
     weights = []
     for name, every in (("with", 3), ("without", None)):

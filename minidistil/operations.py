@@ -1,0 +1,49 @@
+"""Chapter 8. How much a step has to compute, and what share of the device's speed it makes use of.
+
+Operations are counted from the shapes of the models. Their rate over the device's own, in one large matrix product, is
+the model FLOP utilisation (Chowdhery et al., 2022, "PaLM", appendix B); there the maker's figure is the divisor.
+
+Letters in shapes: L tokens, D width, I width of the feed-forward layer, V vocabulary.
+"""
+
+import time
+
+import torch
+
+from minidistil.config import EncoderConfig
+
+
+def forward_operations(config: EncoderConfig, length: float, head_share: float) -> float:
+    """Floating-point operations a token on the way forward: a multiplication and an addition count as two.
+
+    Matrix products only; all else is less than a hundredth of them.
+
+    Args:
+        length: L, of which attention's part is a multiple.
+        head_share: share of the positions at which the V scores are computed.
+    """
+    d, i, v = config.hidden_size, config.intermediate_size, config.vocab_size
+    layer = 4 * d * d + 2 * d * i + 2 * length * d  # query, key, value, output; feed-forward; weights and their sum
+    return 2 * (config.num_hidden_layers * layer + head_share * (d * d + d * v))
+
+
+def step_operations(teacher: EncoderConfig, student: EncoderConfig, length: float, head_share: float) -> float:
+    """Operations a token of a distillation step: the backward pass is two forward ones, and the teacher has none."""
+    return forward_operations(teacher, length, head_share) + 3 * forward_operations(student, length, head_share)
+
+
+def device_operations(device: torch.device, precision: str, rounds: int = 5) -> float:
+    """Operations a second of this device in a product of two large square matrices: the fastest of some rounds.
+
+    Args:
+        precision: "fp32" or "bf16", the format of the numbers.
+    """
+    side = 8192 if device.type == "cuda" else 1024
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    matrix = torch.ones(side, side, dtype=dtype, device=device)
+    seconds = []
+    for _ in range(rounds + 1):  # the first one warms up
+        start = time.perf_counter()
+        (matrix @ matrix)[0, 0].item()  # the value waits for a GPU
+        seconds.append(time.perf_counter() - start)
+    return 2 * side**3 / min(seconds[1:])
