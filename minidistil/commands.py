@@ -73,13 +73,13 @@ def distil(options: argparse.Namespace) -> int:
 
 
 def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> int:
-    from minidistil.evaluation import parameters
     from minidistil.heads import MaskedLM
     from minidistil.machine import device_of, to_best_device
     from minidistil.official import official_name
     from minidistil.parallel import processes, rank
     from minidistil.report import comparison_table, side_by_side
     from minidistil.runs import distil
+    from minidistil.speed import parameters
     from minidistil.student import student_of
     from minidistil.wordpiece import WordPiece
 
@@ -191,9 +191,10 @@ def embed(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     """Figures on held-out text, of one model, or of two with 95 % intervals."""
     from minidistil import corpus
-    from minidistil.evaluation import compare, masked_documents, parameters, score, size_in_bytes
+    from minidistil.evaluation import compare, masked_documents, score
     from minidistil.fillmask import require_fit
     from minidistil.heads import MaskedLM
+    from minidistil.speed import parameters, size_in_bytes
     from minidistil.wordpiece import WordPiece
 
     tokenizer = WordPiece.from_pretrained(options.model)
@@ -213,7 +214,7 @@ def evaluate(options: argparse.Namespace) -> int:
         return 0
     for name, value in figures.items():
         for inner, number in value.items() if isinstance(value, dict) else [("", value)]:
-            print(f"{name + ' ' + inner:<30} {_number(number)}")
+            print(f"{name + ' ' + inner:<36} {_number(number)}")
     return 0
 
 

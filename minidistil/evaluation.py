@@ -3,12 +3,12 @@
 The published goals (Sanh et al., 2019, abstract): 97 % of the teacher's ability at 60 % of its size and
 1.6 times its speed.
 
-Letters in shapes: B sequences, L tokens, N masked positions, D width, V vocabulary.
+Letters in shapes: B sequences, L tokens, N masked positions, D width, V vocabulary, S sequences of
+all batches, R draws.
 """
 
 import math
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,12 +24,14 @@ from minidistil.metrics import (
     expected_calibration_error,
     interval,
     perplexity,
+    reliability,
     resampled_sums,
     token_cosines,
 )
 from minidistil.wordpiece import WordPiece
 
 DRAWS = 1000  # of documents, for an interval
+BINS = 10  # of confidence
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,13 @@ class MaskedText:
     """Held-out sequences in batches, 15 % of their tokens hidden behind [MASK], always the same ones."""
 
     batches: list[tuple[Tensor, Tensor, Tensor]]  # input_ids, attention_mask, labels, (B, L) each
-    documents: Tensor  # (N,) which document each hidden token is from
+    origins: list[Tensor]  # one a batch, (B,): which document each sequence is from
+
+    @property
+    def documents(self) -> Tensor:
+        """Which document each hidden token is from, (N,)."""
+        hidden = [(labels != IGNORE).sum(1) for _, _, labels in self.batches]  # (B,) each
+        return torch.cat([origin.repeat_interleave(count) for origin, count in zip(self.origins, hidden, strict=True)])
 
     @property
     def count(self) -> int:
@@ -70,7 +78,7 @@ def masked_text(
         raise ValueError(f"{len(sequences)} sequences, {len(documents)} numbers of documents: expected one for each.")
     generator = torch.Generator().manual_seed(seed)
     numbers = torch.arange(len(sequences)) if documents is None else torch.tensor(documents)
-    batches, hidden = [], []
+    batches, origins = [], []
     order = sorted(range(len(sequences)), key=lambda place: len(sequences[place]))
     for start in range(0, len(order), batch_size):
         places = order[start : start + batch_size]
@@ -78,8 +86,8 @@ def masked_text(
         chosen = choose_positions(input_ids, tokenizer.special_ids, generator=generator)
         labels = torch.where(chosen, input_ids, IGNORE)
         batches.append((input_ids.masked_fill(chosen, tokenizer.mask_token_id), attention_mask, labels))
-        hidden.append(numbers[places].repeat_interleave(chosen.sum(1)))
-    return MaskedText(batches, torch.cat(hidden))
+        origins.append(numbers[places])
+    return MaskedText(batches, origins)
 
 
 def masked_documents(documents: Iterable[str], tokenizer: WordPiece, max_length: int = 128) -> MaskedText:
@@ -173,7 +181,7 @@ def scores_of(given: Answers) -> Scores:
     return Scores(
         float(given.right.double().mean()),
         perplexity([given.losses]),
-        expected_calibration_error(given.confidence, given.right),
+        expected_calibration_error(given.confidence, given.right, BINS),
     )
 
 
@@ -188,7 +196,7 @@ def score(model: MaskedLM, text: MaskedText, precision: str = "fp32") -> Scores:
 
 
 def compare(teacher: MaskedLM, student: MaskedLM, text: MaskedText, precision: str = "fp32") -> Comparison:
-    """Both models' scores, their agreement and how alike their last hidden states are.
+    """Both models' scores, their agreement and how alike their last hidden states are, with intervals.
 
     What Sanh et al. (2019, abstract) call retained is `retention` here, for accuracy at hidden tokens.
 
@@ -207,31 +215,104 @@ def compare(teacher: MaskedLM, student: MaskedLM, text: MaskedText, precision: s
         given[0].append(taught)
         given[1].append(learned)
         if comparable:
-            cosines.append(token_cosines(student_hidden.cpu(), teacher_hidden.cpu(), batch[1]))
+            cosines.append(_cosine_sums(student_hidden.cpu(), teacher_hidden.cpu(), batch[1]))
     theirs, ours = map(_join, given)
+    alike = torch.cat(cosines) if comparable else None  # (S, 2)
     return Comparison(
         scores_of(theirs),
         scores_of(ours),
         float((theirs.guesses == ours.guesses).double().mean()),
-        float(torch.cat(cosines).double().mean()) if comparable else None,
-        intervals(theirs, ours, text.documents),
+        None if alike is None else float(alike[:, 0].sum() / alike[:, 1].sum()),
+        intervals(theirs, ours, text.documents, None if alike is None else (alike, torch.cat(text.origins))),
     )
 
 
-def intervals(teacher: Answers, student: Answers, documents: Tensor, seed: int = 0) -> dict[str, Interval]:
+def _cosine_sums(student_states: Tensor, teacher_states: Tensor, attention_mask: Tensor) -> Tensor:
+    """The sum of the cosines of each sequence's real tokens, and the number of these: (B, 2) float64."""
+    counts = attention_mask.sum(1)  # (B,)
+    cosines = token_cosines(student_states, teacher_states, attention_mask)  # one sequence after the other
+    sums = torch.stack([of_one.double().sum() for of_one in cosines.split(counts.tolist())])  # (B,)
+    return torch.stack([sums, counts.double()], 1)
+
+
+def intervals(
+    teacher: Answers,
+    student: Answers,
+    documents: Tensor,
+    cosines: tuple[Tensor, Tensor] | None = None,
+    seed: int = 0,
+) -> dict[str, Interval]:
     """95 % intervals of two models' figures over the documents, both models always on the same ones.
+
+    Those of the calibration errors are reflected: see `reflected`.
 
     Args:
         documents: (N,) as in `MaskedText`.
+        cosines: the sum of the cosines of each sequence's real tokens and the number of these, (S, 2), and the
+            sequence's document, (S,); None: no interval of the hidden cosine.
     """
+    rows = [(_counted(teacher, student), documents), _calibration_gaps(teacher, student, documents)]
+    if cosines is not None:
+        rows.append(cosines)
+    values, numbers = zip(*rows, strict=True)
+    totals = document_totals(torch.block_diag(*values), torch.cat(numbers))  # (G, C), each kind in columns of its own
+    sums = resampled_sums(totals, DRAWS, torch.Generator().manual_seed(seed))  # (R, C)
+    sums = sums[sums[:, 0] > 0]  # short documents may have no hidden token; a draw of such alone has no figures
+    samples = _samples(sums)
+    if cosines is not None:
+        samples["hidden_cosine"] = sums[:, -2] / sums[:, -1]
+    found = {name: interval(each) for name, each in samples.items()}
+    measured = _samples(totals.sum(0, keepdim=True))
+    for name in ("teacher_calibration_error", "student_calibration_error"):
+        found[name] = reflected(found[name], float(measured[name]))
+    return found
+
+
+def reflected(ends: Interval, measured: float) -> Interval:
+    """A percentile interval turned about the measured value, for a figure that chance makes larger.
+
+    A calibration error is a sum of absolute values, so chance adds to it: in the measured text, and once more in each
+    resampled one. What the second chance has added says what the first has, and is taken off at the other end (the
+    basic bootstrap: Davison and Hinkley, 1997, section 5.2). Of 700 documents at a time, with true errors of 0.013 and
+    0.016, 3 in 4 percentile intervals held the truth, and 9 in 10 of these; of 116 documents 1 in 10, and 9 in 10.
+    Where the documents are few and the error is small, all of the interval may lie below the measured value.
+    """
+    low, high = ends
+    return max(0.0, 2 * measured - high), max(0.0, 2 * measured - low)
+
+
+def _counted(teacher: Answers, student: Answers) -> Tensor:
+    """What counts at each hidden token, in the order in which `_samples` reads its sums: (N, 6) float64."""
     columns = (
-        torch.ones(len(documents)), teacher.right, student.right, teacher.losses, student.losses,
+        torch.ones(len(teacher.labels)), teacher.right, student.right, teacher.losses, student.losses,
         teacher.guesses == student.guesses,
     )  # fmt: skip
-    totals = document_totals(torch.stack([column.double() for column in columns], 1), documents)  # (G, 6)
-    sums = resampled_sums(totals, DRAWS, torch.Generator().manual_seed(seed))  # (R, 6)
-    count, taught, learned, teacher_loss, student_loss, same = sums.unbind(1)  # (R,) each
-    figures = {
+    return torch.stack([column.double() for column in columns], 1)
+
+
+def _calibration_gaps(teacher: Answers, student: Answers, documents: Tensor) -> tuple[Tensor, Tensor]:
+    """By how much right guesses outnumber what confidence promised, in each document and bin of confidence.
+
+    Summed over documents, these give their calibration error: the mean of the absolute values over all guesses.
+
+    Returns:
+        (G, 2 * bins) float64, first the teacher's bins, then the student's; and (G,) the documents' numbers.
+    """
+    numbers = documents.unique()  # (G,)
+    rows = []
+    for number in numbers:
+        own = documents == number  # (N,)
+        for each in (teacher, student):
+            counts, confidence, share = reliability(each.confidence[own], each.right[own], BINS)
+            rows.append((counts * (share - confidence)).nan_to_num())  # NaN: an empty bin
+    return torch.stack(rows).view(len(numbers), 2 * BINS), numbers
+
+
+def _samples(sums: Tensor) -> dict[str, Tensor]:
+    """The figures of each draw, (R,) each."""
+    count, taught, learned, teacher_loss, student_loss, same = sums[:, :6].unbind(1)
+    gaps = sums[:, 6 : 6 + 2 * BINS].unflatten(1, (2, BINS)).abs().sum(2)  # (R, 2)
+    return {
         "teacher_accuracy": taught / count,
         "student_accuracy": learned / count,
         "accuracy_difference": (learned - taught) / count,
@@ -239,59 +320,6 @@ def intervals(teacher: Answers, student: Answers, documents: Tensor, seed: int =
         "agreement": same / count,
         "teacher_perplexity": (teacher_loss / count).exp(),
         "student_perplexity": (student_loss / count).exp(),
+        "teacher_calibration_error": gaps[:, 0] / count,
+        "student_calibration_error": gaps[:, 1] / count,
     }
-    return {name: interval(samples) for name, samples in figures.items()}
-
-
-def parameters(model: nn.Module) -> int:
-    """Number of weights, shared ones counted once."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def size_in_bytes(model: nn.Module) -> int:
-    """Bytes of the weights, shared ones counted once."""
-    return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-
-
-def medians(calls: Mapping[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
-    """Seconds that each call takes: medians, the calls taken in turn, so that a busy moment meets all of them."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(repeats + 1):  # the first round warms up
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
-    return {name: sorted(seconds[1:])[repeats // 2] for name, seconds in times.items()}
-
-
-def speedup(teacher: MaskedLM, student: MaskedLM, text: MaskedText, repeats: int = 5) -> float:
-    """Teacher's time for a batch of masked text over the student's, in fp32."""
-    batch = max(text.batches, key=lambda batch: batch[0].numel())  # the last one may be a remainder of a few
-    calls = {
-        "teacher": lambda: _read(teacher, batch, "fp32"),  # the answers lie on the CPU: a GPU has finished by then
-        "student": lambda: _read(student, batch, "fp32"),
-    }
-    seconds = medians(calls, repeats)
-    return seconds["teacher"] / seconds["student"]
-
-
-def speedup_by_shape(
-    teacher: MaskedLM, student: MaskedLM, shapes: Sequence[tuple[int, int]], repeats: int = 5
-) -> dict[tuple[int, int], float]:
-    """Teacher's time over the student's for the encoder alone, on random tokens of each shape (B, L)."""
-    ratios = {}
-    for shape in shapes:
-        ids = torch.randint(1000, 2000, shape, generator=torch.Generator().manual_seed(0))
-        seconds = medians({"teacher": _reader(teacher, ids), "student": _reader(student, ids)}, repeats)
-        ratios[shape] = seconds["teacher"] / seconds["student"]
-    return ratios
-
-
-def _reader(model: MaskedLM, input_ids: Tensor) -> Callable[[], object]:
-    ids = input_ids.to(device_of(model))
-
-    @torch.no_grad()
-    def read() -> object:
-        return model.encoder(ids).last_hidden_state[0, 0, 0].item()  # the value waits for a GPU
-
-    return read

@@ -21,7 +21,6 @@ from tqdm import tqdm
 from minidistil import plots
 from minidistil.checkpoints import Progress, load_checkpoint
 from minidistil.classifiers import TaskModel
-from minidistil.evaluation import parameters
 from minidistil.files import write_atomically
 from minidistil.machine import keep_freed_memory, peak_memory_mib
 from minidistil.microbatches import Batch, BatchStream
@@ -32,6 +31,7 @@ from minidistil.report import finetuning_report, minutes
 from minidistil.runfolder import Run, RunFolder, Say, fingerprint
 from minidistil.schedule import Plan
 from minidistil.settings import FinetuneConfig
+from minidistil.speed import parameters
 from minidistil.tasks import (
     Dataset,
     Feature,

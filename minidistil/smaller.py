@@ -12,8 +12,8 @@ from minidistil.commands import say
 def export(options: argparse.Namespace) -> int:
     """Write a model as an ONNX graph or in int8, with its configuration and tokenizer beside it."""
     from minidistil.classifiers import SequenceClassifier
-    from minidistil.evaluation import parameters
     from minidistil.heads import MaskedLM
+    from minidistil.speed import parameters
     from minidistil.wordpiece import WordPiece
 
     kind: Any = SequenceClassifier if options.task == "classification" else MaskedLM

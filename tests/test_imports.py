@@ -22,7 +22,7 @@ ORDER = (
     *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives"),  # 8
     *("machine", "operations", "training", "trial"),  # 8
     *("teacher",),  # 8
-    *("metrics", "evaluation"),  # 9
+    *("metrics", "evaluation", "speed"),  # 9
     *("task_metrics", "tasks", "glue", "samples", "windows", "answers", "squad", "conll", "imdb"),  # 10
     *("quantisation", "int8", "profiling", "export"),  # 11
     *("uncertainty", "bias"),  # 12

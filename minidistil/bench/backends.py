@@ -23,12 +23,13 @@ from minidistil import corpus
 from minidistil.bench.inference import DISTILBERT, Rounds, in_turns
 from minidistil.classifiers import ClassifierConfig, SequenceClassifier
 from minidistil.encoder import EncoderConfig
-from minidistil.evaluation import masked_text, parameters
+from minidistil.evaluation import masked_text
 from minidistil.export import OnnxModel, export_onnx, round_onnx
 from minidistil.heads import MaskedLM
 from minidistil.int8 import save_int8, to_int8
 from minidistil.masking import IGNORE
 from minidistil.peers import without_progress_bars
+from minidistil.speed import parameters
 from minidistil.wordpiece import WordPiece
 
 AnyHead = MaskedLM | SequenceClassifier
