@@ -334,6 +334,9 @@ def test_an_ablation_shows_every_seed_and_the_papers_row_beside_it() -> None:
     assert [np.asarray(line.get_xdata()).tolist() for line in left.lines[:2]] == [[-1.0, -3.0], [-30.0]]
     assert widths(right) == [-2.5]
     assert [text.get_text().strip() for text in right.texts] == ["-2.50", "not in the paper"]
+    (alone,) = plots.ablation({"a": [1.0, 2.0], "b": [-1.0]}, None, -3.0, "t").axes
+    assert widths(alone) == [1.5, -1.0]
+    assert alone.get_xlim()[1] > 2
 
 
 def test_runs_are_ranked_and_one_is_marked() -> None:

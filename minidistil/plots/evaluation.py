@@ -48,16 +48,17 @@ def with_intervals(rows: Mapping[str, tuple[float, float, float]], xlabel: str, 
 
 
 def ablation(
-    ours: Mapping[str, Sequence[float]], published: Mapping[str, float], shown_from: float, title: str
+    ours: Mapping[str, Sequence[float]], published: Mapping[str, float] | None, shown_from: float, title: str
 ) -> "Figure":
     """What each row of the ablation loses: here, a bar for the mean and a dot for each seed; beside it the paper.
 
     Args:
         ours: row -> difference from the whole recipe with each seed, points of masked accuracy.
-        published: row -> difference, points of GLUE; a row that the paper does not have is left empty.
+        published: row -> difference, points of GLUE; a row that the paper does not have is left empty. None: no paper.
         shown_from: where our axis begins; a bar that reaches further is cut off there.
     """
-    figure, (left, right) = new_figure(9.5, 1.2 + 0.42 * len(ours), 2)
+    columns = 2 if published else 1
+    figure, (left, *beside) = new_figure(5.5 + 2.0 * columns, 1.2 + 0.42 * len(ours), columns)
     names = list(ours)
     for row, differences in enumerate(ours.values()):
         mean = sum(differences) / len(differences)
@@ -71,22 +72,29 @@ def ablation(
             va="center",
             ha="left" if cut else "right",
         )
-        if names[row] in published:
-            right.barh(row, published[names[row]], color=PURPLE, alpha=0.55)
-            right.text(published[names[row]], row, f"{published[names[row]]:+.2f} ", va="center", ha="right")
-        else:
-            right.text(0, row, "not in the paper ", va="center", ha="right", color=GREY)
-    for axis in (left, right):
+    for axis in (left, *beside):
         axis.axvline(0, color="black", linewidth=0.8)
         axis.set_ylim(len(names) - 0.5, -0.5)
     left.set_yticks(range(len(names)), names)
     left.set_xlim(shown_from, max(0.5, *(max(each) for each in ours.values())) + 0.3)
-    right.set_yticks(range(len(names)), [])
-    right.set_xlim(1.3 * min(published.values()), 0.3)
-    left.set(xlabel="masked accuracy, points lost", title="this course, 3 of 6 layers")
-    right.set(xlabel="GLUE macro score, points lost", title="Sanh et al. (2019), table 4")
+    left.set(xlabel="masked accuracy, points against the whole recipe", title="this course, 3 of 6 layers")
+    if published:
+        _as_published(beside[0], names, published)
     figure.suptitle(title)
     return figure
+
+
+def _as_published(axis: Any, names: Sequence[str], published: Mapping[str, float]) -> None:
+    """The paper's column, its rows beside ours."""
+    for row, name in enumerate(names):
+        if name in published:
+            axis.barh(row, published[name], color=PURPLE, alpha=0.55)
+            axis.text(published[name], row, f"{published[name]:+.2f} ", va="center", ha="right")
+        else:
+            axis.text(0, row, "not in the paper ", va="center", ha="right", color=GREY)
+    axis.set_yticks(range(len(names)), [])
+    axis.set_xlim(1.3 * min(published.values()), 0.3)
+    axis.set(xlabel="GLUE macro score, points", title="Sanh et al. (2019), table 4")
 
 
 def ladder_of_runs(retention: Mapping[str, float], marked: str, goal: float, title: str) -> "Figure":
