@@ -46,7 +46,8 @@ class DocumentStream:
             raise ValueError(f"rank={rank} of world_size={world_size}: expected a rank from 0 to world_size - 1.")
         from datasets.distributed import split_dataset_by_node
 
-        self._dataset = split_dataset_by_node(dataset, rank, world_size)
+        # One shard of one is all of it, with readers of its own: else two streams of a dataset moved each other's.
+        self._dataset = split_dataset_by_node(dataset.shard(1, 0), rank, world_size)
         self._start = self._dataset.state_dict()
         self._loaded: dict[str, Any] | None = self._start  # until the first row: the dataset itself tells only then
 

@@ -75,14 +75,15 @@ def test_a_stream_goes_on_where_it_was_and_begins_again_at_the_end(corpus: Corpu
     assert list(stream) == whole
 
 
-def test_streams_of_one_corpus_do_not_disturb_each_other(corpus: Corpus | HubCorpus) -> None:
-    wholes = [list(corpus.stream("train", rank, 2)) for rank in range(2)]
-    streams = [corpus.stream("train", rank, 2) for rank in range(2)]
+@pytest.mark.parametrize("world_size", [2, 3])  # the four files of "hub" are shared out to 2 processes, not to 3
+def test_streams_of_one_corpus_do_not_disturb_each_other(corpus: Corpus | HubCorpus, world_size: int) -> None:
+    wholes = [list(corpus.stream("train", rank, world_size)) for rank in range(world_size)]
+    streams = [corpus.stream("train", rank, world_size) for rank in range(world_size)]
     readers = [iter(stream) for stream in streams]
     for place in range(7):
         assert [next(reader) for reader in readers] == [whole[place] for whole in wholes]
     for rank, whole in enumerate(wholes):
-        resumed = corpus.stream("train", rank, 2)
+        resumed = corpus.stream("train", rank, world_size)
         resumed.load_state_dict(streams[rank].state_dict())
         assert list(resumed) == whole[7:]
 
