@@ -28,9 +28,12 @@ def _corpus(options: argparse.Namespace) -> Any:
     from minidistil import corpus
 
     if options.hub:
-        if options.text or options.docs or len(options.hub) > 3:
-            raise ValueError("--hub takes a name, a configuration and a revision, and goes with no other text.")
-        return corpus.hub(*options.hub)
+        if options.text or options.docs or max(map(len, options.hub)) > 3:
+            raise ValueError(
+                "--hub takes a name, a configuration and a revision of one dataset (the next needs a --hub of its "
+                "own), and goes with no other text."
+            )
+        return corpus.together([corpus.hub(*words) for words in options.hub])
     if not options.text:
         return _docs()
     texts = corpus.text_files(options.text)

@@ -1,9 +1,9 @@
 """Chapter 2. Where text comes from: documents in three splits that never share one.
 
 Three sources, one interface: `docs()`, the docstrings on this machine; `text_files(...)`; and
-`hub(name)`, which streams what is too large for memory. Each gives a name, the splits `train`,
-`validation` and `test` to iterate over, and `stream(split, rank, world_size)`, one process's share of a
-split with a position that can be saved.
+`hub(name)`, which streams what is too large for memory (`together([...])` makes one of several). Each gives a
+name, the splits `train`, `validation` and `test` to iterate over, and `stream(split, rank, world_size)`, one
+process's share of a split with a position that can be saved.
 
 What is made of the documents is in `inputs` (sequences and sentence pairs) and `batches`.
 """
@@ -18,7 +18,17 @@ from pathlib import Path
 from minidistil import docstrings
 from minidistil.batches import epoch_batches, pad
 from minidistil.inputs import require_several, sentence_pairs, sequences
-from minidistil.streams import SPLITS, DocumentStream, HubCorpus, digest, hub, in_memory, require_split, split_of
+from minidistil.streams import (
+    SPLITS,
+    DocumentStream,
+    HubCorpus,
+    digest,
+    hub,
+    in_memory,
+    require_split,
+    split_of,
+    together,
+)
 
 __all__ = [
     "Corpus",
@@ -33,6 +43,7 @@ __all__ = [
     "sentence_pairs",
     "sequences",
     "text_files",
+    "together",
 ]
 
 

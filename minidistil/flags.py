@@ -47,8 +47,10 @@ def add_text_flags(command: argparse.ArgumentParser) -> None:
     add(
         "--hub",
         nargs="+",
+        action="append",
         metavar=("NAME", "CONFIG"),
-        help="a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision",
+        help="a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision. "
+        "Given again: another dataset as well, a document of each in turn",
     )
 
 

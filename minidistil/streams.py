@@ -7,6 +7,7 @@ through it as well, so that there is one behaviour to know.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,41 @@ class DocumentStream:
         self._loaded = state
 
 
+class AlternatingStream(DocumentStream):
+    """Several streams as one, with a position: a document of each in turn, the others alone where one is at its end.
+
+    Each of the streams is one process's share already, so that every process reads all datasets in turn.
+    """
+
+    # `interleave_datasets` of the library has the same order and resumes as exactly. But it is shared out afterwards:
+    # where that goes by documents, the first of two processes gets one of two datasets and the second the other. It
+    # also refuses strings beside large strings, fails on text files without a row of the split, and sleeps for five
+    # seconds whenever the reading of Parquet files ends.
+    def __init__(self, streams: Sequence[DocumentStream]):
+        self._streams = streams
+        self._turns = list(range(len(streams)))  # which streams are not at their end, and in which order they come
+
+    def __iter__(self) -> Iterator[str]:
+        readers = {place: iter(self._streams[place]) for place in self._turns}
+        while self._turns:
+            place, *others = self._turns
+            document = next(readers[place], None)
+            self._turns = others if document is None else [*others, place]
+            if document is not None:
+                yield document
+        self._turns = list(range(len(self._streams)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """As `DocumentStream.state_dict`."""
+        return {"turns": self._turns, "streams": [stream.state_dict() for stream in self._streams]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """As `DocumentStream.load_state_dict`."""
+        self._turns = state["turns"]
+        for stream, position in zip(self._streams, state["streams"], strict=True):
+            stream.load_state_dict(position)
+
+
 def in_memory(documents: Sequence[str]) -> "IterableDataset":
     """A list of documents as a streamed dataset."""
     from datasets import IterableDataset
@@ -81,23 +117,23 @@ def _rows(documents: Sequence[str]) -> Iterator[dict[str, str]]:
 
 
 class HubCorpus:
-    """A dataset of the hub, read while it is used; split by `split_of` like any other corpus.
+    """One dataset of the hub or several, read while used; split by `split_of` like any other corpus.
 
     Nothing is kept in memory, so repeated documents stay. `train`, `validation` and `test` each start a
     new pass; `validation` and `test` read past all the rest: take from them what is needed
     (`itertools.islice`) and keep it.
     """
 
-    def __init__(self, name: str, dataset: "IterableDataset", version: str):
+    def __init__(self, name: str, datasets: Sequence["IterableDataset"], version: str, files: frozenset[str]):
         self.name = name
-        self._dataset = dataset
+        self._datasets = datasets
         self._version = version
+        self._files = files
 
     def stream(self, split: str = "train", rank: int = 0, world_size: int = 1) -> DocumentStream:
-        """As `Corpus.stream`. Files are shared out where their number allows it, else documents."""
+        """As `Corpus.stream`. A dataset's files are shared out where their number allows it, else its documents."""
         require_split(split)
-        mine = self._dataset.filter(_belongs, input_columns="text", fn_kwargs={"split": split})
-        return DocumentStream(mine, rank, world_size)
+        return self._stream((split,), rank, world_size)
 
     @property
     def train(self) -> DocumentStream:
@@ -115,13 +151,16 @@ class HubCorpus:
         return self.stream("test")
 
     def __iter__(self) -> Iterator[str]:
-        for row in self._dataset:
-            if row["text"] and row["text"].strip():  # some rows of web text have none
-                yield row["text"]
+        return iter(self._stream(SPLITS))
 
     def fingerprint(self) -> str:
-        """A value that changes with the dataset's files: their revision on the hub, their dates in a folder."""
+        """A value that changes with the datasets' files: their revision on the hub, their dates in a folder."""
         return self._version
+
+    def _stream(self, splits: Sequence[str], rank: int = 0, world_size: int = 1) -> DocumentStream:
+        wanted = {"input_columns": "text", "fn_kwargs": {"splits": splits}}
+        mine = [DocumentStream(dataset.filter(_belongs, **wanted), rank, world_size) for dataset in self._datasets]
+        return mine[0] if len(mine) == 1 else AlternatingStream(mine)
 
 
 def hub(name: str | Path, config: str | None = None, revision: str | None = None) -> HubCorpus:
@@ -163,7 +202,44 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
     if "text" not in columns:
         raise ValueError(f'The dataset {name} has no column "text", only {", ".join(columns)}.')
     title = " ".join(part for part in (str(name), config, revision) if part)
-    return HubCorpus(title, dataset.select_columns(["text"]), str(builder.hash))
+    files = frozenset(map(str, builder.config.data_files["train"]))
+    return HubCorpus(title, [dataset.select_columns(["text"])], str(builder.hash), files)
+
+
+def together(corpora: Sequence[HubCorpus]) -> HubCorpus:
+    """Several datasets as one corpus, such as Wikipedia and books: a document of each in turn.
+
+    Nothing is repeated and nothing left out: where one dataset is at its end, the others go on.
+
+    Args:
+        corpora: what `hub` gave for each dataset.
+
+    Raises:
+        TypeError: corpora is one dataset, or some of it does not come from `hub`.
+        ValueError: the list is empty, or two datasets have a file in common.
+    """
+    if isinstance(corpora, HubCorpus):
+        raise TypeError(f"Expected several datasets, got one, {corpora.name}: wrap it in a list.")
+    for corpus in corpora:
+        if not isinstance(corpus, HubCorpus):
+            raise TypeError(
+                f"Expected datasets as `hub` gives them, got a {type(corpus).__name__}: a corpus in memory is added to "
+                "another with +."
+            )
+    if not corpora:
+        raise ValueError("Expected at least one dataset, got an empty list.")
+    for one, other in combinations(corpora, 2):
+        if common := one._files & other._files:
+            raise ValueError(
+                f"The datasets {one.name} and {other.name} have files in common, such as {min(common)}: expected "
+                "different ones. Leave one out, or its documents come twice."
+            )
+    return HubCorpus(
+        " + ".join(corpus.name for corpus in corpora),
+        [dataset for corpus in corpora for dataset in corpus._datasets],
+        " + ".join(corpus.fingerprint() for corpus in corpora),
+        frozenset().union(*(corpus._files for corpus in corpora)),
+    )
 
 
 def require_split(split: str) -> None:
@@ -172,5 +248,5 @@ def require_split(split: str) -> None:
         raise ValueError(f"There is no split {split!r}: expected one of {', '.join(SPLITS)}.")
 
 
-def _belongs(text: str, split: str) -> bool:
-    return bool(text and text.strip()) and split_of(text) == split
+def _belongs(text: str | None, splits: Sequence[str]) -> bool:
+    return bool(text and text.strip() and split_of(text) in splits)  # some rows of web text have none

@@ -98,6 +98,26 @@ def test_a_finished_run_is_shown_again_and_never_overwritten(
     assert {path: path.read_bytes() for path in files} == files
 
 
+def test_several_datasets_are_distilled_on(
+    distil: list[str], text_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = text_file.read_text().splitlines()
+    folders = [tmp_path / "encyclopedia", tmp_path / "books"]
+    for folder, some in zip(folders, (lines[:300], lines[300:]), strict=True):
+        folder.mkdir()
+        (folder / "train.txt").write_text("\n".join(some))
+    place = distil.index("--text")
+    command = [*distil[:place], *distil[place + 2 :], "--hub", str(folders[0]), "--hub", str(folders[1])]
+    assert main(command) == 0
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert settings["corpus"]["name"] == f"{folders[0]} + {folders[1]}"
+    assert main(command) == 0
+    assert "finished already" in capsys.readouterr().out
+    (folders[1] / "train.txt").write_text("\n".join(lines[301:]))
+    assert main(command) == 2
+    assert "holds a run with other settings (corpus: sha256 " in capsys.readouterr().err
+
+
 def _listen_to_interrupts() -> None:
     """Undo what a shell does to a command in the background: it makes it deaf to Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -234,6 +254,12 @@ def _out_below_a_file(folder: Path) -> list[str]:
     return ["distil", "--text", str(folder / "text.txt"), "--out", str(folder / "file" / "out")]
 
 
+def _one_dataset_twice(folder: Path) -> list[str]:
+    (folder / "books").mkdir()
+    (folder / "books" / "train.txt").write_text(SENTENCE)
+    return ["distil", "--hub", str(folder / "books"), "--hub", str(folder / "." / "books")]
+
+
 BAD_INPUT: list[tuple[str, Prepare, str]] = [
     ("unknown model", lambda folder: ["fill", "A [MASK].", "--model", "bert-huge"], "Unknown model 'bert-huge'"),
     ("folder without config", _folder_without_config, "has no config.json"),
@@ -247,6 +273,10 @@ BAD_INPUT: list[tuple[str, Prepare, str]] = [
     ("no held-out text", _text(b"a document alone\n"), "None of the 1 documents of text.txt fell into the test split"),
     ("latin-1 corpus", _text("d\u00e9j\u00e0 vu".encode("latin-1")), "is not UTF-8: byte 0xe9 at offset 1"),
     ("no such file", lambda folder: ["distil", "--text", str(folder / "absent")], "There is no text file"),
+    ("hub and text", lambda folder: ["distil", "--hub", "a/b", "--text", "c"], "and goes with no other text"),
+    ("hub and docs", lambda folder: ["distil", "--hub", "a/b", "--docs"], "and goes with no other text"),
+    ("two in one hub", lambda folder: ["distil", "--hub", "a", "--hub", *"bcde"], "the next needs a --hub of its own"),
+    ("one dataset twice", _one_dataset_twice, "have files in common"),
     ("out not writable", _out_below_a_file, "is not writable"),
     ("no such layer", lambda folder: ["distil", "--layers", "0,9"], "expected numbers from 0 to 5"),
     ("cold", lambda folder: ["distil", "--temperature", "0"], "temperature is 0.0: expected a number above 0"),

@@ -27,17 +27,19 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: WordPiece) -> Path:
-    """A tiny teacher, a text file and a dataset in the form of the hub's."""
+    """A tiny teacher, a text file and two datasets in the form of the hub's."""
     folder = tmp_path_factory.mktemp("parallel")
     torch.manual_seed(0)
     MaskedLM(TINY).save_pretrained(folder / "teacher")
     tokenizer.save(folder / "teacher")
     lines = [SENTENCE.format(number) for number in range(400)]
     (folder / "text.txt").write_text("\n".join(lines))
+    (folder / "dataset").mkdir()
     for file in range(2):
-        table = pyarrow.table({"text": lines[file::2]})
-        (folder / "dataset").mkdir(exist_ok=True)
+        table = pyarrow.table({"text": lines[file:300:2]})
         pyarrow.parquet.write_table(table, folder / "dataset" / f"train-{file:05d}-of-00002.parquet")
+    (folder / "other").mkdir()  # shared out by documents, the first one by files
+    pyarrow.parquet.write_table(pyarrow.table({"text": lines[300:]}), folder / "other" / "train.parquet")
     return folder
 
 
@@ -83,10 +85,13 @@ def test_gradients_are_averaged_after_the_last_micro_batch_only(folder: Path, tm
 
 
 STREAMED = """
-import os, pathlib, signal, sys, threading, time
+import functools, os, pathlib, signal, sys, threading, time
 import minidistil as md
+from minidistil import microbatches
 from minidistil.parallel import processes
 
+# Small windows: the run is killed behind the first of them, at a position within the text.
+microbatches.StreamBatches = functools.partial(microbatches.StreamBatches, window=15)
 folder, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 workers, last, victim, pause = int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], float(sys.argv[6])
 
@@ -103,7 +108,8 @@ config = md.DistilConfig(steps=40, batch_size=4, accumulate=2, max_length=32, pr
                          workers=workers)
 with processes():
     teacher = md.MaskedLM.from_pretrained(folder / "teacher")
-    md.distil(teacher, md.student_of(teacher), md.corpus.hub(str(folder / "dataset")), config, out, say=print)
+    text = md.corpus.together([md.corpus.hub(folder / "dataset"), md.corpus.hub(folder / "other")])
+    md.distil(teacher, md.student_of(teacher), text, config, out, say=print)
 # A thread of the group that outlives it can crash the interpreter at its end.
 threads = [path.read_text() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
 assert not [name for name in threads if "gloo" in name and "pt_" in name], threads

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 import pyarrow
@@ -10,8 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from minidistil.batches import StreamBatches
-from minidistil.corpus import Corpus, from_documents, hub
-from minidistil.streams import HubCorpus, split_of
+from minidistil.corpus import Corpus, from_documents, hub, together
+from minidistil.streams import DocumentStream, HubCorpus, split_of
 from minidistil.wordpiece import WordPiece
 
 FILES, ROWS = 4, 50
@@ -29,9 +29,35 @@ def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["memory", "hub"])
-def corpus(request: pytest.FixtureRequest, hub_folder: Path) -> Corpus | HubCorpus:
-    return from_documents("memory", TEXTS) if request.param == "memory" else hub(str(hub_folder))
+def write_parquet(folder: Path, files: list[list[str]], kind: pyarrow.DataType, **columns: object) -> None:
+    folder.mkdir(parents=True)
+    for number, texts in enumerate(files):
+        table = {"text": pyarrow.array(texts, kind)} | {name: [value] * len(texts) for name, value in columns.items()}
+        path = folder / f"train-{number:05d}-of-{len(files):05d}.parquet"
+        pyarrow.parquet.write_table(pyarrow.table(table), path, row_group_size=8)
+
+
+@pytest.fixture(scope="module")
+def part_folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The same documents in three datasets that differ in length, files, columns and the type of their text."""
+    folder = tmp_path_factory.mktemp("parts")
+    write_parquet(folder / "encyclopedia", [TEXTS[:41], TEXTS[41:81], TEXTS[81:123]], pyarrow.string(), id=1)
+    write_parquet(folder / "books", [TEXTS[123:155], TEXTS[155:190]], pyarrow.large_string())
+    (folder / "letters").mkdir()
+    (folder / "letters" / "train.txt").write_text("\n".join(TEXTS[190:]))
+    return [folder / name for name in ("encyclopedia", "books", "letters")]
+
+
+@pytest.fixture(scope="module")
+def parts(part_folders: list[Path]) -> list[HubCorpus]:
+    return [hub(folder) for folder in part_folders]
+
+
+@pytest.fixture(scope="module", params=["memory", "hub", "together"])
+def corpus(request: pytest.FixtureRequest, hub_folder: Path, parts: list[HubCorpus]) -> Corpus | HubCorpus:
+    if request.param == "memory":
+        return from_documents("memory", TEXTS)
+    return hub(str(hub_folder)) if request.param == "hub" else together(parts)
 
 
 def test_the_hub_gives_the_same_splits_as_memory(hub_folder: Path) -> None:
@@ -47,8 +73,8 @@ def test_the_hub_gives_the_same_splits_as_memory(hub_folder: Path) -> None:
 def test_the_ranks_share_out_all_documents_once(corpus: Corpus | HubCorpus, world_size: int) -> None:
     shares = [list(corpus.stream("train", rank, world_size)) for rank in range(world_size)]
     assert all(shares)
-    together = [document for share in shares for document in share]
-    assert sorted(together) == sorted(text for text in TEXTS if split_of(text) == "train")
+    everything = [document for share in shares for document in share]
+    assert sorted(everything) == sorted(text for text in TEXTS if split_of(text) == "train")
 
 
 @pytest.mark.parametrize(("rank", "world_size"), [(0, 1), (1, 2), (2, 3)])
@@ -86,6 +112,81 @@ def test_streams_of_one_corpus_do_not_disturb_each_other(corpus: Corpus | HubCor
         resumed = corpus.stream("train", rank, world_size)
         resumed.load_state_dict(streams[rank].state_dict())
         assert list(resumed) == whole[7:]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("split", ["train", "validation"])  # in the latter, shares without a document
+def test_every_rank_reads_all_datasets_in_turn(parts: list[HubCorpus], split: str, world_size: int) -> None:
+    for rank in range(world_size):
+        shares = [list(part.stream(split, rank, world_size)) for part in parts]
+        assert all(shares) == (split == "train")
+        in_turn = [document for row in zip_longest(*shares) for document in row if document is not None]
+        assert list(together(parts).stream(split, rank, world_size)) == in_turn
+
+
+@pytest.mark.parametrize(("rank", "world_size"), [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)])
+def test_several_datasets_go_on_behind_every_document(parts: list[HubCorpus], rank: int, world_size: int) -> None:
+    stream = together(parts).stream("train", rank, world_size)
+    whole, positions = [], [json.dumps(stream.state_dict())]
+    for document in stream:
+        whole.append(document)
+        positions.append(json.dumps(stream.state_dict()))
+    for place, position in enumerate(positions):
+        resumed = together(parts).stream("train", rank, world_size)
+        resumed.load_state_dict(json.loads(position))
+        assert list(resumed) == whole[place:]
+    assert list(resumed) == whole
+
+
+def test_all_documents_of_several_datasets_come_in_turn(parts: list[HubCorpus]) -> None:
+    everything = list(together(parts))
+    assert everything[:6] == [TEXTS[place] for place in (0, 123, 190, 1, 124, 191)]
+    assert sorted(everything) == sorted(TEXTS)
+    assert list(together([together(parts[:2]), parts[2]])) == everything
+
+
+def test_several_datasets_have_all_names_and_another_fingerprint_with_each_change(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "train.txt").write_text("\n".join(TEXTS))
+    seen = [together([hub(folder) for folder in folders])]
+    assert seen[0].name == " + ".join(map(str, folders))
+    assert together([hub(folder) for folder in folders]).fingerprint() == seen[0].fingerprint()
+    for folder in folders:
+        (folder / "train.txt").write_text("\n".join(TEXTS[1:]))
+        seen.append(together([hub(folder) for folder in folders]))
+    assert len({corpus.fingerprint() for corpus in seen}) == 4
+
+
+def test_a_dataset_alone_is_itself(parts: list[HubCorpus]) -> None:
+    alone = together(parts[:1])
+    assert (alone.name, alone.fingerprint()) == (parts[0].name, parts[0].fingerprint())
+    assert type(alone.stream()) is DocumentStream  # its positions are those of one dataset
+    assert list(alone.train) == list(parts[0].train)
+
+
+def test_no_file_is_read_twice(tmp_path: Path) -> None:
+    for name, texts in (("en", TEXTS[:50]), ("de", TEXTS[50:])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "text.txt").write_text("\n".join(texts))
+    configs = [{"config_name": name, "data_files": files} for name, files in (("en", "en/*"), ("all", "*/*"))]
+    (tmp_path / "README.md").write_text(f"---\nconfigs: {json.dumps(configs)}\n---\n")
+    english, german, both = hub(tmp_path, "en"), hub(tmp_path / "de"), hub(tmp_path, "all")
+    assert sorted(together([english, german])) == sorted(TEXTS)
+    again = hub(tmp_path / "en" / "..", "all")
+    for same in ([both, again], [english, both], [german, both], [english, german, german]):
+        with pytest.raises(ValueError, match=r"have files in common, such as .*/text\.txt: expected different ones"):
+            together(same)
+
+
+def test_what_is_no_list_of_datasets_is_explained(parts: list[HubCorpus]) -> None:
+    with pytest.raises(ValueError, match="Expected at least one dataset, got an empty list"):
+        together([])
+    with pytest.raises(TypeError, match=r"Expected several datasets, got one, .*encyclopedia: wrap it in a list"):
+        together(parts[0])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"as `hub` gives them, got a Corpus: a corpus in memory is added to another"):
+        together([parts[0], from_documents("memory", TEXTS)])  # type: ignore[list-item]
 
 
 @pytest.fixture(scope="module")
