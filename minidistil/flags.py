@@ -28,7 +28,12 @@ def add_training_flags(command: argparse.ArgumentParser, out: str, learning_rate
         choices=("auto", "fp32", "bf16"),
         help="auto, the default: bf16 where it is measured to be faster",
     )
-    add("--workers", type=int, metavar="N", help="processes that prepare micro-batches ahead (0)")
+    add(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that prepare micro-batches ahead; a stream has one at most (0)",
+    )
     add_text_flags(command)
     add("--validate-every", type=int, metavar="N", help="steps between two looks at the validation split (100)")
 

@@ -8,15 +8,13 @@ Letters in shapes: B sequences, L tokens.
 """
 
 import math
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from minidistil.batches import StreamBatches
 from minidistil.corpus import Corpus, HubCorpus, epoch_batches, pad
@@ -190,46 +188,6 @@ def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> r
     """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th."""
     together = accumulate * world_size
     return range(step * together + rank, (step + 1) * together, world_size)
-
-
-Prepared = tuple[int, Batch, Any]  # a number, its micro-batch, and the feed's position behind it
-
-
-class _Upcoming(IterableDataset[Prepared]):
-    """What one process reads, as `upcoming` says; of several workers, each prepares its share."""
-
-    def __init__(self, feed: Feed, step: int, accumulate: int, rank: int, world_size: int):
-        self.feed, self.step, self.share = feed, step, (accumulate, rank, world_size)
-
-    def __iter__(self) -> Iterator[Prepared]:
-        worker = get_worker_info()
-        place, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        numbers = (number for step in count(self.step) for number in numbers_of_step(step, *self.share))
-        for number in islice(numbers, place, None, workers):
-            yield number, self.feed[number], self.feed.position()
-
-
-def upcoming(
-    feed: Feed, step: int, accumulate: int, rank: int = 0, world_size: int = 1, workers: int = 0
-) -> Iterator[Prepared]:
-    """What process `rank` reads from a step (from 0) on: micro-batches without end, each with the position behind it.
-
-    Args:
-        workers: processes that prepare them ahead, by torch's `DataLoader`; a stream is read by one of them at most.
-            What they have read beyond the micro-batches that were handed out is in no position.
-    """
-    workers = min(workers, 1) if feed.in_order else workers
-    ahead = _Upcoming(feed, step, accumulate, rank, world_size)
-    generator = torch.Generator()  # else the loader would draw from the generator that dropout draws from
-    loader = DataLoader(
-        ahead, batch_size=None, num_workers=workers, worker_init_fn=_leave_interrupts_alone, generator=generator
-    )
-    return iter(loader)
-
-
-def _leave_interrupts_alone(worker: int) -> None:
-    """Ctrl-C is for the process that trains: it ends its workers when it has saved its work."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def mix(seed: int, number: int) -> int:

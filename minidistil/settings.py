@@ -59,7 +59,7 @@ class TrainingConfig:
         _require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
 
     def to_json(self) -> dict[str, Any]:
-        """The settings on which a result hangs, as plain JSON values."""
+        """The settings as plain JSON values, without `workers`, which another go at the run may change."""
         return json.loads(json.dumps({name: value for name, value in asdict(self).items() if name != "workers"}))
 
 

@@ -34,9 +34,10 @@ from minidistil.checkpoints import (
 )
 from minidistil.files import write_atomically
 from minidistil.machine import autocast, device_of, peak_memory_mib
-from minidistil.microbatches import Batch, Feed, mix, upcoming
+from minidistil.microbatches import Batch, Feed, mix
 from minidistil.objectives import Losses
 from minidistil.parallel import averaging_gradients, from_first, gather, rank, summed, without_averaging, world_size
+from minidistil.prefetch import upcoming
 from minidistil.schedule import Plan, schedule
 from minidistil.settings import TrainingConfig
 
@@ -202,6 +203,7 @@ def train(
     except NotFiniteError as error:
         raise ValueError(_explain(error, progress.step, config, checkpoints)) from error
     finally:  # also when interrupted: the last whole step is kept
+        reader.close()
         in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
         if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step):
             _save(checkpoints, model, optimizer, progress, position)

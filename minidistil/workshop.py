@@ -149,8 +149,8 @@ class Workshop(RunFolder):
                 bar.total = plan.end
                 bar.update(progress.step - bar.n)
                 if len(progress.log) > max(written, 0):
-                    newest = progress.log[-1]
-                    newest.setdefault("utilisation", round(self.utilisation(newest["tokens_per_second"]), 4))
+                    for line in progress.log[-2:]:  # an interrupt may have left one without
+                        line.setdefault("utilisation", round(self.utilisation(line["tokens_per_second"]), 4))
                     self.append_log(progress.log, written)
                     self._show_in_tensorboard(progress.log[max(written, 0) :])
                     bar.set_postfix(loss=f"{progress.log[-1]['loss']:.2f}", refresh=False)

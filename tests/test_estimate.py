@@ -52,7 +52,7 @@ def test_the_devices_speed_is_that_of_a_product_as_torch_counts_it(monkeypatch: 
     monkeypatch.setattr("minidistil.operations.time.perf_counter", lambda: float(next(clock)))  # each call a second
     with FlopCounterMode(display=False) as counter:
         speed = device_operations(torch.device("cpu"), "fp32", rounds=3)
-    assert speed == counter.get_total_flops() / 4  # of the rounds and the first one
+    assert speed == counter.get_total_flops() / 4  # in the three rounds and the first one
 
 
 def test_memory_is_that_of_the_models_and_more(monkeypatch: pytest.MonkeyPatch) -> None:

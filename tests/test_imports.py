@@ -19,7 +19,7 @@ ORDER = (
     *("names", "weights", "heads", "classifiers", "question_answering", "fillmask"),  # 5
     *("losses", "laboratory"),  # 6
     *("student",),  # 7
-    *("settings", "schedule", "parallel", "checkpoints", "microbatches", "objectives"),  # 8
+    *("settings", "schedule", "parallel", "checkpoints", "microbatches", "prefetch", "objectives"),  # 8
     *("machine", "operations", "training", "trial"),  # 8
     *("teacher",),  # 8
     *("metrics", "evaluation", "speed"),  # 9

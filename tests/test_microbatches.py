@@ -1,9 +1,7 @@
 """Chapter 8, micro-batches: number n is the same whenever it is asked for; a stream goes on from its position."""
 
 import json
-import pickle
 from dataclasses import replace
-from itertools import islice
 from types import ModuleType
 
 import pytest
@@ -11,7 +9,7 @@ import torch
 
 from minidistil.corpus import Corpus, sequences
 from minidistil.masking import IGNORE
-from minidistil.microbatches import Batch, BatchStream, Feed, StreamedBatches, upcoming
+from minidistil.microbatches import Batch, BatchStream, StreamedBatches
 from minidistil.settings import TrainingConfig
 from minidistil.wordpiece import WordPiece
 
@@ -107,36 +105,3 @@ def test_processes_share_out_the_micro_batches_without_loss_or_repetition(
 
 def test_processes_take_turns(impl: ModuleType) -> None:
     assert [list(impl.numbers_of_step(1, 3, rank, 2)) for rank in (0, 1)] == [[6, 8, 10], [7, 9, 11]]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("kind", ["in memory", "streamed"])
-def test_workers_prepare_the_same_micro_batches_and_draw_nothing(
-    tiny_corpus: Corpus, tokenizer: WordPiece, stream: BatchStream, kind: str, workers: int
-) -> None:
-    def feed() -> Feed:
-        some = Corpus("some", tiny_corpus.train[:100], [], [])
-        return stream if kind == "in memory" else StreamedBatches(some, tokenizer, CONFIG)
-
-    here = list(islice(upcoming(feed(), 5, 3, 1, 2), 60))  # rank 1 of 2, three micro-batches a step, from step 5 on
-    before = torch.get_rng_state()
-    there = list(islice(upcoming(feed(), 5, 3, 1, 2, workers), 60))
-    assert torch.equal(torch.get_rng_state(), before)
-    assert [number for number, _, _ in there] == list(range(31, 151, 2))
-    for (_, one, position), (_, other, same_position) in zip(here, there, strict=True):
-        assert same(one, other)
-        assert position == same_position
-    if kind == "streamed":  # what a worker has read ahead is in no position
-        again = feed()
-        again.go_on(there[39][2])
-        for (_, one, _), (number, other, _) in zip(upcoming(again, 0, 1), there[40:], strict=False):
-            assert original(one) == original(other), number
-
-
-def test_a_feed_can_be_sent_to_a_worker_where_processes_are_not_forked(
-    tiny_corpus: Corpus, tokenizer: WordPiece, stream: BatchStream
-) -> None:
-    some = Corpus("some", tiny_corpus.train[:100], [], [])
-    for feed in (stream, StreamedBatches(some, tokenizer, CONFIG)):
-        there = pickle.loads(pickle.dumps(feed))
-        assert all(same(feed[number], there[number]) for number in range(5))

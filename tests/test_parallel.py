@@ -127,12 +127,13 @@ def test_two_processes_share_a_stream_and_go_on_where_they_were_killed(folder: P
 
     whole = run("whole", workers=0)
     assert whole.returncode == 0, whole.stderr
-    kills = [random.randint(2, 14), random.randint(17, 30)]  # of 40 steps: where each process in turn is killed
+    kills = [random.randint(2, 12), random.randint(14, 25)]  # of 40 steps: where each process in turn is killed
     for victim, last in enumerate(kills):
         assert run("parts", victim, last, victim).returncode != 0
     again = run("parts", workers=1)
     assert again.returncode == 0, again.stderr
-    assert int(re.findall(r"resumed after step (\d+)", again.stdout)[0]) >= kills[-1]
+    (resumed,) = re.findall(r"resumed after step (\d+)", again.stdout)
+    assert int(resumed) >= kills[-1]
     one, two = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(one[name], two[name]) for name in one)
     logs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("whole", "parts")]
