@@ -197,7 +197,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from minidistil.evaluation import compare, masked_documents, score
     from minidistil.fillmask import require_fit
     from minidistil.heads import MaskedLM
-    from minidistil.speed import parameters, size_in_bytes
+    from minidistil.speed import parameters, size_in_bytes, speedup_by_shape
     from minidistil.wordpiece import WordPiece
 
     tokenizer = WordPiece.from_pretrained(options.model)
@@ -208,8 +208,12 @@ def evaluate(options: argparse.Namespace) -> int:
     figures |= {"parameters": parameters(model), "bytes": size_in_bytes(model)}
     if options.teacher:
         require_one_vocabulary(options.model, options.teacher)
-        comparison = compare(MaskedLM.from_pretrained(options.teacher), model, text)
+        teacher = MaskedLM.from_pretrained(options.teacher)
+        comparison = compare(teacher, model, text)
         figures |= {"retention": comparison.retention} | dataclasses.asdict(comparison)
+        timed = {f"{size}x{length}": found for (size, length), found in speedup_by_shape(teacher, model).items()}
+        figures["speedup"] = {shape: ratio for shape, (ratio, _) in timed.items()}
+        figures["intervals"] |= {f"speedup {shape}": ends for shape, (_, ends) in timed.items()}
     else:
         figures |= dataclasses.asdict(score(model, text))
     if options.json:

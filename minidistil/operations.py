@@ -32,7 +32,7 @@ def step_operations(teacher: EncoderConfig, student: EncoderConfig, length: floa
     return forward_operations(teacher, length, head_share) + 3 * forward_operations(student, length, head_share)
 
 
-def device_operations(device: torch.device, precision: str, rounds: int = 5) -> float:
+def device_operations(device: torch.device, precision: str, rounds: int = 3) -> float:
     """Operations a second of this device in products of two large square matrices: the fastest of some rounds.
 
     A rough figure: other programs slow it down, and a CPU of many cores is faster in still larger products.
@@ -40,7 +40,7 @@ def device_operations(device: torch.device, precision: str, rounds: int = 5) -> 
     Args:
         precision: "fp32" or "bf16", the format of the numbers.
     """
-    side, products = 4096 if device.type == "cuda" else 1024, 10
+    side, products = 4096 if device.type == "cuda" else 1024, 5
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     draw = torch.Generator(device).manual_seed(0)  # of its own: a run's other draws stay what they are
     matrix = torch.randn(side, side, dtype=dtype, device=device, generator=draw)

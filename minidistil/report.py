@@ -37,15 +37,6 @@ def comparison_table(metrics: dict[str, Any]) -> str:
     )
 
 
-def speed_table(metrics: dict[str, Any]) -> str:
-    """How many times as fast as its teacher the student is, by shape, in Markdown."""
-    rows = ["| sequences x tokens | teacher's time / student's | 95 % interval |", "|---:|---:|---|"]
-    for shape, ratio in metrics["speedup_by_shape"].items():
-        low, high = metrics["intervals"][f"speedup_{shape}"]
-        rows.append(f"| {shape.replace('x', ' x ')} | {ratio:.2f} | {low:.2f} to {high:.2f} |")
-    return "The encoder alone, fp32, on the machine of this run:\n\n" + "\n".join(rows)
-
-
 def _or_nothing(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 

@@ -11,26 +11,24 @@ from typing import Any
 
 from minidistil.checkpoints import Progress
 from minidistil.corpus import Corpus, HubCorpus, sequences, text_files
-from minidistil.evaluation import Comparison, MaskedText, compare, masked_text, score
+from minidistil.evaluation import Comparison, compare, masked_text, score
 from minidistil.fillmask import require_fit
 from minidistil.heads import MaskedLM
 from minidistil.machine import peak_memory_mib, to_best_device
 from minidistil.objectives import distillation_losses, masked_lm_losses
 from minidistil.operations import forward_operations, step_operations
 from minidistil.parallel import from_first
-from minidistil.report import comparison_table, side_by_side, speed_table
+from minidistil.report import comparison_table, side_by_side
 from minidistil.runfolder import fingerprint
 from minidistil.schedule import Plan
 from minidistil.settings import DistilConfig, TeachConfig
-from minidistil.speed import parameters, speedup, speedup_by_shape
+from minidistil.speed import parameters, speedup
 from minidistil.teacher import save_own_layers, take_changes, train_frequent_rows_only, untaught_teacher
 from minidistil.weights import BareEncoder
 from minidistil.wordpiece import WordPiece
 from minidistil.workshop import Run, Say, Workshop
 
 __all__ = ["Run", "distil", "teach"]
-
-SHAPES = ((1, 16), (1, 128), (8, 16), (8, 128))  # to time, (B, L): a sentence, a paragraph, eight of them
 
 
 def distil(
@@ -80,19 +78,18 @@ def distil(
         workshop.say("evaluating teacher and student on held-out documents …")
         held_out = workshop.held_out()
         figures = _comparison_metrics(compare(teacher, student, held_out, plan.precision))
-        speeds = _speed_metrics(teacher, student, held_out)
+        ratio, ends = speedup(teacher, student, held_out)
         metrics = {
             **figures,
             "student_masked_accuracy_before": before,
             "teacher_parameters": parameters(teacher),
             "student_parameters": parameters(student),
-            **speeds,
-            "intervals": figures["intervals"] | speeds["intervals"],
+            "speedup": ratio,
+            "intervals": figures["intervals"] | {"speedup": ends},
             "held_out_tokens": held_out.count,
             **_effort(workshop, progress, plan),
         }
-        parts = (comparison_table(metrics), speed_table(metrics), side_by_side(teacher, student, tokenizer))
-        return metrics, "\n\n".join(parts)
+        return metrics, comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
 
     return workshop.finish(progress, measure)
 
@@ -184,20 +181,6 @@ def _comparison_metrics(comparison: Comparison) -> dict[str, Any]:
         "teacher_calibration_error": comparison.teacher.calibration_error,
         "student_calibration_error": comparison.student.calibration_error,
         "intervals": comparison.intervals,
-    }
-
-
-def _speed_metrics(teacher: MaskedLM, student: MaskedLM, held_out: MaskedText) -> dict[str, Any]:
-    """How many times as fast the student is: on masked text, and the encoder alone by shape, such as "8x128"."""
-    ratio, ends = speedup(teacher, student, held_out)
-    longest = min(model.config.max_position_embeddings for model in (teacher, student))
-    shapes = dict.fromkeys((size, min(length, longest)) for size, length in SHAPES)
-    timed = speedup_by_shape(teacher, student, shapes)
-    by_shape = {f"{size}x{length}": found for (size, length), found in timed.items()}
-    return {
-        "speedup": ratio,
-        "speedup_by_shape": {shape: found[0] for shape, found in by_shape.items()},
-        "intervals": {"speedup": ends} | {f"speedup_{shape}": found[1] for shape, found in by_shape.items()},
     }
 
 

@@ -20,6 +20,8 @@ ROUNDS = 6  # the fewest whose lowest and highest ratio are an interval of 95 %
 
 Shape = tuple[int, int]  # B, L
 
+SHAPES = ((1, 16), (1, 128), (8, 16), (8, 128))  # a sentence, a paragraph, eight of them
+
 
 def parameters(model: nn.Module) -> int:
     """Number of weights, shared ones counted once."""
@@ -64,11 +66,12 @@ def speedup(teacher: MaskedLM, student: MaskedLM, text: MaskedText, repeats: int
 
 
 def speedup_by_shape(
-    teacher: MaskedLM, student: MaskedLM, shapes: Iterable[Shape], repeats: int = ROUNDS
+    teacher: MaskedLM, student: MaskedLM, shapes: Iterable[Shape] = SHAPES, repeats: int = ROUNDS
 ) -> dict[Shape, tuple[float, Interval]]:
-    """The same for the encoder alone, on random tokens of each shape (B, L)."""
+    """The same for the encoder alone, on random tokens of each shape (B, L); no longer than both models can read."""
+    longest = min(model.config.max_position_embeddings for model in (teacher, student))
     ratios = {}
-    for shape in shapes:
+    for shape in dict.fromkeys((size, min(length, longest)) for size, length in shapes):
         ids = torch.randint(teacher.config.vocab_size, shape, generator=torch.Generator().manual_seed(0))
         ratios[shape] = ratio_of_times(_reader(teacher, ids), _reader(student, ids), repeats)
     return ratios

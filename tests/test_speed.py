@@ -80,3 +80,8 @@ def test_a_speed_has_an_interval_about_it(text: MaskedText, tiny_teacher: Masked
 def test_a_small_vocabulary_can_be_timed() -> None:
     model = MaskedLM(replace(TINY, vocab_size=9)).eval()
     assert speedup_by_shape(model, model, [(1, 8)], repeats=1).keys() == {(1, 8)}
+
+
+def test_no_longer_texts_are_timed_than_the_models_can_read() -> None:
+    model = MaskedLM(replace(TINY, max_position_embeddings=40)).eval()
+    assert list(speedup_by_shape(model, model, repeats=1)) == [(1, 16), (1, 40), (8, 16), (8, 40)]

@@ -187,14 +187,6 @@ def test_a_narrower_student_can_do_without_the_cosine(corpus: Corpus, tmp_path: 
     assert run.metrics["student_parameters"] < run.metrics["teacher_parameters"]
 
 
-def test_speed_is_measured_on_texts_that_the_models_can_read(
-    corpus: Corpus, tmp_path: Path, tokenizer: WordPiece
-) -> None:
-    teacher = small(max_position_embeddings=40)
-    run = distil(teacher, student_of(teacher), corpus, CONFIG, tmp_path, tokenizer)
-    assert list(run.metrics["speedup_by_shape"]) == ["1x16", "1x40", "8x16", "8x40"]
-
-
 def test_the_cosine_alone_trains_and_resumes(
     corpus: Corpus, tmp_path: Path, tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch
 ) -> None:
