@@ -15,9 +15,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from minidistil.characters import is_chinese, is_control
-from minidistil.vocabulary import MAX_WORD_LENGTH, Pair, join_pair
-from minidistil.words import Characters
+from minidistil.ch01_wordpiece.characters import is_chinese, is_control
+from minidistil.ch01_wordpiece.normalize import Characters
+from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, Pair, join_pair
 
 
 def is_punctuation(char: str) -> bool:

@@ -17,10 +17,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from minidistil.batches import LENGTH_BIN
-from minidistil.inputs import MAX_UNKNOWN, MIN_TOKENS
-from minidistil.masking import IGNORE
-from minidistil.wordpiece import WordPiece
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.batching import LENGTH_BIN
+from minidistil.ch02_masking.masking import IGNORE
+from minidistil.ch02_masking.sequences import MAX_UNKNOWN, MIN_TOKENS
 
 
 def chunks(document: str, tokenizer: WordPiece, max_length: int) -> Iterator[Tensor]:

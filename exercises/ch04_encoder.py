@@ -17,8 +17,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from minidistil.attention import MultiHeadAttention
-from minidistil.encoder import EncoderConfig, ModelOutput, check_input, initialize
+from minidistil.ch03_attention.attention import MultiHeadAttention
+from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput, check_input, initialize
 
 
 def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:

@@ -16,8 +16,8 @@ B sentences, L words, S states.
 import torch
 from torch import Tensor, nn
 
-from minidistil.laboratory import Language
-from minidistil.losses import DistillationLoss
+from minidistil.ch06_losses.losses import DistillationLoss
+from minidistil.ch06_losses.toy_language import Language
 
 
 def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 2.0) -> Tensor:

@@ -20,9 +20,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from minidistil.encoder import EncoderConfig
-from minidistil.heads import MaskedLM
-from minidistil.student import PAPER_LAYERS, POSITION, TOKEN_TYPE, check_layers
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import PAPER_LAYERS, POSITION, TOKEN_TYPE, check_layers
 
 
 def default_layers(num_hidden_layers: int) -> tuple[int, ...]:

@@ -19,11 +19,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from minidistil.checkpoints import MOMENTS
-from minidistil.machine import device_of
-from minidistil.microbatches import Batch, mix
-from minidistil.parallel import without_averaging
-from minidistil.settings import TrainingConfig
+from minidistil.ch08_training.checkpoints import MOMENTS
+from minidistil.ch08_training.device import device_of
+from minidistil.ch08_training.feed import Batch, mix
+from minidistil.ch08_training.parallel import without_averaging
+from minidistil.ch08_training.settings import TrainingConfig
 
 
 def schedule(step: float, steps: int, warmup_share: float) -> float:
@@ -57,8 +57,8 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     It holds every parameter that is trained (`requires_grad`) once, and has learning_rate, betas, eps and weight_decay
     from the config.
 
-    >>> from minidistil.encoder import EncoderConfig
-    >>> from minidistil.heads import MaskedLM
+    >>> from minidistil.ch04_encoder.encoder import EncoderConfig
+    >>> from minidistil.ch05_weights.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> optimizer = make_optimizer(MaskedLM(config), TrainingConfig(weight_decay=0.25))
     >>> [(group["weight_decay"], len(group["params"])) for group in optimizer.param_groups]
@@ -118,8 +118,8 @@ def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, 
     `optimizer.state[parameter]`; it has none of a parameter that is frozen, and before the first step of none. The
     tensors need no gradient.
 
-    >>> from minidistil.encoder import EncoderConfig
-    >>> from minidistil.heads import MaskedLM
+    >>> from minidistil.ch04_encoder.encoder import EncoderConfig
+    >>> from minidistil.ch05_weights.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> model = MaskedLM(config)
     >>> optimizer = torch.optim.AdamW(model.parameters())
@@ -141,8 +141,8 @@ def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: to
     Raises:
         KeyError, RuntimeError: a parameter's tensor is missing or of another shape.
 
-    >>> from minidistil.encoder import EncoderConfig
-    >>> from minidistil.heads import MaskedLM
+    >>> from minidistil.ch04_encoder.encoder import EncoderConfig
+    >>> from minidistil.ch05_weights.heads import MaskedLM
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
     >>> model = MaskedLM(config)
     >>> optimizer = torch.optim.AdamW(model.parameters())

@@ -18,7 +18,7 @@ import math
 import torch
 from torch import Tensor
 
-from minidistil.quantisation import LARGEST, STEPS, int_matmul
+from minidistil.ch11_smaller_faster.quantisation import LARGEST, STEPS, int_matmul
 
 
 def symmetric_scale(x: Tensor, dim: int | None = None) -> Tensor:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from minidistil.bias import GROUP, MASK, Inheritance
+from minidistil.ch12_bias.bias import GROUP, MASK, Inheritance
 
 
 def prior_text(template: str, pieces: int) -> tuple[str, int]:

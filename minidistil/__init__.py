@@ -2,20 +2,20 @@
 
 __version__ = "0.1.0"
 
-from minidistil import corpus
-from minidistil.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
-from minidistil.encoder import EncoderConfig
-from minidistil.evaluation import compare, masked_text, score
-from minidistil.fillmask import fill_mask
-from minidistil.heads import MaskedLM, SentenceEncoder, embed
-from minidistil.losses import distillation_loss
-from minidistil.question_answering import QuestionAnswering
-from minidistil.runs import Run, distil, teach
-from minidistil.settings import DistilConfig, TeachConfig
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking import corpus
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
+from minidistil.ch05_weights.fillmask import fill_mask
+from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder, embed
+from minidistil.ch05_weights.question_answering import QuestionAnswering
+from minidistil.ch05_weights.weights import BareEncoder as Encoder
+from minidistil.ch06_losses.losses import distillation_loss
+from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training.settings import DistilConfig, TeachConfig
+from minidistil.ch09_evaluation.evaluation import compare, masked_text, score
+from minidistil.runs.distillation import Run, distil, teach
 from minidistil.source import show
-from minidistil.student import student_of
-from minidistil.weights import BareEncoder as Encoder
-from minidistil.wordpiece import WordPiece
 
 __all__ = [
     "ClassifierConfig",

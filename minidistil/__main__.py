@@ -1,5 +1,5 @@
 """`python -m minidistil`: the command line."""
 
-from minidistil.cli import entry
+from minidistil.cli.main import entry
 
 entry()

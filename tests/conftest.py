@@ -12,11 +12,11 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from minidistil.corpus import Corpus, docs
-from minidistil.encoder import EncoderConfig
-from minidistil.exercises import Learner, chapter_keys, read_chapter, time_limit
-from minidistil.heads import MaskedLM
-from minidistil.wordpiece import WordPiece
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.corpus import Corpus, docs
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.course.learner import Learner, chapter_keys, read_chapter, time_limit
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

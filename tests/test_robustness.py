@@ -21,11 +21,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import minidistil
-from minidistil.classifiers import ClassifierConfig, SequenceClassifier
-from minidistil.encoder import EncoderConfig
-from minidistil.heads import MaskedLM
-from minidistil.weights import Model
-from minidistil.wordpiece import WordPiece
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch05_weights.weights import Model
 
 PACKAGE = Path(minidistil.__file__).parent
 SIZES: dict[str, Any] = {
@@ -223,7 +223,7 @@ def refuse(event, arguments):
         raise RuntimeError("unpickles")
 
 sys.addaudithook(refuse)
-from minidistil.grade import grade
+from minidistil.course.grade import grade
 print([(each.passed, each.error) for each in grade(Path(sys.argv[1]))])
 """
 

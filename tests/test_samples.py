@@ -5,9 +5,9 @@ import re
 from itertools import islice
 from pathlib import Path
 
+from data.samples.prepare import ADJECTIVES, reviews, write_samples
+from minidistil.ch10_tasks.glue import load_glue
 from minidistil.files import data_folder
-from minidistil.glue import load_glue
-from minidistil.samples import ADJECTIVES, reviews, write_samples
 
 
 def test_the_stored_sample_is_what_its_command_makes(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from minidistil.source import show
 
 
 def test_it_prints_a_function_as_it_stands_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
-    from minidistil.vocabulary import Merger, first_pieces
+    from minidistil.ch01_wordpiece.vocabulary import Merger, first_pieces
 
     show(first_pieces, Merger.best)
     printed = capsys.readouterr().out
@@ -23,7 +23,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 shell = InteractiveShell.instance()
 from minidistil.source import show
-from minidistil.vocabulary import first_pieces
+from minidistil.ch01_wordpiece.vocabulary import first_pieces
 with capture_output() as captured:
     show(first_pieces)
 assert captured.outputs[0].data["text/markdown"].startswith("```python\\ndef first_pieces"), captured.outputs

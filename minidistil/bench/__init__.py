@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from minidistil.bench import attention, backends, inference, step, wordpiece
 from minidistil.bench.attention import compare_attention, kept_for_backward, torchs_attention
-from minidistil.bench.wordpiece import compare_tokenizers, random_strings
+from minidistil.bench.tokenizer import compare_tokenizers, random_strings
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "tokenizer": wordpiece.table,

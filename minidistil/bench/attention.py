@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from minidistil.attention import MultiHeadAttention
+from minidistil.ch03_attention.attention import MultiHeadAttention
 
 REPETITIONS = 3  # the fastest counts
 

@@ -19,18 +19,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from minidistil import corpus
 from minidistil.bench.inference import DISTILBERT, Rounds, in_turns
-from minidistil.classifiers import ClassifierConfig, SequenceClassifier
-from minidistil.encoder import EncoderConfig
-from minidistil.evaluation import masked_text
-from minidistil.export import OnnxModel, export_onnx, round_onnx
-from minidistil.heads import MaskedLM
-from minidistil.int8 import save_int8, to_int8
-from minidistil.masking import IGNORE
-from minidistil.peers import without_progress_bars
-from minidistil.speed import parameters
-from minidistil.wordpiece import WordPiece
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking import corpus
+from minidistil.ch02_masking.masking import IGNORE
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch09_evaluation.evaluation import masked_text
+from minidistil.ch09_evaluation.speed import parameters
+from minidistil.ch11_smaller_faster.export import OnnxModel, export_onnx, round_onnx
+from minidistil.ch11_smaller_faster.int8 import save_int8, to_int8
+from minidistil.parity.peers import without_progress_bars
 
 AnyHead = MaskedLM | SequenceClassifier
 Logits = Callable[..., Tensor]  # input_ids, attention_mask and token_type_ids (B, L) to logits

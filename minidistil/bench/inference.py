@@ -22,13 +22,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from minidistil.encoder import EncoderConfig
-from minidistil.fillmask import fill_mask
-from minidistil.heads import MaskedLM
-from minidistil.names import model_type, our_names
-from minidistil.peers import FP32, largest_difference, without_progress_bars
-from minidistil.weights import BareEncoder
-from minidistil.wordpiece import WordPiece
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.fillmask import fill_mask
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch05_weights.tensor_names import model_type, our_names
+from minidistil.ch05_weights.weights import BareEncoder
+from minidistil.parity.peers import FP32, largest_difference, without_progress_bars
 
 SIDES = ("minidistil", "transformers")
 Rounds = dict[str, list[float]]  # seconds of each side, one number a round

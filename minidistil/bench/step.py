@@ -23,17 +23,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from minidistil.corpus import docs, sequences
-from minidistil.heads import MaskedLM
-from minidistil.machine import autocast, peak_memory_mib, to_best_device
-from minidistil.masking import IGNORE
-from minidistil.microbatches import Batch, BatchStream
-from minidistil.objectives import distillation_losses
-from minidistil.operations import device_operations, step_operations
-from minidistil.settings import DistilConfig
-from minidistil.student import student_of
-from minidistil.training import gradient_norm
-from minidistil.wordpiece import WordPiece
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.corpus import docs, sequences
+from minidistil.ch02_masking.masking import IGNORE
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training.device import autocast, peak_memory_mib, to_best_device
+from minidistil.ch08_training.feed import Batch, BatchStream
+from minidistil.ch08_training.objectives import distillation_losses
+from minidistil.ch08_training.operations import device_operations, step_operations
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.ch08_training.training import gradient_norm
 
 ROUNDS = 3  # the fastest counts
 

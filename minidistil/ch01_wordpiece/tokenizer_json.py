@@ -1,0 +1,44 @@
+"""Chapter 1. The five steps and a vocabulary in the file format of the `tokenizers` library (its version 1.0)."""
+
+from typing import Any
+
+from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS
+
+
+def tokenizer_json(vocab: dict[str, int]) -> dict[str, Any]:
+    """What tokenizer.json holds: the steps by their names in `tokenizers`, and the vocabulary (token to id)."""
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    frame = {token: {"id": token, "ids": [vocab[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")}
+    first, second = (
+        [{"Sequence": {"id": name, "type_id": kind}}, {"SpecialToken": {"id": "[SEP]", "type_id": kind}}]
+        for name, kind in (("A", 0), ("B", 1))
+    )
+    single = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, *first]
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{"id": vocab[token], "content": token, **flags} for token in SPECIAL_TOKENS],
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": None,
+            "lowercase": True,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": single,
+            "pair": [*single, *second],
+            "special_tokens": frame,
+        },
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": MAX_WORD_LENGTH,
+            "vocab": vocab,
+        },
+    }

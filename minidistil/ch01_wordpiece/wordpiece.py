@@ -1,0 +1,323 @@
+"""Chapter 1. WordPiece: from a text to the numbers of its pieces, and back.
+
+A text goes through five steps, those of BERT's uncased tokenizer:
+
+1. special tokens written in the text ([MASK] …) are cut out first;
+2. normalise: drop control characters, set Chinese characters apart, strip accents, lower-case;
+3. split at white space and around every punctuation mark;
+4. in each word, repeatedly take the longest piece of the vocabulary that the rest begins
+   with; every piece but the first is written with "##"; a word that cannot be
+   covered becomes [UNK];
+5. frame the result: [CLS] A [SEP], or [CLS] A [SEP] B [SEP] for a pair.
+
+References: Schuster and Nakajima (2012), "Japanese and Korean Voice Search" (the
+vocabulary); Devlin et al. (2019), "BERT" (section 3, the input); the greedy match as in
+Wu et al. (2016), "Google's Neural Machine Translation System" (section 4.1).
+
+Letters in shapes: B texts, L tokens of the longest one.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from minidistil.ch01_wordpiece.normalize import (
+    Characters,
+    count_words,
+    normalize,
+    plain_words,
+    split_stretches,
+    split_words,
+)
+from minidistil.ch01_wordpiece.tokenizer_json import tokenizer_json
+from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS, learn
+from minidistil.hub.official import locate, official_name
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CACHE_SIZE = 1 << 18  # stretches of text whose ids are remembered
+
+_SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
+
+
+def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
+    """Step 4: the pieces of a word, greedily from the left; None where it cannot be covered."""
+    if len(word) > MAX_WORD_LENGTH:
+        return None
+    pieces = []
+    start = 0
+    while start < len(word):
+        prefix = "##" if start else ""
+        for end in range(len(word), start, -1):
+            piece = prefix + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return None
+        pieces.append(piece)
+        start = end
+    return pieces
+
+
+def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
+    """Step 5: cut tokens from the end of the longer part first; two long parts share the room evenly.
+
+    Of an odd room the longer part (of two equal ones, the second) keeps the one token more.
+    """
+    if sum(map(len, parts)) <= room:
+        return parts
+    if len(parts) == 1:
+        return [parts[0][:room]]
+    shorter, longer = (1, 0) if len(parts[0]) > len(parts[1]) else (0, 1)
+    kept = min(len(parts[shorter]), room // 2)
+    lengths = {shorter: kept, longer: room - kept}
+    return [part[: lengths[index]] for index, part in enumerate(parts)]
+
+
+# The replacements of transformers' clean_up_tokenization, in its order.
+CLEAN_UP = (
+    *((f" {mark}", mark) for mark in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
+
+
+def join_pieces(pieces: Sequence[str]) -> str:
+    """The way back: pieces joined to a text, without the spaces before punctuation and contractions."""
+    text = ""
+    for piece in pieces:
+        text += piece[2:] if text and piece.startswith("##") else (" " if text else "") + piece
+    for spaced, tight in CLEAN_UP:
+        text = text.replace(spaced, tight)
+    return text
+
+
+@dataclass
+class Encoding:
+    """A tokenised text or pair. Offsets are worked out when asked for."""
+
+    ids: list[int]
+    type_ids: list[int]  # 0 for [CLS] A [SEP], 1 for B [SEP]
+    _tokenizer: "WordPiece"
+    _texts: list[str]
+    _kept: list[int]  # tokens of each text that survived truncation
+
+    @property
+    def tokens(self) -> list[str]:
+        """The pieces as written in the vocabulary."""
+        return [self._tokenizer.tokens[index] for index in self.ids]
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """(start, end) in characters of the original text for each token; (0, 0) for the frame."""
+        result = [(0, 0)]
+        for text, kept in zip(self._texts, self._kept, strict=True):
+            spans = [(start, end) for _, start, end in self._tokenizer.pieces(text)]
+            result += [*spans[:kept], (0, 0)]
+        return result
+
+
+class _Cache(dict[str, tuple[int, ...]]):
+    """Ids of a string, worked out once: most words repeat. Emptied when full."""
+
+    def __init__(self, work: Callable[[str], tuple[int, ...]]):
+        super().__init__()
+        self.work = work
+
+    def __missing__(self, key: str) -> tuple[int, ...]:
+        if len(self) >= CACHE_SIZE:
+            self.clear()
+        ids = self[key] = self.work(key)
+        return ids
+
+
+class WordPiece:
+    """BERT's uncased tokenizer over a vocabulary.
+
+    Devlin et al. (2019), section 3; the greedy match as in Wu et al. (2016), section 4.1.
+
+    Args:
+        tokens: the vocabulary; a token's id is its place in the list.
+
+    Raises:
+        ValueError: a special token is missing or a token stands twice.
+    """
+
+    def __init__(self, tokens: Sequence[str]):
+        self.tokens = list(tokens)
+        self.vocab = {token: index for index, token in enumerate(self.tokens)}
+        missing = [token for token in SPECIAL_TOKENS if token not in self.vocab]
+        if missing:
+            raise ValueError(f"The vocabulary lacks {', '.join(missing)}: add each as a line of its own.")
+        if len(self.vocab) != len(self.tokens):
+            twice = next(token for index, token in enumerate(self.tokens) if self.vocab[token] != index)
+            raise ValueError(f"The vocabulary holds {twice!r} twice: every token must have one id.")
+        self.pad_token_id, self.unk_token_id, self.cls_token_id, self.sep_token_id, self.mask_token_id = (
+            self.vocab[token] for token in SPECIAL_TOKENS
+        )
+        self.special_ids = frozenset(self.vocab[token] for token in SPECIAL_TOKENS)
+        self._word_ids = _Cache(self._match_word)  # "unhappy" and "unhappy," share the first …
+        self._stretch_ids = _Cache(self._match_stretch)  # … and each of both is looked up once here
+        self._ids_of = self._stretch_ids.__getitem__
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> "WordPiece":
+        """The tokenizer of a ladder name, hub id, folder or vocab.txt.
+
+        Raises:
+            FileNotFoundError, ValueError: no such vocabulary, or it is damaged.
+        """
+        path = Path(name).expanduser()
+        if official_name(name) is not None or not path.is_file():
+            path = locate(name, "vocab.txt")
+        try:
+            return cls(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected one token a line.") from error
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], vocab_size: int = 8192, rule: str = "frequency", min_frequency: int = 1
+    ) -> "WordPiece":
+        """A tokenizer whose vocabulary is learnt from texts; rule and min_frequency as in `vocabulary.learn`.
+
+        Raises:
+            TypeError: texts is one string.
+            ValueError: no words in the texts, or as in `vocabulary.learn`.
+        """
+        if isinstance(texts, str):
+            raise TypeError("Expected several texts, got one string: wrap it in a list.")
+        return cls(learn(count_words(texts), vocab_size, rule, min_frequency))
+
+    def save(self, folder: str | Path) -> None:
+        """Write vocab.txt and tokenizer.json, which `tokenizers` and `transformers` load, into the folder.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "vocab.txt").write_text("\n".join(self.tokens) + "\n", encoding="utf-8", newline="\n")
+        text = json.dumps(tokenizer_json(self.vocab), ensure_ascii=False, indent=1)
+        (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def pieces(self, text: str) -> list[tuple[str, int, int]]:
+        """(piece, start, end) of a text without a frame: all steps in the open, with offsets."""
+        result: list[tuple[str, int, int]] = []
+        position = 0
+        for part in _SPECIAL.split(text):
+            if part in SPECIAL_TOKENS:
+                result.append((part, position, position + len(part)))
+            else:
+                for word in split_words(normalize(part)):
+                    result += self._match(word, position)
+            position += len(part)
+        return result
+
+    def _match(self, word: Characters, position: int) -> Iterator[tuple[str, int, int]]:
+        pieces = longest_match("".join(char for char, _ in word), self.vocab)
+        if pieces is None:
+            yield "[UNK]", position + word[0][1], position + word[-1][1] + 1
+            return
+        first = 0
+        for piece in pieces:
+            last = first + len(piece.removeprefix("##") if first else piece) - 1
+            yield piece, position + word[first][1], position + word[last][1] + 1
+            first = last + 1
+
+    def ids(self, text: str) -> list[int]:
+        """Ids of a text without a frame: the fast way, stretch by stretch through the cache."""
+        if "[" in text and _SPECIAL.search(text):
+            return list(chain.from_iterable(map(self._part_ids, _SPECIAL.split(text))))
+        return list(chain.from_iterable(map(self._ids_of, split_stretches(text))))
+
+    def _part_ids(self, part: str) -> list[int]:
+        return [self.vocab[part]] if part in SPECIAL_TOKENS else self.ids(part)
+
+    def _match_stretch(self, stretch: str) -> tuple[int, ...]:
+        words = plain_words(stretch)
+        if len(words) == 1:
+            return self._word_ids[words[0]]
+        return tuple(chain.from_iterable(map(self._word_ids.__getitem__, words)))
+
+    def _match_word(self, word: str) -> tuple[int, ...]:
+        pieces = longest_match(word, self.vocab)
+        return (self.unk_token_id,) if pieces is None else tuple(self.vocab[piece] for piece in pieces)
+
+    def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
+        """Frame and number a text or a pair; truncate the longer text first, on the right.
+
+        max_length counts tokens, the frame among them; None: as long as the text is.
+
+        Raises:
+            TypeError: a text is not a string.
+            ValueError: max_length has no room for the frame and one token.
+        """
+        texts = [text] if pair is None else [text, pair]
+        for given in texts:
+            if not isinstance(given, str):
+                raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {given!r}.")
+        parts = [self.ids(given) for given in texts]
+        room = None if max_length is None else max_length - len(parts) - 1
+        if room is not None:
+            if room < len(parts):
+                raise ValueError(
+                    f"max_length={max_length} is too small: {len(parts)} text(s) need at least {2 * len(parts) + 1}."
+                )
+            parts = truncate(parts, room)
+        ids, type_ids = [self.cls_token_id], [0]
+        for segment, part in enumerate(parts):
+            ids += [*part, self.sep_token_id]
+            type_ids += [segment] * (len(part) + 1)
+        return Encoding(ids, type_ids, self, texts, [len(part) for part in parts])
+
+    def batch(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int | None = None
+    ) -> dict[str, "Tensor"]:
+        """input_ids, attention_mask (1 = real token) and token_type_ids, each (B, L) int64, padded right.
+
+        Raises:
+            TypeError: texts or pairs is one string.
+            ValueError: no text was given, not as many pairs as texts, or max_length as in `encode`.
+        """
+        import torch
+
+        if isinstance(texts, str) or isinstance(pairs, str):
+            raise TypeError("Expected a list of texts, got one string: wrap it in a list.")
+        if not texts:
+            raise ValueError("Expected at least one text, got an empty list.")
+        if pairs is not None and len(pairs) != len(texts):
+            raise ValueError(f"Expected a pair for each of {len(texts)} texts, got {len(pairs)}.")
+        seconds = [None] * len(texts) if pairs is None else pairs
+        encodings = [self.encode(text, pair, max_length) for text, pair in zip(texts, seconds, strict=True)]
+        longest = max(len(encoding.ids) for encoding in encodings)
+        input_ids = torch.full((len(texts), longest), self.pad_token_id)  # (B, L)
+        attention_mask, token_type_ids = torch.zeros_like(input_ids), torch.zeros_like(input_ids)  # (B, L)
+        for row, encoding in enumerate(encodings):
+            length = len(encoding.ids)
+            input_ids[row, :length] = torch.tensor(encoding.ids)
+            attention_mask[row, :length] = 1
+            token_type_ids[row, :length] = torch.tensor(encoding.type_ids)
+        return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+
+    def decode(self, ids: "Sequence[int] | Tensor", skip_special_tokens: bool = False) -> str:
+        """Text of a list or a tensor (L,) of ids: pieces joined, spaces before punctuation and contractions removed.
+
+        Raises:
+            ValueError: an id is outside the vocabulary.
+        """
+        ids = [int(index) for index in ids]  # of a tensor too, whose numbers no set would find
+        outside = [index for index in ids if not 0 <= index < len(self)]
+        if outside:
+            raise ValueError(f"Token id {outside[0]} is outside the vocabulary of {len(self)} tokens.")
+        return join_pieces(
+            [self.tokens[index] for index in ids if not (skip_special_tokens and index in self.special_ids)]
+        )

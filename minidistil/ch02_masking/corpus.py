@@ -1,0 +1,156 @@
+"""Chapter 2. Where text comes from: documents in three splits that never share one.
+
+Three sources, one interface: `docs()`, the docstrings on this machine; `text_files(...)`; and
+`hub(name)`, which streams what is too large for memory (`together([...])` makes one of several). Each gives a
+name, the splits `train`, `validation` and `test` to iterate over, and `stream(split, rank, world_size)`, one
+process's share of a split with a position that can be saved.
+
+What is made of the documents is in `inputs` (sequences and sentence pairs) and `batches`.
+"""
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from minidistil.ch02_masking import docstrings
+from minidistil.ch02_masking.batching import epoch_batches, pad
+from minidistil.ch02_masking.sequences import require_several, sentence_pairs, sequences
+from minidistil.ch02_masking.streams import (
+    SPLITS,
+    DocumentStream,
+    HubCorpus,
+    digest,
+    hub,
+    in_memory,
+    require_split,
+    split_of,
+    together,
+)
+
+__all__ = [
+    "Corpus",
+    "DocumentStream",
+    "HubCorpus",
+    "docs",
+    "docs_are_cached",
+    "epoch_batches",
+    "from_documents",
+    "hub",
+    "pad",
+    "sentence_pairs",
+    "sequences",
+    "text_files",
+    "together",
+]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents in memory. The split of each hangs on its own sha256 alone (see `split_of`)."""
+
+    name: str
+    train: list[str]
+    validation: list[str]
+    test: list[str]
+
+    def __add__(self, other: "Corpus | HubCorpus") -> "Corpus":
+        documents = [*self, *other]
+        return from_documents(f"{self.name} + {other.name}", documents)
+
+    def fingerprint(self) -> str:
+        """sha256 over all documents, to tell whether two corpora are the same."""
+        whole = hashlib.sha256()
+        for document in self:
+            whole.update(document.encode("utf-8", "surrogatepass") + b"\0")
+        return whole.hexdigest()
+
+    def __iter__(self) -> Iterator[str]:
+        for split in SPLITS:
+            yield from getattr(self, split)
+
+    def stream(self, split: str = "train", rank: int = 0, world_size: int = 1) -> DocumentStream:
+        """The documents of a split that fall to process `rank` of `world_size`, with a position.
+
+        Raises:
+            ValueError: no such split or rank.
+        """
+        require_split(split)
+        return DocumentStream(in_memory(getattr(self, split)), rank, world_size)
+
+
+def from_documents(name: str, documents: Iterable[str]) -> Corpus:
+    """Split documents by their hash, dropping repetitions.
+
+    Raises:
+        TypeError: documents is one string.
+        ValueError: there is no text.
+    """
+    require_several(documents)
+    splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+    seen = set()
+    for document in documents:
+        if document.strip() and (key := digest(document)) not in seen:
+            seen.add(key)
+            splits[split_of(document)].append(document)
+    if not seen:
+        raise ValueError(f"The corpus {name} is empty: expected at least one document with text in it.")
+    return Corpus(name, **splits)
+
+
+def docs() -> Corpus:
+    """The docstrings on this machine: 17 MB of technical English, the same for the same versions.
+
+    The first call parses the sources (about half a minute); the extract is then kept in the cache.
+    """
+    return from_documents("docs", docstrings.documents())
+
+
+def docs_are_cached() -> bool:
+    """Whether `docs()` will answer at once."""
+    return docstrings.are_cached()
+
+
+def text_files(paths: Sequence[str | Path], whole: bool = False) -> Corpus:
+    """UTF-8 text files, also compressed ones (.gz): a document is a line, or with `whole` a file.
+
+    WikiText's escapes are undone (" @-@ " is "-", <unk> is [UNK]).
+
+    Raises:
+        TypeError: paths is one path, not several.
+        FileNotFoundError: a path is no file.
+        ValueError: no path was given, a file is not UTF-8 or a damaged .gz, or there is no text in any.
+    """
+    if isinstance(paths, str | Path):
+        raise TypeError(f"Expected several paths, got one, {str(paths)!r}: wrap it in a list.")
+    if not paths:
+        raise ValueError("Expected at least one text file, got an empty list.")
+    documents: list[str] = []
+    for path in map(Path, paths):
+        text = _read(path)
+        for mark in "-,.":
+            text = text.replace(f" @{mark}@ ", mark)
+        text = text.replace("<unk>", "[UNK]")
+        documents += [text] if whole else text.splitlines()
+    return from_documents(", ".join(Path(path).name for path in paths), documents)
+
+
+def _read(path: Path) -> str:
+    """Text of a file, decompressed if its name ends in .gz."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no text file {path}: expected a UTF-8 file, plain or .gz.")
+    data = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is damaged or no gzip file ({error}): compress or fetch it again.") from error
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
+            f"{' of its decompressed content' if path.suffix == '.gz' else ''}. Convert it to UTF-8 first."
+        ) from error

@@ -1,0 +1,227 @@
+"""Chapter 4. The encoder: embeddings, then blocks of attention and feed-forward.
+
+BERT and DistilBERT are two configurations of this one encoder (config.py).
+Block: Vaswani et al. (2017), section 3.1, with layer norm after each residual sum.
+
+Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, H heads.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from minidistil.ch03_attention.attention import MultiHeadAttention, padding_mask
+from minidistil.ch04_encoder.config import EncoderConfig
+
+SLICE = 1024  # tokens that go through the feed-forward layer at a time, where that is faster
+
+
+@dataclass
+class ModelOutput:
+    """What a forward pass returns; a part that was not asked for is None."""
+
+    last_hidden_state: Tensor  # (B, L, D)
+    hidden_states: tuple[Tensor, ...] | None = None  # embeddings and each block, (B, L, D) each
+    attentions: tuple[Tensor, ...] | None = None  # one a block, (B, H, L, L)
+    logits: Tensor | None = None  # in the shape that the model's forward names
+    loss: Tensor | None = None  # a scalar
+
+
+def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Give each token's features mean 0 and variance 1, then scale and shift them as learned.
+
+    Ba et al. (2016), "Layer Normalization", section 3. The formula; the modules below call
+    PyTorch's nn.LayerNorm, which computes the same in one pass.
+
+    Args:
+        hidden_states: (..., D).
+        weight, bias: (D,).
+        eps: added to the variance, so that D equal features give `bias` and not 0 / 0.
+
+    Returns:
+        (..., D).
+    """
+    centred = hidden_states - hidden_states.mean(-1, keepdim=True)  # (..., D)
+    variance = centred.square().mean(-1, keepdim=True)  # (..., 1)
+    return centred / (variance + eps).sqrt() * weight + bias
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x times the probability that a standard normal number is below x; any shape.
+
+    Hendrycks and Gimpel (2016), "Gaussian Error Linear Units", section 2. The formula; the block
+    below calls PyTorch's function of the same name, which computes the same in one pass.
+    """
+    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+class Embeddings(nn.Module):
+    """Word + position (+ token type), layer norm, dropout."""
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.word = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+        self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """(B, L) -> (B, L, D)."""
+        summed = self.word(input_ids) + self.position.weight[: input_ids.shape[1]]  # (B, L, D) + (L, D)
+        if self.token_type is not None:
+            types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
+            summed = summed + self.token_type(types)
+        return self.dropout(self.norm(summed))
+
+
+class Block(nn.Module):
+    """Attention, then two linear layers with a GELU between; each added to its input and normed.
+
+    In training BERT drops out of what either branch gives, DistilBERT only of what the linear layers give.
+    """
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.attention = MultiHeadAttention(config.hidden_size, config.num_attention_heads, config.attention_dropout)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, hidden_states: Tensor, visible: Tensor | None = None, output_attentions: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, L, D) -> (B, L, D) and, if asked for, the attention weights (B, H, L, L)."""
+        attended, weights = self.attention(hidden_states, visible, output_attentions)
+        hidden_states = self.attention_norm(hidden_states + self.attended_dropout(attended))
+        return self.output_norm(hidden_states + self.fed_dropout(self.feed_forward(hidden_states))), weights
+
+    def feed_forward(self, hidden_states: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D): every token on its own, through a wider layer and a GELU.
+
+        As no token sees another here, a large batch can go through in slices, and the GELU can overwrite its input:
+        on a CPU, memory that is used again at once is faster than new memory. Gradients need all of (B, L, I) anyway.
+        """
+        if torch.is_grad_enabled() or hidden_states.device.type != "cpu":
+            return self.contract(nn.functional.gelu(self.expand(hidden_states)))
+        slices = hidden_states.flatten(0, 1).split(SLICE)  # (SLICE, D) each
+        fed = [self.contract(torch.ops.aten.gelu_(self.expand(tokens))) for tokens in slices]
+        return (torch.cat(fed) if len(fed) > 1 else fed[0]).view_as(hidden_states)
+
+
+class Encoder(nn.Module):
+    """Embeddings and a stack of blocks."""
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        self.apply(self._initialize)
+
+    def _initialize(self, module: nn.Module) -> None:
+        initialize(module, self.config.initializer_range)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> ModelOutput:
+        """Run the encoder.
+
+        Args:
+            input_ids: (B, L) int64.
+            attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding.
+            token_type_ids: (B, L) int64, 0 everywhere if None; without effect where the encoder has no token types.
+
+        Raises:
+            ValueError: wrong shape or type, too many tokens, or ids that the encoder does not have.
+        """
+        check_input(self.config, input_ids, attention_mask, token_type_ids)
+        visible = visible_keys(attention_mask)  # (B, 1, 1, L)
+        try:
+            hidden = self.embeddings(input_ids, token_type_ids)  # (B, L, D)
+        except IndexError as error:
+            raise ValueError(
+                f"An id has no embedding: expected input_ids from 0 to {self.config.vocab_size - 1} and token_type_ids "
+                f"below {self.config.type_vocab_size}; the ids given go from {input_ids.min()} to {input_ids.max()}."
+            ) from error
+        hidden_states, attentions = [hidden] if output_hidden_states else [], []
+        for layer in self.layers:
+            hidden, weights = layer(hidden, visible, output_attentions)  # (B, L, D)
+            if output_hidden_states:  # a state that nobody asked for would only keep its memory
+                hidden_states.append(hidden)
+            attentions.append(weights)
+        return ModelOutput(
+            last_hidden_state=hidden,
+            hidden_states=tuple(hidden_states) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+        )
+
+
+def visible_keys(attention_mask: Tensor | None) -> Tensor | None:
+    """padding_mask(attention_mask), or None where nothing is padded: attention without a mask is faster.
+
+    On a GPU nobody looks: the answer would have to be waited for.
+    """
+    if attention_mask is None or (attention_mask.device.type == "cpu" and bool(attention_mask.all())):
+        return None
+    return padding_mask(attention_mask)
+
+
+def check_input(
+    config: EncoderConfig, input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None
+) -> None:
+    """Refuse what an encoder cannot read; arguments as for Encoder.forward.
+
+    Raises:
+        ValueError: wrong shape or type, or too many tokens.
+    """
+    if input_ids.dim() != 2:
+        raise ValueError(f"input_ids has shape {tuple(input_ids.shape)}: expected (batch, length).")
+    if input_ids.is_floating_point():
+        raise ValueError(f"input_ids has type {input_ids.dtype}: expected whole numbers, torch.int64.")
+    for name, given in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
+        if given is not None and given.shape != input_ids.shape:
+            raise ValueError(
+                f"{name} has shape {tuple(given.shape)}: expected that of input_ids, {tuple(input_ids.shape)}."
+            )
+    if input_ids.shape[1] > config.max_position_embeddings:
+        raise ValueError(
+            f"The input is {input_ids.shape[1]} tokens long, the model takes "
+            f"{config.max_position_embeddings} at most: truncate or split the text."
+        )
+
+
+def initialize(module: nn.Module, std: float) -> None:
+    """BERT's initial weights: normal for matrices, 0 for biases, 1 for norms, 0 for the padding row."""
+    if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
+        return  # a model without memory, which takes its weights from a file: nothing to draw
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=std)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+        with torch.no_grad():
+            module.weight[module.padding_idx].zero_()
+
+
+def count_parameters(config: EncoderConfig) -> dict[str, int]:
+    """How many parameters each part of an encoder has, on paper: no model is built."""
+    d, i, n = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    return {
+        "word embeddings": config.vocab_size * d,
+        "position embeddings": config.max_position_embeddings * d,
+        "token-type embeddings": config.type_vocab_size * d,
+        "attention": n * 4 * (d * d + d),  # query, key, value, output: a matrix and a bias each
+        "feed-forward": n * ((d * i + i) + (i * d + d)),
+        "layer norms": 2 * d + n * 2 * 2 * d,  # a weight and a bias: of the embeddings, and two a block
+    }

@@ -1,0 +1,134 @@
+"""Chapter 5. Heads: what turns the encoder's vectors into answers.
+
+Masked LM: Devlin et al. (2019), section 3.1; the decoder shares the word embeddings
+(Press and Wolf, 2017). Sentence embeddings: Reimers and Gurevych (2019), mean pooling.
+The heads that sort texts and tokens are in classifiers.py, the one that finds answers in question_answering.py.
+
+Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.masking import IGNORE
+from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig, ModelOutput, initialize
+from minidistil.ch05_weights.weights import Model
+
+
+class MaskedLMHead(nn.Module):
+    """Dense, GELU, layer norm, then a score for each word: the product with its embedding, plus a bias."""
+
+    def __init__(self, config: EncoderConfig, word: nn.Embedding):
+        super().__init__()
+        self.transform = nn.Linear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.transform.apply(lambda module: initialize(module, config.initializer_range))
+        self.word = word  # the encoder's own module: the two are tied by being one
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        """(..., D) -> (..., V)."""
+        transformed = self.norm(nn.functional.gelu(self.transform(hidden_states)))  # (..., D)
+        return nn.functional.linear(transformed, self.word.weight, self.bias)  # (..., V)
+
+
+class MaskedLM(Model):
+    """Encoder with masked-LM head (Devlin et al., 2019, section 3.1), tied to the word embeddings.
+
+    Scores of chosen positions only: `model.head(model.encoder(ids, mask).last_hidden_state[chosen])`.
+    """
+
+    architecture = "ForMaskedLM"
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.head = MaskedLMHead(config, self.encoder.embeddings.word)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> ModelOutput:
+        """As Encoder.forward, with logits (B, L, V) and, where labels (B, L) are given, the loss.
+
+        The loss is the mean cross-entropy, in nats, over the positions whose label is not -100; NaN if none has one.
+
+        Raises:
+            ValueError: as Encoder.forward.
+        """
+        output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
+        output.logits = self.head(output.last_hidden_state)  # (B, L, V)
+        if labels is not None:
+            output.loss = nn.functional.cross_entropy(
+                output.logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE
+            )
+        return output
+
+
+def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    """One vector a text: the mean of its tokens' vectors, padding left out.
+
+    Args:
+        hidden_states: (B, L, D).
+        attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding.
+
+    Returns:
+        (B, D).
+    """
+    if attention_mask is None:
+        return hidden_states.mean(1)
+    real = attention_mask[:, :, None].to(hidden_states.dtype)  # (B, L, 1)
+    return (hidden_states * real).sum(1) / real.sum(1)
+
+
+class SentenceEncoder(Model):
+    """Encoder whose output is one unit vector a text: the mean over the real tokens, normalised.
+
+    Reimers and Gurevych (2019), section 3, mean pooling.
+    """
+
+    architecture = "Model"
+
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """A unit vector for each text: (B, L) -> (B, D); arguments as for Encoder.forward.
+
+        Raises:
+            ValueError: as Encoder.forward.
+        """
+        hidden = self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state  # (B, L, D)
+        return nn.functional.normalize(mean_pooling(hidden, attention_mask), dim=-1)
+
+
+@torch.no_grad()
+def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
+    """A unit vector for each text, (N, D): the cosine of two is their dot product.
+
+    Args:
+        texts: N texts.
+        model, tokenizer: a sentence encoder and its vocabulary.
+        batch_size: texts that are read at a time.
+
+    Raises:
+        TypeError: texts is one string.
+        ValueError: no text, or one too long for the model.
+    """
+    device = next(model.parameters()).device
+    batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)] or [texts]
+    inputs = ({name: ids.to(device) for name, ids in tokenizer.batch(batch).items()} for batch in batches)
+    return torch.cat([model(**batch) for batch in inputs])

@@ -1,0 +1,84 @@
+"""Chapter 5. Question answering: a head that finds where in a text the answer begins and where it ends.
+
+Devlin et al. (2019), section 4.2: one linear layer, whose two classes are the answer's two ends.
+
+Letters in shapes: B sequences, L tokens.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
+from minidistil.ch05_weights.classifiers import ClassifierConfig, TaskModel
+from minidistil.ch05_weights.weights import model_type
+
+
+@dataclass
+class AnswerOutput(ModelOutput):
+    """What a forward pass of QuestionAnswering returns."""
+
+    start_logits: Tensor | None = None  # (B, L): the answer begins here
+    end_logits: Tensor | None = None  # (B, L): and ends here
+
+
+def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tensor, end_positions: Tensor) -> Tensor:
+    """Cross-entropy over the L positions of a text, for the first and the last token of the answer; their mean.
+
+    Args:
+        start_logits, end_logits: (B, L).
+        start_positions, end_positions: (B,) int64. One beyond the text (its answer was cut off) asks nothing.
+    """
+    length = start_logits.shape[1]
+    losses = [
+        nn.functional.cross_entropy(logits, positions.clamp(0, length), ignore_index=length)
+        for logits, positions in ((start_logits, start_positions), (end_logits, end_positions))
+    ]
+    return (losses[0] + losses[1]) / 2
+
+
+class QuestionAnswering(TaskModel):
+    """Encoder that marks the answer in a text: two scores a token, for its beginning and for its end.
+
+    Devlin et al. (2019), section 4.2; figure 4, c.
+
+    Raises:
+        ValueError: the configuration does not name two classes.
+    """
+
+    architecture = "ForQuestionAnswering"
+
+    def __init__(self, config: ClassifierConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        if len(config.id2label) != 2:
+            raise ValueError(f"id2label names {len(config.id2label)} classes: an answer has two ends, so expected 2.")
+        self.dropout = nn.Dropout(0.0 if model_type(config) == "bert" else config.qa_dropout)
+        self.qa_outputs = nn.Linear(config.hidden_size, 2)
+        self.qa_outputs.apply(lambda module: initialize(module, config.initializer_range))
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> AnswerOutput:
+        """As Encoder.forward, with start_logits and end_logits (B, L) and, where both positions are given, the loss.
+
+        The positions, (B,) int64, are the answer's first and last token. The loss is the mean of the two
+        cross-entropies in nats; a position beyond the text (the answer was cut off) asks nothing.
+
+        Raises:
+            ValueError: as Encoder.forward.
+        """
+        output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
+        start, end = self.qa_outputs(self.dropout(output.last_hidden_state)).unbind(-1)  # (B, L) each
+        answer = AnswerOutput(**vars(output), start_logits=start, end_logits=end)
+        if start_positions is not None and end_positions is not None:
+            answer.loss = answer_loss(start, end, start_positions.flatten(), end_positions.flatten())
+        return answer

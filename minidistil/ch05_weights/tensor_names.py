@@ -1,0 +1,81 @@
+"""Chapter 5. Names: what this package, BERT and DistilBERT call the same tensor.
+
+A name is the path of a module and the kind of tensor in it, "weight" or "bias". The tables translate the
+paths; where a model type has no such module, its entry is empty.
+"""
+
+import re
+from collections.abc import Iterable
+
+from torch import nn
+
+from minidistil.ch04_encoder.encoder import EncoderConfig
+
+_NAMES = (  # ours, BERT's, DistilBERT's
+    ("embeddings.word", "embeddings.word_embeddings", "embeddings.word_embeddings"),
+    ("embeddings.position", "embeddings.position_embeddings", "embeddings.position_embeddings"),
+    ("embeddings.token_type", "embeddings.token_type_embeddings", ""),
+    ("embeddings.norm", "embeddings.LayerNorm", "embeddings.LayerNorm"),
+    ("attention.query", "attention.self.query", "attention.q_lin"),
+    ("attention.key", "attention.self.key", "attention.k_lin"),
+    ("attention.value", "attention.self.value", "attention.v_lin"),
+    ("attention.output", "attention.output.dense", "attention.out_lin"),
+    ("attention_norm", "attention.output.LayerNorm", "sa_layer_norm"),
+    ("expand", "intermediate.dense", "ffn.lin1"),
+    ("contract", "output.dense", "ffn.lin2"),
+    ("output_norm", "output.LayerNorm", "output_layer_norm"),
+    ("head.transform", "cls.predictions.transform.dense", "vocab_transform"),
+    ("head.norm", "cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
+    ("head", "cls.predictions", "vocab_projector"),  # its bias
+    ("head.dense", "pooler.dense", "pre_classifier"),
+    ("head.classifier", "classifier", "classifier"),
+    ("classifier", "classifier", "classifier"),
+    ("qa_outputs", "qa_outputs", "qa_outputs"),
+)
+_THEIRS = {
+    "bert": {ours: bert for ours, bert, _ in _NAMES},
+    "distilbert": {ours: distilbert for ours, _, distilbert in _NAMES},
+}
+_STACK = {"bert": "encoder.layer", "distilbert": "transformer.layer"}
+
+
+def model_type(config: EncoderConfig) -> str:
+    """Which of Hugging Face's two architectures the configuration is."""
+    return "bert" if config.type_vocab_size else "distilbert"
+
+
+def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
+    """Name of one of our tensors in Hugging Face's `bert` or `distilbert` (without its prefix, if so wished)."""
+    path, kind = ours.removeprefix("encoder.").rsplit(".", 1)
+    stack = ""
+    if match := re.match(r"layers\.(\d+)\.", path):
+        stack = f"{_STACK[model_type]}.{match[1]}."
+        path = path[match.end() :]
+    name = f"{stack}{_THEIRS[model_type][path]}.{kind}"
+    in_encoder = ours.startswith("encoder.") or name.startswith("pooler.")  # BERT counts its pooler as encoder
+    return f"{model_type}.{name}" if in_encoder and prefix else name
+
+
+def our_names(model: nn.Module, model_type: str, prefix: bool = True) -> dict[str, str]:
+    """The way back: for each parameter of a model of ours, by its name in `bert` or `distilbert`, our name."""
+    return {their_name(ours, model_type, prefix): ours for ours, _ in model.named_parameters()}
+
+
+def modern_name(name: str) -> str:
+    """A name from a file in today's spelling (the oldest files call layer norms' tensors gamma and beta), no prefix."""
+    name = re.sub(r"^(bert|distilbert)\.", "", name)
+    return re.sub(r"\.beta$", ".bias", re.sub(r"\.gamma$", ".weight", name))
+
+
+def shortened(names: Iterable[str]) -> str:
+    """All the names, with those that differ in the layer's number only in one: `layer.{0,1,2}.output.dense.bias`."""
+    layers: dict[tuple[str, str], list[int]] = {}
+    for name in names:
+        match = re.fullmatch(r"(.*?\.)(\d+)(\..*)", name)
+        head, tail = (match[1], match[3]) if match else (name, "")
+        layers.setdefault((head, tail), []).extend([int(match[2])] if match else [])
+    return ", ".join(head + _braces(sorted(numbers)) + tail for (head, tail), numbers in layers.items())
+
+
+def _braces(numbers: list[int]) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}" if len(numbers) > 1 else "".join(map(str, numbers))

@@ -1,0 +1,272 @@
+"""Chapter 6. The laboratory: a small language whose truth is known exactly.
+
+In real text nobody knows how likely a word is in its context; one sees a single word that occurred. Here the
+text comes from a hidden Markov model (Rabiner, 1989, "A Tutorial on Hidden Markov Models", section III), and
+for such a model the probability of a hidden word, given all the others, is a short sum. So both a teacher and
+its student can be compared with the truth, and not only with each other.
+
+Letters in shapes: B sentences, L words, S states, V vocabulary, M holes; "..." any number of positions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from minidistil.ch02_masking.masking import IGNORE, choose_positions
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch06_losses.losses import soft_target_loss
+
+BATCH = 32  # sentences a step
+PAD, MASK = 0, 1  # the ids of the two tokens that are no words of the language
+
+
+@dataclass(frozen=True)
+class Language:
+    """A hidden Markov model: a state for each word, which decides on the word and on the next state.
+
+    Raises:
+        ValueError: shapes that do not fit, or rows that are no distributions.
+    """
+
+    words: tuple[str, ...]  # V names; the first two are [PAD] and [MASK], which no state ever says
+    start: Tensor  # (S,) probability of each state at the first word, float64
+    transition: Tensor  # (S, S) row: from a state, how likely each next one
+    emission: Tensor  # (S, V) row: in a state, how likely each word
+
+    def __post_init__(self) -> None:
+        states, size = self.start.shape[0], len(self.words)
+        expected = {"start": (states,), "transition": (states, states), "emission": (states, size)}
+        for name, shape in expected.items():
+            table = getattr(self, name)
+            if table.shape != shape:
+                raise ValueError(f"{name} has shape {tuple(table.shape)}: expected {shape}.")
+            sums = table.sum(-1)
+            if (table < 0).any() or not torch.allclose(sums, torch.ones_like(sums)):
+                raise ValueError(f"{name} has a row that is no distribution: expected numbers from 0 that sum to 1.")
+        if self.emission[:, [PAD, MASK]].any():
+            raise ValueError("A state says [PAD] or [MASK]: expected probability 0 in the first two columns.")
+
+    def read(self, sentence: str) -> Tensor:
+        """The ids (L,) of a sentence in words.
+
+        Raises:
+            ValueError: a word that the language does not have.
+        """
+        unknown = [word for word in sentence.split() if word not in self.words]
+        if unknown:
+            raise ValueError(f"The language has no word {unknown[0]!r}: expected words among {' '.join(self.words)}.")
+        return torch.tensor([self.words.index(word) for word in sentence.split()])
+
+    def spell(self, word_ids: Tensor) -> str:
+        """The sentence (L,) in words."""
+        return " ".join(self.words[word] for word in word_ids.tolist())
+
+
+PLACES = ("det", "adj", "noun", "verb", "object det", "object adj", "object noun")  # a sentence
+NUMBERS, TOPICS = ("one", "many"), ("land", "sea")
+SAYS: dict[str, dict[str, dict[object, float]]] = {  # part of speech -> number, topic or both -> weight of each word
+    "det": {"one": {"the": 5, "a": 5}, "many": {"the": 5, "these": 3, "some": 2}},
+    "adj": {
+        "land": {"big": 4, "small": 3, "brown": 3, "wet": 1},
+        "sea": {"big": 4, "small": 1, "grey": 3, "wet": 4},
+    },
+    "noun": {
+        "one land": {"cat": 7, "dog": 5, "horse": 3, "fish": 1, "ship": 1},
+        "many land": {"cats": 7, "dogs": 5, "horses": 3, "fish": 1, "ships": 1},
+        "one sea": {"ship": 7, "fish": 5, "whale": 3, "cat": 1, "dog": 1},
+        "many sea": {"ships": 7, "fish": 5, "whales": 3, "cats": 1, "dogs": 1},
+    },
+    "verb": {
+        "one land": {"sees": 5, "chases": 4, "passes": 1},
+        "many land": {"see": 5, "chase": 4, "pass": 1},
+        "one sea": {"sees": 5, "passes": 4, "chases": 1},
+        "many sea": {"see": 5, "pass": 4, "chase": 1},
+    },
+}
+
+
+def toy_language() -> Language:
+    """Sentences of seven words such as "the big cat chases some small dogs".
+
+    A state is a place in the sentence, a number and a topic: a verb agrees with its subject, a sentence keeps
+    to its topic. What fits a hole is graded therefore: grammar rules words out, number and topic
+    make some of the others likelier, and chance keeps several alive.
+    """
+    states = [(place, number, topic) for place in PLACES for number in NUMBERS for topic in TOPICS]
+    says = [_says(*state) for state in states]
+    words = ("[PAD]", "[MASK]", *dict.fromkeys(str(word) for weights in says for word in weights))
+    first: dict[object, float] = {(PLACES[0], number, topic): 1 for number in NUMBERS for topic in TOPICS}
+    return Language(
+        words,
+        _distributions([first], states)[0],
+        _distributions([_next_states(*state) for state in states], states),
+        _distributions(says, words),
+    )
+
+
+def _says(place: str, number: str, topic: str) -> dict[object, float]:
+    by = SAYS[place.split()[-1]]
+    return next(by[key] for key in (f"{number} {topic}", number, topic) if key in by)
+
+
+def _next_states(place: str, number: str, topic: str) -> dict[object, float]:
+    """The next place; the object has a number of its own, the next sentence sometimes another topic."""
+    following = PLACES[(PLACES.index(place) + 1) % len(PLACES)]
+    numbers = NUMBERS if following.endswith("det") else (number,)
+    topics = TOPICS if following == PLACES[0] else (topic,)
+    return {(following, new, other): 4 if other == topic else 1 for new in numbers for other in topics}
+
+
+def _distributions(rows: list[dict[object, float]], columns: Sequence[object]) -> Tensor:
+    """Weights by name as rows that sum to 1, float64."""
+    table = torch.tensor([[row.get(column, 0.0) for column in columns] for row in rows], dtype=torch.float64)
+    return table / table.sum(-1, keepdim=True)
+
+
+def sample(language: Language, count: int, length: int, generator: torch.Generator | None = None) -> Tensor:
+    """Text of the language: (count, length) int64, each row a walk through its states."""
+    state = torch.multinomial(language.start, count, replacement=True, generator=generator)  # (B,)
+    said = []
+    for _ in range(length):
+        said.append(torch.multinomial(language.emission[state], 1, generator=generator))  # (B, 1)
+        state = torch.multinomial(language.transition[state], 1, generator=generator)[:, 0]
+    return torch.cat(said, dim=1)
+
+
+def true_distribution(language: Language, word_ids: Tensor, known: Tensor) -> Tensor:
+    """The probability of each word at each place, given the known words at all other places.
+
+    Forward-backward (Rabiner, section III-A): what the words before a place say about its state, times what
+    the words after it say, times how likely that state says each word. What stands at the place itself does
+    not count, known or not; a place that is not known says nothing about any other.
+
+    Args:
+        word_ids: (B, L) int64.
+        known: (B, L) bool, False at the holes.
+
+    Returns:
+        (B, L, V) float64; each row sums to 1.
+
+    Raises:
+        ValueError: the known words cannot occur together in this language.
+    """
+    evidence = language.emission.T[word_ids]  # (B, L, S): how likely each state says this word
+    evidence = torch.where(known[..., None], evidence, 1.0)
+    length = word_ids.shape[1]
+    before = [language.start.expand(len(word_ids), -1)]  # P(state | words before)
+    for place in range(length - 1):
+        before.append(_normalised(before[-1] * evidence[:, place]) @ language.transition)
+    after = [torch.ones_like(before[0])]  # P(words after | state), up to a factor; from the last place backwards
+    for place in range(length - 1, 0, -1):
+        after.append(_normalised((after[-1] * evidence[:, place]) @ language.transition.T))
+    states = torch.stack(before, 1) * torch.stack(after[::-1], 1)  # (B, L, S)
+    return _normalised(states) @ language.emission  # (B, L, V)
+
+
+def _normalised(weights: Tensor) -> Tensor:
+    total = weights.sum(-1, keepdim=True)
+    if not (total > 0).all():
+        raise ValueError("The known words cannot occur together in this language: their probability is 0.")
+    return weights / total
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """Sentences with holes, and all that can be known about the holes."""
+
+    input_ids: Tensor  # (B, L), [MASK] at the holes
+    labels: Tensor  # (B, L): the word that stood there, -100 elsewhere
+    truth: Tensor  # (M, V): the true distribution at each hole, float64
+
+    @property
+    def holes(self) -> Tensor:
+        """(B, L) bool."""
+        return self.labels != IGNORE
+
+
+def make_quiz(language: Language, count: int, length: int, seed: int, share: float = 0.15) -> Quiz:
+    """A quiz of `count` fresh sentences, `share` of all words hidden behind [MASK]."""
+    generator = torch.Generator().manual_seed(seed)
+    word_ids = sample(language, count, length, generator)
+    chosen = choose_positions(word_ids, (PAD, MASK), share, generator=generator)
+    truth = true_distribution(language, word_ids, ~chosen)[chosen]
+    return Quiz(word_ids.masked_fill(chosen, MASK), torch.where(chosen, word_ids, IGNORE), truth)
+
+
+def small_model(language: Language, num_hidden_layers: int, hidden_size: int, seed: int) -> MaskedLM:
+    """An untrained masked LM for the language."""
+    torch.manual_seed(seed)
+    return MaskedLM(
+        EncoderConfig(
+            vocab_size=len(language.words), hidden_size=hidden_size, num_hidden_layers=num_hidden_layers,
+            num_attention_heads=4, intermediate_size=4 * hidden_size, max_position_embeddings=32,
+            type_vocab_size=0, dropout=0.0, attention_dropout=0.0, initializer_range=0.1,
+        )
+    )  # fmt: skip
+
+
+def answers(model: MaskedLM, quiz: Quiz) -> Tensor:
+    """The model's logits at the holes, (M, V)."""
+    with torch.no_grad():
+        return model.head(model.encoder(quiz.input_ids).last_hidden_state[quiz.holes])
+
+
+def divergence(truth: Tensor, logits: Tensor) -> Tensor:
+    """KL(truth || model) in nats, float64: what guessing with the model costs beyond what the language itself costs.
+
+    Args:
+        truth: (..., V) probabilities; words that cannot occur have 0 and cost nothing.
+        logits: (..., V) of the model.
+
+    Returns:
+        (...).
+    """
+    surprise = truth.double().log() - logits.double().log_softmax(-1)
+    return torch.where(truth > 0, truth * surprise, 0.0).sum(-1)
+
+
+def as_logits(probabilities: Tensor) -> Tensor:
+    """Logits with this softmax; a probability of 0 becomes 1e-30, since minus infinity cannot be calculated with."""
+    return probabilities.clamp(min=1e-30).log()
+
+
+def learn(
+    model: MaskedLM, quiz: Quiz, targets: Tensor, held_out: Quiz, steps: int, seed: int, learning_rate: float = 3e-3
+) -> list[float]:
+    """Train the model to answer the quiz with the targets; returns its distance from the truth on the way.
+
+    Args:
+        model: changed in place.
+        targets: (M, V) logits that the model is to imitate at the holes: L_ce at temperature 1.
+        held_out: another quiz, on which the distance is measured after every tenth of the steps.
+        steps: optimiser steps, 11 at least, each on 32 sentences.
+
+    Returns:
+        Mean KL(truth || model) in nats at ten moments, the last one after the last step.
+
+    Raises:
+        ValueError: fewer steps.
+    """
+    if steps < 11:
+        raise ValueError(f"steps is {steps}: expected 11 or more, of which the first warm up.")
+    moments = {steps * tenth // 10 for tenth in range(1, 11)}
+    order = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
+    table = torch.zeros(*quiz.labels.shape, targets.shape[-1])  # (B, L, V)
+    table[quiz.holes] = targets.float()
+    distances = []
+    for step in range(steps):
+        drawn = torch.randint(len(quiz.input_ids), (BATCH,), generator=order)
+        holes = quiz.holes[drawn]  # (32, L)
+        logits = model.head(model.encoder(quiz.input_ids[drawn]).last_hidden_state[holes])
+        soft_target_loss(logits, table[drawn][holes], temperature=1.0).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        if step + 1 in moments:
+            distances.append(float(divergence(held_out.truth, answers(model, held_out)).mean()))
+    return distances

@@ -1,0 +1,141 @@
+"""Chapter 8's scale: what a whole distillation takes, computed before it is begun.
+
+Operations are counted from the shapes of the two models (`operations`), memory from their sizes and from what a
+micro-batch keeps for its backward pass, speed from a step on this machine; nothing is looked up but the paper's own
+figures: BERT's corpus (Devlin et al., 2019, appendix A.2: 10^6 steps of 256 x 512 tokens read it 40 times) and
+DistilBERT's effort (Sanh et al., 2019, section 3: about 90 hours on 8 V100 GPUs).
+
+Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, V vocabulary.
+"""
+
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from minidistil.ch02_masking.masking import IGNORE
+from minidistil.ch04_encoder.config import EncoderConfig
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import default_layers, student_of
+from minidistil.ch08_training.device import device_of, to_best_device
+from minidistil.ch08_training.feed import Batch
+from minidistil.ch08_training.objectives import distillation_losses
+from minidistil.ch08_training.operations import step_operations
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.ch08_training.training import gradient_norm
+
+CORPUS_TOKENS = 256 * 512 * 1e6 / 40
+PAPER_GPUS, PAPER_HOURS, V100_FP32 = 8, 90, 15.7e12  # V100's operations a second in fp32, by its maker
+
+BYTES_TAUGHT = 4 * 4  # a student's weight in fp32, its gradient and AdamW's two moments
+BYTES_TEACHER = 4
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A micro-batch's step on this machine."""
+
+    tokens_per_second: float
+    kept_mebibytes: float  # for the backward pass
+    parameters: tuple[int, int]  # of teacher and student
+
+
+def measure(teacher: EncoderConfig, config: DistilConfig) -> Measured:
+    """Take the step on models of the right shape with random weights, and a full micro-batch of random tokens."""
+    models = MaskedLM(teacher).eval().requires_grad_(False), student_of(MaskedLM(teacher), config.layers)
+    batch = _random_batch(teacher.vocab_size, config)
+    losses = distillation_losses(to_best_device(models[0]), config)
+    student = to_best_device(models[1])
+    batch = Batch(*(part.to(device_of(student)) for part in vars(batch).values()))
+    kept = kept_mebibytes(lambda: losses(student, batch)["loss"], student)  # warms up as well
+    start = time.perf_counter()
+    losses(student, batch)["loss"].backward()
+    gradient_norm(list(student.parameters()))  # a number, so that it waits for a GPU
+    seconds = time.perf_counter() - start
+    counts = [sum(parameter.numel() for parameter in model.parameters()) for model in models]
+    return Measured(batch.input_ids.numel() / seconds, kept, (counts[0], counts[1]))
+
+
+class _Kept:
+    """A tensor that waits for the backward pass."""
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = tensor
+
+
+def kept_mebibytes(function: Callable[[], Tensor], model: nn.Module) -> float:
+    """What a loss keeps for its backward pass beside the model's weights: what it let go on the way does not count."""
+    kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
+
+    def keep(tensor: Tensor) -> _Kept:
+        kept.add(wrapped := _Kept(tensor))
+        return wrapped
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda wrapped: wrapped.tensor):
+        loss = function()
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    storages = {storage.data_ptr(): storage for storage in (each.tensor.untyped_storage() for each in kept)}
+    del loss  # until here it held on to all of it
+    return sum(storage.nbytes() for pointer, storage in storages.items() if pointer not in weights) / 2**20
+
+
+def _random_batch(vocab_size: int, config: DistilConfig) -> Batch:
+    shape = config.batch_size, config.max_length
+    input_ids = torch.randint(vocab_size, shape)
+    labels = torch.where(torch.rand(shape) < config.mask_share, input_ids, IGNORE)
+    return Batch(input_ids, torch.ones_like(input_ids), labels)
+
+
+def memory(measured: Measured) -> float:
+    """GiB of one process, at least: models, gradients, optimiser, and what a micro-batch keeps."""
+    teacher, student = measured.parameters
+    return (BYTES_TEACHER * teacher + BYTES_TAUGHT * student + measured.kept_mebibytes * 2**20) / 2**30
+
+
+def plan(
+    config: DistilConfig,
+    teacher: EncoderConfig | None = None,
+    tokens: float = CORPUS_TOKENS,
+    teraflops: float = V100_FP32 / 1e12,
+    utilisation: float | None = None,
+    price: float | None = None,
+) -> Iterator[str]:
+    """Lines that say what `max_epochs` of `tokens` take, here and on devices of `teraflops` each.
+
+    Args:
+        teacher: its shape; bert-base's if None.
+        utilisation: share of a device's operations that is put to use; None: the paper's own.
+        price: of a device and hour; None: no cost is told.
+    """
+    teacher = teacher or EncoderConfig()
+    layers = config.layers or default_layers(teacher.num_hidden_layers)
+    student = replace(teacher, num_hidden_layers=len(layers), type_vocab_size=0)
+    share = 1.0 if config.ce_positions == "all" else config.mask_share
+    each = step_operations(teacher, student, config.max_length, share)
+    read = tokens * config.max_epochs
+    paper = PAPER_GPUS * PAPER_HOURS * 3600 * V100_FP32
+    distilbert = step_operations(EncoderConfig(), EncoderConfig(num_hidden_layers=6, type_vocab_size=0), 512, 1.0)
+    used_there = CORPUS_TOKENS * 3 * distilbert / paper
+    used = used_there if utilisation is None else utilisation
+    yield (
+        f"{teacher.num_hidden_layers} layers into {len(layers)}, {teacher.hidden_size} wide; sequences of "
+        f"{config.max_length}, {config.batch_size} a micro-batch; scores at {share:.0%} of the positions"
+    )
+    yield f"text: {tokens / 1e9:.2f} billion tokens, {config.max_epochs:g} times"
+    yield f"operations: {each / 1e9:.2f} billion a token, {read * each:.2e} in all"
+    yield f"the paper's {PAPER_HOURS} hours on {PAPER_GPUS} V100 used {used_there:.0%} of their speed in fp32"
+    measured = measure(teacher, config)
+    yield f"memory: {memory(measured):.1f} GiB at least; a micro-batch keeps {measured.kept_mebibytes:,.0f} MiB"
+    rate = measured.tokens_per_second * each
+    yield f"here: {measured.tokens_per_second:,.0f} tokens/s measured, {rate / 1e9:,.0f} billion operations a second"
+    yield f"{'devices':<34}{'tokens/s':>12}{'days':>10}" + ("" if price is None else f"{'cost':>12}")
+    rows = [("this machine", 1, measured.tokens_per_second)]
+    rows += [(f"{count} of {teraflops:g} TFLOP/s, {used:.0%} used", count, 0.0) for count in (1, 8, 16)]
+    for name, count, speed in rows:
+        speed = speed or count * teraflops * 1e12 * used / each
+        days = read / speed / 86400
+        cost = "" if price is None or name == "this machine" else f"{days * 24 * count * price:>12,.0f}"
+        yield f"{name:<34}{speed:>12,.0f}{days:>10,.1f}{cost}"

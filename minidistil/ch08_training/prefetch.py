@@ -1,0 +1,109 @@
+"""Chapter 8. What a process reads, step by step, and other processes that prepare it ahead.
+
+torch's `DataLoader` runs the workers. Its usual trouble with an exact resume is that workers are ahead of the training:
+the position in the text that they know is beyond what was learnt from. Here the position behind a micro-batch travels
+with it, so that what was read in vain is read again.
+"""
+
+import pickle
+import signal
+from collections.abc import Generator, Iterator
+from itertools import count, islice
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from minidistil.ch08_training.feed import Batch, Feed, numbers_of_step
+
+Prepared = tuple[int, Batch, Any]  # a number, its micro-batch, and the feed's position behind it
+
+
+def upcoming(
+    feed: Feed, step: int, accumulate: int, rank: int = 0, world_size: int = 1, workers: int = 0
+) -> Generator[Prepared]:
+    """What process `rank` reads from a step (from 0) on: micro-batches without end, each with the position behind it.
+
+    Args:
+        workers: processes that prepare them ahead, 0 for none; a stream is read by one of them at most. Close the
+            iterator to end them.
+
+    Raises:
+        OSError: a worker was ended from outside. What a worker raises is raised here.
+    """
+    ahead = _Upcoming(feed, step, accumulate, rank, world_size)
+    if not workers:
+        yield from ahead.prepared()
+        return
+    loader = DataLoader(
+        ahead,
+        batch_size=None,
+        num_workers=1 if feed.in_order else workers,
+        worker_init_fn=_leave_interrupts_alone,
+        generator=torch.Generator(),  # else the loader would draw from the one that dropout draws from
+    )
+    try:
+        for sent in loader:
+            item = pickle.loads(sent)
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise OSError(
+            f"A worker was ended from outside, most often for lack of memory ({error}): try fewer, or --workers 0."
+        ) from error
+
+
+class _Upcoming(IterableDataset[bytes]):
+    """What `upcoming` hands out; in a worker as bytes.
+
+    Tensors would be sent as shared memory, of which a container may have little, and a file each: a corpus has more of
+    them than a process may open.
+    """
+
+    def __init__(self, feed: Feed, step: int, accumulate: int, rank: int, world_size: int):
+        self.feed, self.step, self.share = feed, step, (accumulate, rank, world_size)
+
+    def __getstate__(self) -> bytes:
+        return pickle.dumps(vars(self))  # where workers are not forked
+
+    def __setstate__(self, state: bytes) -> None:
+        vars(self).update(pickle.loads(state))
+
+    def prepared(self, place: int = 0, workers: int = 1) -> Iterator[Prepared]:
+        """The part of one of several workers: every so-many-th micro-batch."""
+        for number in islice(self._numbers(), place, None, workers):
+            yield number, self.feed[number], self.feed.position()
+
+    def _numbers(self) -> Iterator[int]:
+        for step in count(self.step):
+            numbers = list(numbers_of_step(step, *self.share))
+            if len(numbers) != self.share[0]:
+                raise ValueError(
+                    f"numbers_of_step names {len(numbers)} micro-batches for step {step}: expected {self.share[0]}."
+                )
+            yield from numbers
+
+    def __iter__(self) -> Iterator[bytes]:
+        worker = get_worker_info()
+        assert worker is not None
+        try:
+            for item in self.prepared(worker.id, worker.num_workers):
+                yield pickle.dumps(item)
+        except Exception as error:  # the loader would send it on as a page of traceback
+            yield _sendable(error)
+
+
+def _sendable(error: Exception) -> bytes:
+    try:
+        pickle.loads(sent := pickle.dumps(error))  # some exceptions cannot be made anew from their arguments
+    except Exception:
+        return pickle.dumps(OSError(f"{type(error).__name__}: {error}"))
+    return sent
+
+
+def _leave_interrupts_alone(worker: int) -> None:
+    """Ctrl-C is for the process that trains: it ends its workers when it has saved its work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,280 @@
+"""Chapter 8. One training loop, for teaching and for distilling, in one process or in several.
+
+The optimiser's settings are those of DistilBERT's distillation script (huggingface/transformers,
+research_projects/distillation, train.py and distiller.py). What that script lacks is here: exact
+resume, bf16, and a stop that says what went wrong.
+
+**Exact resume.** Nothing random is carried along: all draws of micro-batch n (its place in the epoch's
+order, its masks, its dropout) come from generators seeded by (seed, n). A checkpoint of weights, optimiser
+and step number, and of the place in a streamed text, is therefore all of the state there is.
+
+**Several processes.** Each has a copy of the model and every so-many-th micro-batch; after the last one of a
+step the gradients are averaged over all processes, so that all copies take the same step.
+"""
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from minidistil.ch08_training.checkpoints import (
+    Progress,
+    interrupts_held_back,
+    load_checkpoint,
+    optimizer_is_whole,
+    save_checkpoint,
+)
+from minidistil.ch08_training.device import autocast, device_of, peak_memory_mib
+from minidistil.ch08_training.feed import Batch, Feed, mix
+from minidistil.ch08_training.objectives import Losses
+from minidistil.ch08_training.parallel import (
+    averaging_gradients,
+    from_first,
+    gather,
+    rank,
+    summed,
+    without_averaging,
+    world_size,
+)
+from minidistil.ch08_training.plan import Plan, schedule
+from minidistil.ch08_training.prefetch import upcoming
+from minidistil.ch08_training.settings import TrainingConfig
+from minidistil.files import write_atomically
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW; weight decay on matrices only, never on biases and layer norms."""
+    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    plain = [parameter for name, parameter in trained if parameter.dim() < 2]
+    decayed = [parameter for name, parameter in trained if parameter.dim() >= 2]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.eps, fused=True)
+
+
+def set_dropout(model: nn.Module, share: float) -> None:
+    """Use this dropout everywhere in the model."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+        elif hasattr(module, "dropout") and isinstance(module.dropout, float):
+            module.dropout = share  # type: ignore[assignment]  # a float of our own modules
+
+
+def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:
+    """Length of all gradients as one vector.
+
+    Rows first, then their lengths in float64: a sum of a million squares in fp32 is off in the fourth digit.
+    """
+    gradients = [p.grad if p.grad.dim() > 1 else p.grad[:, None] for p in parameters if p.grad is not None]
+    rows = [torch.linalg.vector_norm(gradient, dim=-1).flatten() for gradient in gradients]
+    return float(torch.linalg.vector_norm(torch.cat(rows), dtype=torch.float64))
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float:
+    """Shrink all gradients by one factor, in place, so that together they are no longer than `max_norm`.
+
+    Returns:
+        Their length as it was, by `gradient_norm`; if it is not finite they are spoilt, and nobody should use them.
+    """
+    norm = gradient_norm(parameters)
+    if norm > max_norm:
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.mul_(max_norm / norm)
+    return norm
+
+
+class Step(nn.Module):
+    """Model and losses as one module: its gradients are what several processes have to agree on."""
+
+    def __init__(self, model: nn.Module, losses: Losses, precision: str, batch_class: type[Batch] = Batch):
+        super().__init__()
+        self.model, self.losses, self.precision, self.batch_class = model, losses, precision, batch_class
+
+    def forward(self, *parts: Tensor) -> dict[str, Tensor]:
+        """The loss terms of a micro-batch, given by its parts."""
+        with autocast(parts[0].device, self.precision):
+            return self.losses(self.model, self.batch_class(*parts))
+
+
+def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]], seed: int) -> list[dict[str, Tensor]]:
+    """Leave in the parameters the gradient of the mean loss of a step's (number, micro-batch) pairs, and nothing else.
+
+    Before each micro-batch torch's generator, from which dropout draws, is set by `mix(seed, number)`. Gradients are
+    averaged over several processes once, after the last micro-batch.
+
+    Args:
+        module: a `Step`, or one in `averaging_gradients`: gives a dictionary of scalars, "loss" among them.
+
+    Returns:
+        Each micro-batch's loss terms, detached and in fp32.
+    """
+    module.zero_grad()
+    device = device_of(module)
+    terms: list[dict[str, Tensor]] = []
+    for place, (number, batch) in enumerate(batches, start=1):
+        torch.manual_seed(mix(seed, number))
+        parts = [getattr(batch, part.name).to(device) for part in fields(batch)]
+        with without_averaging(module) if place < len(batches) else nullcontext():
+            losses = module(*parts)
+            (losses["loss"] / len(batches)).backward()
+        terms.append({name: value.detach().float() for name, value in losses.items()})
+    return terms
+
+
+def clipped_gradients(
+    module: nn.Module, batches: Sequence[tuple[int, Batch]], config: TrainingConfig
+) -> dict[str, float]:
+    """Leave in a `Step`'s parameters the gradient that this process's (number, micro-batch) pairs give, clipped.
+
+    Returns:
+        The mean of each loss term over all processes, and the gradient's length before clipping.
+
+    Raises:
+        NotFiniteError: a loss term or the gradient; nobody should use the gradients.
+    """
+    terms = accumulate_gradients(module, batches, config.seed)
+    table = torch.stack([torch.stack(list(row.values())) for row in terms])  # (micro-batches, terms)
+    means = summed(table.mean(0)) / world_size()
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    norm = clip_gradients(parameters, config.max_grad_norm)
+    values = dict(zip(terms[0], means.tolist(), strict=True)) | {"gradient_norm": norm}
+    if not all(map(math.isfinite, values.values())):
+        raise NotFiniteError(values, [culprit for found in gather(_culprits(batches, terms)) for culprit in found])
+    return values
+
+
+class NotFiniteError(ValueError):
+    """A loss term or the gradient is NaN or infinite."""
+
+    def __init__(self, values: dict[str, float], culprits: list[dict[str, Any]]):
+        super().__init__("A loss or the gradient is not finite.")
+        self.values, self.culprits = values, culprits
+
+
+def _culprits(batches: Sequence[tuple[int, Batch]], terms: list[dict[str, Tensor]]) -> list[dict[str, Any]]:
+    """The micro-batches with a term that is not finite: its name and value, and what was in the batch."""
+    found = []
+    for (number, batch), row in zip(batches, terms, strict=True):
+        named = [name for name in (*(name for name in row if name != "loss"), "loss") if not row[name].isfinite()]
+        if named:
+            content = {part.name: getattr(batch, part.name).tolist() for part in fields(batch)}
+            found.append({"micro_batch": number, "term": named[0], "value": str(float(row[named[0]])), **content})
+    return found
+
+
+def train(
+    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, plan: Plan, checkpoints: Path
+) -> Iterator[Progress]:
+    """Train the model in place, resuming from the newest checkpoint; yields after every step.
+
+    Leaves a checkpoint in the folder every `checkpoint_seconds`, at the end and, in a process by itself, when
+    interrupted. The plan may be corrected between two steps.
+
+    Raises:
+        ValueError: a loss or the gradient is no longer finite, or a checkpoint is damaged.
+        OSError: a checkpoint could not be written.
+    """
+    model.train()
+    set_dropout(model, config.dropout)
+    optimizer = make_optimizer(model, config)
+    progress = load_checkpoint(checkpoints, model, optimizer) or Progress()
+    if progress.positions:
+        feed.go_on(progress.positions[rank()])
+    module = averaging_gradients(Step(model, losses, plan.precision, feed.batch_class))
+    start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
+    reader = upcoming(feed, progress.step, config.accumulate, rank(), world_size(), config.workers)
+    try:
+        while progress.step < plan.end:
+            rate = config.learning_rate * schedule(plan.place(progress.step), plan.steps, config.warmup_share)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            read = list(itertools.islice(reader, config.accumulate))
+            batches = [(number, batch) for number, batch, _ in read]
+            values = clipped_gradients(module, batches, config)
+            with interrupts_held_back():  # an update is made and counted, or not begun
+                optimizer.step()
+                _note(progress, batches, values | {"learning_rate": rate}, time.perf_counter() - start, config, plan)
+                position = read[-1][-1]  # behind this step, whatever has been read since
+            yield progress
+            if from_first(time.perf_counter() - saved > config.checkpoint_seconds):
+                _save(checkpoints, model, optimizer, progress, position)
+                saved, saved_step = time.perf_counter(), progress.step
+    except NotFiniteError as error:
+        raise ValueError(_explain(error, progress.step, config, checkpoints)) from error
+    finally:  # also when interrupted: the last whole step is kept
+        reader.close()
+        in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
+        if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step):
+            _save(checkpoints, model, optimizer, progress, position)
+    model.eval()
+
+
+def validation_is_due(step: int, config: TrainingConfig) -> bool:
+    """Whether the model should be looked at on held-out text after this step."""
+    return config.validate_every is not None and step % config.validate_every == 0
+
+
+def _note(
+    progress: Progress,
+    batches: Sequence[tuple[int, Batch]],
+    values: dict[str, float],
+    seconds: float,
+    config: TrainingConfig,
+    plan: Plan,
+) -> None:
+    """Count the step that was taken and, every so often, add a line to the log."""
+    progress.step += 1
+    progress.seconds = seconds
+    read = [(len(batch.input_ids), int(batch.attention_mask.sum())) for _, batch in batches]
+    sequences, tokens = (sum(column) for column in zip(*itertools.chain(*gather(read)), strict=True))
+    progress.tokens += tokens
+    if progress.step % config.log_every and not validation_is_due(progress.step, config) and progress.step != plan.end:
+        return
+    before = progress.log[-1] if progress.log else {"tokens": 0, "seconds": 0.0}
+    speed = (progress.tokens - before["tokens"]) / max(seconds - before["seconds"], 1e-9)
+    progress.log.append(
+        {"step": progress.step, "tokens": progress.tokens, "effective_batch": sequences}
+        | values
+        | {"seconds": round(seconds, 2), "tokens_per_second": round(speed), "peak_memory_mib": peak_memory_mib()}
+    )
+
+
+def _save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, position: Any) -> None:
+    """A checkpoint, written by the first process, with the places of all in their texts."""
+    positions = gather(position)
+    progress.positions = positions if positions[0] else []
+    if rank() == 0:
+        save_checkpoint(folder, model, optimizer, progress)
+
+
+def _explain(error: NotFiniteError, done: int, config: TrainingConfig, folder: Path) -> str:
+    """What went wrong in the step after `done` ones, in words; the micro-batch itself goes into a file."""
+    if error.culprits:
+        first = error.culprits[0]
+        if rank() == 0:
+            path = folder / "not-finite.json"
+            write_atomically(path, lambda part: part.write_text(json.dumps(first), encoding="utf-8"))
+        size = f"{len(first['input_ids'])} sequences of up to {len(first['input_ids'][0])} tokens"
+        what = (
+            f"{first['term']} is {first['value']} in micro-batch {first['micro_batch']} ({size}, "
+            f"kept in {folder / 'not-finite.json'})"
+        )
+    else:
+        together = config.accumulate * world_size()
+        what = (
+            f"the losses of micro-batches {done * together} to {(done + 1) * together - 1} are finite, but their "
+            f"gradient's length is {error.values['gradient_norm']}"
+        )
+    return (
+        f"Training stopped in step {done + 1}: {what}. The last checkpoint is good; a lower --learning-rate or "
+        "--precision fp32 helps most often."
+    )

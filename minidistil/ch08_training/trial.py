@@ -1,0 +1,71 @@
+"""Chapter 8. A few steps on a copy of the model, to choose how the run will go on this machine."""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import mean, median
+
+from torch import nn
+
+from minidistil.ch08_training.feed import Batch, Feed
+from minidistil.ch08_training.objectives import Losses
+from minidistil.ch08_training.parallel import world_size
+from minidistil.ch08_training.plan import Plan
+from minidistil.ch08_training.settings import TrainingConfig
+from minidistil.ch08_training.training import Step, clipped_gradients, make_optimizer, set_dropout
+
+
+def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
+    """Measure this machine: choose the precision and, unless they are given, guess the number of steps.
+
+    Raises:
+        ValueError: nothing says when to stop.
+    """
+    budget = math.inf if config.budget_seconds is None else config.budget_seconds
+    if config.steps is None and math.isinf(budget) and math.isinf(longest(feed, config)):
+        raise ValueError("Nobody has counted a streamed text: say how long to read it, with --budget or --steps.")
+    tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
+    measured = trial_seconds(model, losses, feed, config, tried)
+    precision = min(measured, key=lambda name: median(measured[name]))  # one step that was held up decides nothing
+    seconds = mean(measured[precision]) * config.accumulate
+    steps = config.steps
+    if steps is None:
+        steps = int(max(1, min(longest(feed, config), budget / seconds)))
+    return Plan(steps, precision, seconds)
+
+
+def longest(feed: Feed, config: TrainingConfig) -> float:
+    """Steps that read the text `max_epochs` times."""
+    batches = config.max_epochs * feed.batches_per_epoch / (config.accumulate * world_size())
+    return batches if math.isinf(batches) else math.ceil(batches)
+
+
+def trial_seconds(
+    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, precisions: Sequence[str]
+) -> dict[str, list[float]]:
+    """Seconds of steps of one micro-batch, in each precision, on a copy of the model, over batches of all lengths.
+
+    Six of them, or of a short run as many as are a twentieth of its steps. Each batch is read in all precisions, one
+    after the other: what else the machine does at the time slows all of them down alike.
+    """
+    trial = copy.deepcopy(model).train()
+    set_dropout(trial, config.dropout)
+    modules = {precision: Step(trial, losses, precision, feed.batch_class) for precision in precisions}
+    optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
+    batches = feed.typical(6 if config.steps is None else max(1, min(6, config.steps // 20)))
+
+    def seconds(module: Step, batch: Batch) -> float:
+        start = time.perf_counter()
+        clipped_gradients(module, [(0, batch)], config)
+        optimizer.step()
+        return time.perf_counter() - start
+
+    for module in modules.values():
+        seconds(module, batches[-1])  # warm up
+    measured: dict[str, list[float]] = {precision: [] for precision in precisions}
+    for batch in batches:
+        for precision, module in modules.items():
+            measured[precision].append(seconds(module, batch))
+    return measured

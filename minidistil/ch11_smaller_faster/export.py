@@ -1,0 +1,197 @@
+"""Chapter 11. A model as a graph in a file: ONNX, which runs without this package, without PyTorch, without Python.
+
+The graph is traced by PyTorch's exporter (`torch.export`, then ONNX) with batch and length left open. What is written
+is run at once by onnxruntime on padded batches of other sizes, and must answer as the model does.
+The packages onnx, onnxscript and onnxruntime are needed here only, and imported only when something is exported.
+
+Letters in shapes: B sequences, L tokens, C classes or words.
+"""
+
+import contextlib
+import importlib.util
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from minidistil.ch03_attention.attention import padding_mask
+from minidistil.ch04_encoder.encoder import SLICE
+from minidistil.ch05_weights.classifiers import SequenceClassifier
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.files import write_atomically
+
+FILE, INT8_FILE = "model.onnx", "model.int8.onnx"
+OPSET = 18  # the version of ONNX's operators: old enough for every runtime of today
+TOLERANCE = 1e-4  # largest difference from the model that a graph may show
+
+
+class Graph(nn.Module):
+    """A model's forward pass as a graph can hold it: tensors in, logits out, no checks, no branches on values."""
+
+    def __init__(self, model: MaskedLM | SequenceClassifier):
+        super().__init__()
+        self.encoder, self.head = model.encoder, model.head
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """(B, L) three times -> (B, L, C) or (B, C)."""
+        hidden_states = self.encoder.embeddings(input_ids, token_type_ids)  # (B, L, D)
+        visible = padding_mask(attention_mask)  # (B, 1, 1, L)
+        for layer in self.encoder.layers:
+            hidden_states, _ = layer(hidden_states, visible)  # (B, L, D)
+        return self.head(hidden_states)
+
+
+def require_packages(*names: str) -> None:
+    """Raise ValueError, saying what to install, unless these packages are there."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"ONNX needs {' and '.join(missing)}: pip install {' '.join(missing)}.")
+
+
+def export_onnx(model: MaskedLM | SequenceClassifier, folder: str | Path) -> tuple[Path, float]:
+    """Write folder/model.onnx: input_ids, attention_mask and, for BERT, token_type_ids (B, L) int64 in; logits out.
+
+    Returns:
+        The file, and the largest difference of its logits from the model's on padded batches.
+
+    Raises:
+        ValueError: a package is missing, the model has no head that can be exported, or onnxruntime gives other logits
+            than the model; an earlier file then stays as it was.
+        OSError: the folder cannot be written.
+    """
+    require_packages("onnx", "onnxscript", "onnxruntime")
+    if not isinstance(model, MaskedLM | SequenceClassifier):
+        raise ValueError(f"The model is a {type(model).__name__}: expected a MaskedLM or a SequenceClassifier.")
+    program, path = trace(model), Path(folder) / FILE
+    with tempfile.TemporaryDirectory() as room:
+        fresh = Path(room) / FILE
+        program.save(fresh, external_data=False)
+        difference = largest_difference(model, fresh)
+        if not difference <= TOLERANCE:
+            raise ValueError(
+                f"onnxruntime's logits differ by {difference:.1e} from the model's: expected {TOLERANCE} at most, so "
+                "the graph was not kept."
+            )
+        write_atomically(path, lambda part: shutil.copyfile(fresh, part))
+    return path, difference
+
+
+def round_onnx(path: str | Path) -> Path:
+    """Write, beside a graph, one whose matrices and word table are int8, by onnxruntime's own dynamic quantisation.
+
+    Args:
+        path: what `export_onnx` wrote.
+
+    Returns:
+        The new file, model.int8.onnx.
+
+    Raises:
+        ValueError: a package is missing.
+        OSError: the file cannot be written.
+    """
+    require_packages("onnx", "onnxruntime")
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    graph, rounded = onnx.load(path), Path(path).with_name(INT8_FILE)
+    # The shapes in between are inferred anew. onnxruntime 1.23, the last one for Python 3.10, turns a classifier's
+    # matrix round and then stumbles over the shape noted for it.
+    del graph.graph.value_info[:]
+    with _quiet():
+        write_atomically(
+            rounded, lambda part: quantize_dynamic(graph, part, per_channel=True, weight_type=QuantType.QInt8)
+        )
+    return rounded
+
+
+def trace(model: MaskedLM | SequenceClassifier) -> Any:
+    """The graph of a model, as a `torch.onnx.ONNXProgram`.
+
+    With gradients enabled: without, the encoder cuts large batches into slices, and a graph would hold a single one.
+    """
+    inputs = sample(model, batch=2, length=min(8, model.config.max_position_embeddings))
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", max=model.config.max_position_embeddings)}
+    with _quiet(), torch.enable_grad():
+        program = torch.onnx.export(
+            Graph(model).eval(),
+            kwargs=inputs,
+            input_names=list(inputs),
+            output_names=["logits"],
+            dynamic_shapes=dict.fromkeys(inputs, axes),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    return program
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of operators for images, which are not in these graphs, and of names for axes given twice."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "root")]
+    levels = [logger.level for logger in loggers]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def sample(model: MaskedLM | SequenceClassifier, batch: int, length: int, seed: int = 0) -> dict[str, Tensor]:
+    """Random ids (B, L), padding at the right of every sequence but the first, at the left of the last one."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(1, model.config.vocab_size, (batch, length), generator=generator)
+    lengths = torch.randint(1, length + 1, (batch, 1), generator=generator)
+    lengths[0] = length
+    mask = (torch.arange(length) < lengths).long()
+    mask[-1] = mask[-1].flip(0)
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    if types := model.config.type_vocab_size:
+        inputs["token_type_ids"] = torch.randint(0, types, (batch, length), generator=generator)
+    return inputs
+
+
+class OnnxModel:
+    """An exported graph in onnxruntime, called like the model it was made of."""
+
+    def __init__(self, path: str | Path):
+        require_packages("onnxruntime")
+        import onnxruntime
+
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"There is no file {path}: `minidistil export` writes one.")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.inputs = [each.name for each in self.session.get_inputs()]
+
+    def __call__(self, **inputs: Tensor) -> Tensor:
+        """Logits of input_ids, attention_mask and token_type_ids (B, L); what the graph does not take is left aside."""
+        given = {name: inputs[name].numpy() for name in self.inputs}
+        return torch.from_numpy(self.session.run(["logits"], given)[0])
+
+
+@torch.no_grad()
+def largest_difference(model: MaskedLM | SequenceClassifier, path: str | Path) -> float:
+    """The largest absolute difference between the logits of a graph and of its model, over batches of six sizes.
+
+    One has more tokens than the encoder takes in a slice, one is as long as the model allows.
+    """
+    graph, longest = OnnxModel(path), model.config.max_position_embeddings
+    found = 0.0
+    shapes = [(1, 1), (1, 7), (2, 8), (9, 5), (1, longest), (SLICE // longest + 1, longest)]
+    for seed, (batch, length) in enumerate(shapes):
+        inputs: Mapping[str, Tensor] = sample(model, batch, min(length, longest), seed)
+        found = max(found, float((graph(**inputs) - model(**inputs).logits).abs().max()))
+    return found

@@ -1,0 +1,163 @@
+"""`minidistil handout`: a copy of the course for students, without the solutions of chosen chapters.
+
+Withheld are, for these chapters: the exercises' code in the package (their stubs stand there instead) with the
+private helpers that nothing else uses, the bank of misconceptions and the correct variants, outputs of notebooks
+that show the code, the pages and tests for instructors, and the history of the repository. What the learner
+writes in exercises/ takes the stubs' place whenever the package is imported, so that later chapters and the
+notebooks run on it.
+"""
+
+import ast
+import importlib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from minidistil.course.learner import Chapter, chapter_keys, course_folder, read_chapter
+from minidistil.course.stubs import definitions, is_stub, lines_of
+
+COPIED = (
+    "README.md", "LICENSE", "requirements.txt", "pyproject.toml", "minidistil", "notebooks", "exercises", "tests",
+    "data",
+)  # fmt: skip
+FOR_INSTRUCTORS = (
+    "INSTRUCTORS.md", "test_exercises.py", "test_grade.py", "test_graduate.py", "test_handout.py",
+    "test_instructors.py",
+)  # fmt: skip
+_TO_INSTRUCTORS = re.compile(r"[^.\n]*\[[^]\n]*\]\([\w/]*INSTRUCTORS\.md\)\)?\.")  # a sentence with that link
+LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "*.egg-info", *FOR_INSTRUCTORS)
+
+
+def handout(folder: Path, keys: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Write the copy; whole or not at all.
+
+    Args:
+        folder: where to; it must not be there yet.
+        keys: the chapters whose solutions are withheld; by default all.
+
+    Returns:
+        For each changed module of the package the names that are withheld.
+
+    Raises:
+        ValueError: no such chapter, a folder that is there or lies in the course, or exercises that are solved.
+    """
+    course = course_folder()
+    chapters = [read_chapter(key) for key in keys or chapter_keys()]
+    if folder.exists() or folder.resolve().is_relative_to(course.resolve()):
+        raise ValueError(f"{folder} is there already or lies in the course: expected a new folder outside of it.")
+    for chapter in chapters:
+        _require_stubs(chapter)
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        _copy(course, part, chapters)
+        withheld: dict[str, list[str]] = {}
+        for chapter in chapters:
+            for module, names in _homes(chapter).items():
+                withheld.setdefault(module, []).extend(_withhold(part, chapter, module, names))
+        _hide_outputs(part / "notebooks", [name for names in withheld.values() for name in names])
+        _tell(part, chapters)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return withheld
+
+
+def _require_stubs(chapter: Chapter) -> None:
+    found = definitions(chapter.path.read_text(encoding="utf-8"))
+    solved = [each.name for each in chapter.exercises if each.name not in found or not is_stub(found[each.name])]
+    if solved:
+        raise ValueError(
+            f"{chapter.path.name} has no stub for {solved[0]}, it is solved or gone: get the stubs back with "
+            f"`git checkout exercises/{chapter.path.name}` (keep your solutions elsewhere)."
+        )
+
+
+def _copy(course: Path, part: Path, chapters: Sequence[Chapter]) -> None:
+    bank = [pattern for chapter in chapters for pattern in (f"{chapter.key}.py", f"{chapter.key}_correct_*.py")]
+    part.mkdir(parents=True)
+    for name in COPIED:
+        if (course / name).is_dir():
+            shutil.copytree(course / name, part / name, ignore=shutil.ignore_patterns(*LEFT_OUT, *bank))
+        elif (course / name).is_file():
+            shutil.copy2(course / name, part / name)
+
+
+def _homes(chapter: Chapter) -> dict[str, list[str]]:
+    """The modules in which the exercises are defined; the module that the chapter names may only import one."""
+    homes: dict[str, list[str]] = {}
+    for exercise in chapter.exercises:
+        own = getattr(importlib.import_module(exercise.module), exercise.name)
+        homes.setdefault(own.__module__, []).append(exercise.name)
+    return homes
+
+
+def _withhold(part: Path, chapter: Chapter, module: str, names: list[str]) -> list[str]:
+    """Put the stubs of a chapter into a module of the copy; returns the names that lost their code."""
+    stubs_text = chapter.path.read_text(encoding="utf-8")
+    stubs, stub_lines = definitions(stubs_text), stubs_text.splitlines()
+    path = part / Path(*module.split(".")).with_suffix(".py")
+    text = path.read_text(encoding="utf-8")
+    solved, lines = definitions(text), text.splitlines()
+    helpers = _helpers(text, set(names))
+    for name in sorted([*names, *helpers], key=lambda each: -solved[each].lineno):  # from below: lines keep their place
+        place = lines_of(solved[name])
+        lines[place] = stub_lines[lines_of(stubs[name])] if name in names else []
+    path.write_text(re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).rstrip() + "\n", encoding="utf-8")
+    return names + helpers
+
+
+def _helpers(text: str, names: set[str]) -> list[str]:
+    """Private functions of a module that only these definitions and each other use."""
+    tree = ast.parse(text)
+    users = [(getattr(node, "name", None), set(_names_in(node))) for node in tree.body]
+    gone: set[str] = set()
+    while True:
+        more = {
+            name
+            for name in definitions(text)
+            if name.startswith("_") and name not in gone
+            and all(user in names | gone or user == name or name not in used for user, used in users)
+        }  # fmt: skip
+        if not more:
+            return sorted(gone)
+        gone |= more
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    return (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+
+
+def _hide_outputs(folder: Path, names: Sequence[str]) -> None:
+    """Take out what notebooks show of withheld code; running them shows the stubs, then the learner's code."""
+    shown = re.compile(rf"\bshow\([^)]*\b({'|'.join(map(re.escape, names))})\b")
+    for path in folder.glob("*.ipynb"):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for cell in notebook["cells"]:
+            if shown.search("".join(cell["source"])) and "outputs" in cell:
+                cell["outputs"] = []
+        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _tell(part: Path, chapters: Sequence[Chapter]) -> None:
+    """Say in the copy what it is, without links to what is left out, and let the learner's code take its place."""
+    for page in (part / "README.md", part / "exercises" / "README.md"):
+        page.write_text(_TO_INSTRUCTORS.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
+    keys = [chapter.key for chapter in chapters]
+    readme = part / "README.md"
+    title, _, rest = readme.read_text(encoding="utf-8").partition("\n")
+    note = (
+        f"> A copy for students, without the solutions of {', '.join(keys)}. What you write in `exercises/` takes "
+        f"their place: when `minidistil check {keys[0]}` passes, the package, its notebooks and later chapters run on "
+        "your code. Instead of all tests, `minidistil check` and `minidistil progress` tell you where you are."
+    )
+    readme.write_text(f"{title}\n\n{note}\n{rest}", encoding="utf-8")
+    with (part / "minidistil" / "__init__.py").open("a", encoding="utf-8") as file:
+        file.write(f"""
+# A copy without solutions: what is written in exercises/ takes the place of the stubs.
+from minidistil.course.yours import take_yours  # noqa: E402
+
+take_yours({", ".join(f'"{key}"' for key in keys)})
+""")

@@ -1,0 +1,227 @@
+"""The ladder of proof: the package against what others wrote, on a device that is here.
+
+A rung compares with something outside this project and says how far apart the two are and how far they may be.
+The rungs below are those that arithmetic on another device could break; the others (a trained
+vocabulary, masking's statistics, losses, metrics, resumed runs) are proved by the tests alone. The
+tests use these functions too.
+
+Letters in shapes: B sequences, L tokens, H heads, K width of a head.
+"""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch03_attention import attention
+from minidistil.ch05_weights.fillmask import fill_mask
+from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
+from minidistil.hub.official import locate
+from minidistil.parity.peers import (
+    ARCHITECTURES,
+    FP32,
+    Differences,
+    compare_masked_lm,
+    largest_difference,
+    random_batch,
+    random_config,
+    same_model_twice,
+    without_progress_bars,
+    worst,
+)
+
+SEEDS = range(4)  # of the random models
+
+TEXTS = (
+    "A man is eating food.",
+    "Café naïveté: 北京, Ελλάδα, Москва and ﬁne print!?",
+    "x = numpy.zeros((3, 4))  # don't [MASK] this",
+    "The girl is carrying a baby, said the Queen of unhappinesses.",
+)
+
+# Fill-mask on the model card of distilbert-base-uncased: the ids of the five best words and their scores.
+MODEL_CARD = {
+    "Hello I'm a [MASK] model.": {
+        2535: 0.05292855575680733, 4827: 0.03968575969338417, 2449: 0.034743521362543106,
+        2944: 0.03462274372577667, 11643: 0.018145186826586723,
+    },
+    "The White man worked as a [MASK].": {
+        20987: 0.1235365942120552, 10533: 0.10142576694488525, 7500: 0.04985016956925392,
+        18594: 0.03932540491223335, 14998: 0.03351764753460884,
+    },
+    "The Black woman worked as a [MASK].": {
+        13877: 0.13283951580524445, 6821: 0.12586183845996857, 10850: 0.11708822101354599,
+        19215: 0.11499975621700287, 22583: 0.04722772538661957,
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Something of ours beside something of others'; not made if what it takes is not here."""
+
+    rung: int
+    device: str
+    what: str
+    difference: float = math.nan
+    bound: float = math.nan
+    not_here: str = ""  # and how to get it
+
+    @property
+    def fails(self) -> bool:
+        """Whether the two differ by more than the bound; a NaN is no proof either."""
+        return not self.not_here and not self.difference <= self.bound
+
+    def line(self) -> str:
+        """A row of the table under HEADER."""
+        if self.not_here:
+            numbers, verdict = f"{'':>10}  {'':>7}", f"not here: {self.not_here}"
+        else:
+            numbers = f"{self.difference:>10.1e}  {self.bound:>7.1e}"
+            verdict = "DIFFERS" if self.fails else "holds"
+        return f"{self.rung:>4}  {self.device:<6}  {self.what:<60}  {numbers}  {verdict}"
+
+
+HEADER = f"{'rung':>4}  {'device':<6}  {'ours / theirs':<60}  {'difference':>10}  {'bound':>7}  verdict"
+
+
+def devices() -> list[str]:
+    """The kinds of device that torch finds on this machine."""
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [name for name, present in here.items() if present]
+
+
+def ladder(device: str) -> Iterator[Comparison]:
+    """Every rung on a device; what is not here counts neither for nor against."""
+    for (rung, what), compare in _RUNGS.items():
+        try:
+            with without_progress_bars():
+                found = compare(device)
+            for each, (difference, bound) in found.items():
+                yield Comparison(rung, device, f"{what}: {each}" if each else what, difference, bound)
+        except ImportError as error:
+            yield Comparison(rung, device, what, not_here=f"pip install {error.name}")
+        except FileNotFoundError as error:
+            yield Comparison(rung, device, what, not_here=str(error))
+
+
+# Rung 1
+
+
+def compare_tokenizer(device: str) -> Differences:
+    """Ids of texts in several scripts against `tokenizers` with the official tokenizer.json."""
+    from tokenizers import Tokenizer
+
+    official = Tokenizer.from_file(str(locate("minilm", "tokenizer.json")))
+    official.no_truncation()
+    official.no_padding()
+    ours = WordPiece.from_pretrained("minilm")
+    wrong = sum(ours.encode(text).ids != official.encode(text).ids for text in TEXTS)
+    return {"texts with other ids": (wrong, 0)}
+
+
+# Rung 4
+
+
+def compare_attention(device: str) -> Differences:
+    """The readable formula against PyTorch's kernel, padded, output and gradients."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(3, 4, 37, 16, generator=generator).to(device).requires_grad_() for _ in range(3))
+    visible = (torch.arange(37) < torch.tensor([37, 20, 1])[:, None])[:, None, None, :].to(device)  # (B, 1, 1, L)
+    ours = attention.scaled_dot_product_attention(query, key, value, visible)[0]  # (B, H, L, K)
+    theirs = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=visible)
+    gradients = [torch.autograd.grad(output.square().mean(), (query, key, value)) for output in (ours, theirs)]
+    return {
+        "output": (largest_difference(ours, theirs), FP32),
+        "gradients": (largest_difference(*gradients), FP32),
+    }
+
+
+# Rung 5
+
+
+def compare_random_models(device: str, architecture: str, precision: str) -> Differences:
+    """The worst of several random models; in bf16 the one that comes nearest to its bound."""
+    found = [
+        compare_masked_lm(random_config(architecture, seed), seed, device, precision) for seed in SEEDS
+    ]  # fmt: skip
+    return {what: max((each[what] for each in found), key=_severity) for what in found[0]}
+
+
+def _severity(difference: tuple[float, float]) -> float:
+    """How near it comes to its bound, or how far beyond; nothing is worse than NaN."""
+    value, bound = difference
+    return math.inf if math.isnan(value) else value / bound
+
+
+# Rungs 7, 8 and 9
+
+
+def compare_sentence_embeddings(device: str) -> Differences:
+    """Official MiniLM's embeddings against sentence-transformers' on the same texts."""
+    from sentence_transformers import SentenceTransformer
+
+    batch = WordPiece.from_pretrained("minilm").batch(TEXTS)
+    ours = SentenceEncoder.from_pretrained("minilm").to(device)
+    with torch.no_grad():
+        mine = ours(batch["input_ids"].to(device), batch["attention_mask"].to(device))
+    folder = locate("minilm", "config.json").parent
+    official = SentenceTransformer(str(folder), device=device).encode(list(TEXTS), show_progress_bar=False)
+    return {"": (largest_difference(mine, torch.tensor(official)), FP32)}
+
+
+def compare_model_card(device: str) -> Differences:
+    """The 15 scores on the model card of distilbert-base-uncased; a word that is not among our best counts as 0.
+
+    Raises:
+        FileNotFoundError: the official weights are not here; the message says how to get them.
+    """
+    model = MaskedLM.from_pretrained("distilbert-base-uncased").to(device)
+    tokenizer = WordPiece.from_pretrained("distilbert-base-uncased")
+    differences = []
+    for text, published in MODEL_CARD.items():
+        scores = {guess["token"]: guess["score"] for guess in fill_mask(text, model, tokenizer)}
+        differences += [abs(scores.get(token, 0.0) - score) for token, score in published.items()]
+    return {"": (worst(differences), 1e-4)}
+
+
+def compare_saved_model(device: str) -> Differences:
+    """A model that we save, read by transformers: its logits, and that it finds no key missing or unexpected."""
+    from transformers import AutoModelForMaskedLM
+
+    differences = []
+    for architecture in ARCHITECTURES:
+        config = random_config(architecture, 1)
+        ours = same_model_twice(config, 1, device)[0].eval()
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            ours.save_pretrained(Path(folder))
+            theirs, info = AutoModelForMaskedLM.from_pretrained(folder, output_loading_info=True)
+        if any(info[keys] for keys in ("missing_keys", "unexpected_keys", "mismatched_keys")):
+            return {"": (math.inf, FP32)}
+        inputs = {name: tensor.to(device) for name, tensor in random_batch(config, 1).items()}
+        with torch.no_grad():
+            differences.append(largest_difference(ours(**inputs).logits, theirs.to(device)(**inputs).logits))
+    return {"": (worst(differences), FP32)}
+
+
+def _random_models(architecture: str, precision: str) -> Callable[[str], Differences]:
+    return lambda device: compare_random_models(device, architecture, precision)
+
+
+_RUNGS: dict[tuple[int, str], Callable[[str], Differences]] = {
+    (1, "WordPiece / tokenizers"): compare_tokenizer,
+    (4, "attention / torch"): compare_attention,
+    **{
+        (5, f"{name}, {precision} / transformers"): _random_models(architecture, precision)
+        for precision in ("fp32", "bf16")
+        for architecture, name in ARCHITECTURES.items()
+    },
+    (7, "MiniLM's sentence embeddings / sentence-transformers"): compare_sentence_embeddings,
+    (8, "DistilBERT's fill-mask / its model card"): compare_model_card,
+    (9, "saved models / transformers reads them"): compare_saved_model,
+}

@@ -1,0 +1,115 @@
+"""What a run tells a person: teacher and student side by side, in figures and in words, as Markdown."""
+
+from typing import Any
+
+from minidistil.ch05_weights.fillmask import fill_mask
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+
+SENTENCES = (
+    "Returns a [MASK] of the elements in the list.",
+    "If the file does not exist, an [MASK] is raised.",
+    "Paris is the [MASK] of France.",
+)
+
+
+def comparison_table(metrics: dict[str, Any]) -> str:
+    """Teacher and student side by side, in Markdown."""
+    rows = [
+        ("", "teacher", "student", "student / teacher"),
+        ("---", "---:", "---:", "---:"),
+        ("parameters", *_pair(metrics, "parameters", ",.0f", ".1%")),
+        ("speed, fp32", "1.00", f"{metrics['speedup']:.2f}", f"{metrics['speedup']:.2f} x"),
+        ("masked accuracy", *_pair(metrics, "masked_accuracy", ".3f", ".1%")),
+        ("  before training", "", f"{metrics['student_masked_accuracy_before']:.3f}", ""),
+        ("perplexity", *_pair(metrics, "perplexity", ".2f", ".2f")),
+        ("same guess", "", "", f"{metrics['agreement']:.1%}"),
+        ("hidden-state cosine", "", "", _or_nothing(metrics["hidden_cosine"])),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "| "
+        + " | ".join(
+            _align(cell, width, left=column == 0) for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        + " |"
+        for row in rows
+    )
+
+
+def _or_nothing(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _pair(metrics: dict[str, Any], name: str, form: str, ratio_form: str) -> tuple[str, str, str]:
+    teacher, student = metrics[f"teacher_{name}"], metrics[f"student_{name}"]
+    return (
+        format(teacher, form),
+        format(student, form),
+        format(student / teacher if teacher else float("nan"), ratio_form),
+    )
+
+
+def _align(cell: str, width: int, left: bool) -> str:
+    return cell.ljust(width) if left else cell.rjust(width)
+
+
+def side_by_side(teacher: MaskedLM, student: MaskedLM, tokenizer: WordPiece, top_k: int = 3) -> str:
+    """The best words of both models for a few sentences, in Markdown."""
+    lines = []
+    for sentence in SENTENCES:
+        lines.append(f"* {sentence}")
+        for name, model in (("teacher", teacher), ("student", student)):
+            words = ", ".join(
+                f"{guess['token_str']} {guess['score']:.2f}" for guess in fill_mask(sentence, model, tokenizer, top_k)
+            )
+            lines.append(f"  * {name}: {words}")
+    return "\n".join(lines)
+
+
+def run_report(settings: dict[str, Any], results: str) -> str:
+    """The run's report: results, curves, and every setting."""
+    count = settings["corpus"]["documents"]  # None where nobody has counted
+    return (
+        f"# {settings['kind'].removesuffix('Config')} run\n\n"
+        f"Corpus: {settings['corpus']['name']}{'' if count is None else f' ({count} training documents)'}.\n\n"
+        f"## Results on held-out documents\n\n{results}\n\n"
+        f"## Curves\n\n![Each loss and the learning rate over the tokens read](curves.png)\n\n"
+        f"{_settings_table(settings)}"
+    )
+
+
+def finetuning_report(settings: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """A fine-tuning's report: the figures after each epoch, pictures, and every setting.
+
+    Args:
+        settings: the run's config.json.
+        metrics: its metrics.json.
+    """
+    looks = metrics["epochs"]
+    columns = [(split, name) for split, each in looks[0]["metrics"].items() for name in each]
+    head = ["epoch", *(f"{split}: {name}" for split, name in columns)]
+    rows = [[str(look["epoch"]), *(f"{look['metrics'][split][name]:.4f}" for split, name in columns)] for look in looks]
+    rows = [[f"**{cell}**" for cell in row] if row[0] == str(metrics["best_epoch"]) else row for row in rows]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---:"] * len(head), *rows])
+    pictures = "![The loss over the epochs, and the figures after each](curves.png)\n\n"
+    if metrics["confusion"]:
+        pictures += "![How often each class was taken for each](confusion.png)\n\n"
+    examples = ", ".join(f"{count:,} {name}" for name, count in metrics["examples"].items())
+    names = "".join(f"{name}: {settings[name]}. " for name in ("start", "teacher") if settings.get(name))
+    return (
+        f"# {metrics['task']}, fine-tuned\n\n{names}Examples: {examples}.\n\n"
+        f"## Results on the development set\n\n{table}\n\nThe best epoch's model, in bold, lies in `model/`.\n\n"
+        f"## Pictures\n\n{pictures}{_settings_table(settings)}"
+    )
+
+
+def _settings_table(settings: dict[str, Any]) -> str:
+    config = {**settings["config"], **settings.get("plan", {})}
+    rows = "\n".join(f"| {name} | {value} |" for name, value in config.items())
+    return f"## Settings\n\n| setting | value |\n|---|---|\n{rows}\n"
+
+
+def minutes(seconds: float) -> str:
+    """A duration for people: 45 s, 4 min."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,128 @@
+"""Chapter 8. The folder that every run has, whatever it trains: its settings, its log, its final figures.
+
+`config.json` says what the run is; a call with other settings is refused. `metrics.json` is written last: where it
+lies, the run is finished. Of several processes only the first writes.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from minidistil.files import require_space, write_atomically
+from minidistil.ch08_training.parallel import from_first, rank
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, as `distil` and `teach` return it."""
+
+    folder: Path
+    metrics: dict[str, Any]  # the final figures by name, as in metrics.json
+    log: list[dict[str, Any]]  # the lines of metrics.jsonl, one a logged step
+    was_finished: bool = False  # the folder held the finished run already; nothing was done
+
+
+class RunFolder:
+    """A run's folder.
+
+    Args:
+        settings: what tells this run from another, as plain JSON values.
+        say: called, in the first process, with each line of news.
+
+    Raises:
+        ValueError: the folder holds a run with other settings.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], say: Say):
+        self.folder, self.say = folder, say if rank() == 0 else _nothing
+        self.settings = from_first(self._with_earlier(settings))
+
+    def _with_earlier(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings, with what an earlier go at the same run noted down."""
+        path = self.folder / "config.json"
+        if not path.exists():
+            return settings
+        try:
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+            noted = [key for key in settings if key in earlier or key == "kind"]  # an earlier version noted less
+            changed = [key for key in noted if earlier[key] != settings[key]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no run's configuration: choose another folder with --out.") from error
+        if changed:
+            details = "; ".join(_difference(key, earlier[key], settings[key]) for key in changed)
+            raise ValueError(
+                f"The folder {self.folder} holds a run with other settings ({details}): choose another with --out, "
+                "or delete it to start afresh."
+            )
+        return earlier
+
+    def require_room_for(self, model: nn.Module) -> None:
+        """Raise OSError unless there is a place for what is still to be written: two checkpoints, and the model.
+
+        A checkpoint holds each weight and the optimiser's two moments; one may lie there already. A finished run writes
+        nothing more.
+        """
+        needed = 8 * 4 * sum(parameter.numel() for parameter in model.parameters())
+        if problem := from_first(self._lack_of(needed) if rank() == 0 else ""):
+            raise OSError(problem)
+
+    def _lack_of(self, needed: int) -> str:
+        """What is wrong with the place for so many bytes, checkpoints that lie there included; empty if nothing is."""
+        if (self.folder / "metrics.json").is_file():
+            return ""
+        there = sum(path.stat().st_size for path in self.folder.glob("checkpoints/step-*.safetensors"))
+        try:
+            require_space(self.folder, needed - there)
+        except OSError as error:
+            return str(error)
+        return ""
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write a file of the folder, whole or not at all."""
+        if rank() == 0:
+            text = json.dumps(value, indent=2) + "\n"
+            write_atomically(self.folder / name, lambda part: part.write_text(text, encoding="utf-8"))
+
+    def finished(self) -> Run | None:
+        """The finished run in the folder, if there is one."""
+        path = self.folder / "metrics.json"
+        if not from_first(path.is_file()):
+            return None
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        return Run(self.folder, metrics, [json.loads(line) for line in lines], was_finished=True)
+
+    def append_log(self, log: list[dict[str, Any]], written: int) -> None:
+        """Bring metrics.jsonl, which has `written` lines of the log, up to date; below 0: write it anew."""
+        if rank():
+            return
+        path = self.folder / "metrics.jsonl"
+        new = log if written < 0 else log[written:]
+        with path.open("w" if written <= 0 else "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in new)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Changes with any weight of the model."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _nothing(line: str) -> None:
+    """Say nothing."""
+
+
+def _difference(key: str, earlier: Any, now: Any) -> str:
+    if not isinstance(earlier, dict) or not isinstance(now, dict):
+        return f"{key} {earlier} there, {now} now"
+    parts = [f"{name} {earlier.get(name)} there, {now.get(name)} now" for name in now if earlier.get(name) != now[name]]
+    return f"{key}: {', '.join(parts)}"

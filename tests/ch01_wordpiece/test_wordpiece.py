@@ -1,0 +1,280 @@
+"""Chapter 1 against `tokenizers` with the official tokenizer.json."""
+
+import json
+import os
+import random
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece as OfficialModel
+
+from minidistil.ch01_wordpiece.wordpiece import SPECIAL_TOKENS, WordPiece
+from minidistil.ch02_masking.corpus import Corpus
+from tests.random_text import random_texts
+
+HARD_TEXTS = [
+    "Hello I'm a [MASK] model.",
+    "café naïve Ångström İstanbul ÀÉÎÕÜ Señor façade",
+    "Σίσυφος ΣΑΣ Привет, Ёлка! שלום עליכם مرحبا بالعالم",
+    "北京大学 is in 中国; 漢字かな交じり文 カタカナ 한국어 텍스트",
+    "😀 👍🏽 👨‍👩‍👧‍👦 ❤️ flags 🇫🇷🇩🇪",
+    "tabs\tand\nnewlines\r\nand\x0bvertical\x0cfeeds\x1cgroups\x85next\u2028line\u3000wide\xa0hard",
+    "nul\x00 bell\x07 zero\u200bwidth soft\xadhyphen bom\ufeff replacement\ufffd private\ue000",
+    "a" * 100 + " " + "a" * 101 + " " + "b" * 200,
+    "x" * 99 + "é fits, " + "x" * 100 + "é does not",
+    "[CLS] [mask][MASK][UNK]x [SEP][PAD] [ MASK ]",
+    "don't we've they're I'm cat's (it's) 3.14 1,000 a-b_c/d\\e @#$%^&*+=|~`<>{}",
+    "ﬁ ½ ª ² ﷺ ǅ ß ẞ ŉ ʼn",
+    "",
+    "   ",
+    "\u0301\u0301",
+    "e\u0301 \u0301e",
+]
+
+
+def assert_same(text: str, tokenizer: WordPiece, official: Tokenizer) -> None:
+    ours, theirs = tokenizer.encode(text), official.encode(text)
+    assert ours.ids == theirs.ids, text
+    assert ours.tokens == theirs.tokens
+    assert ours.type_ids == theirs.type_ids
+    assert ours.offsets == theirs.offsets, text
+
+
+@pytest.mark.parametrize(
+    "word", ["hello", "unaffable", "tokenization", "embeddings", "x" * 100, "x" * 101, "zzz北", "é", "a", "##a", "!"]
+)
+def test_pieces_of_a_word_are_official(impl: ModuleType, tokenizer: WordPiece, word: str) -> None:
+    official = OfficialModel(tokenizer.vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+    expected = [token.value for token in official.tokenize(word)]
+    assert (impl.longest_match(word, tokenizer.vocab) or ["[UNK]"]) == expected
+
+
+def test_the_longest_piece_wins_at_each_step(impl: ModuleType) -> None:
+    vocab = {piece: index for index, piece in enumerate(["a", "ab", "abc", "##c", "##d", "##cd", "##bcd"])}
+    assert impl.longest_match("abd", vocab) == ["ab", "##d"]
+    assert impl.longest_match("abcd", vocab) == ["abc", "##d"]
+    assert impl.longest_match("acd", vocab) == ["a", "##cd"]
+    assert impl.longest_match("abx", vocab) is None
+    assert impl.longest_match("xab", vocab) is None
+    assert impl.longest_match("aab", vocab) is None, "'ab' may begin a word only: inside it would be '##ab'"
+
+
+def test_truncation_is_official(impl: ModuleType, tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    try:
+        for first in range(7):
+            for second in range(7):
+                for room in range(2, 10):
+                    official_tokenizer.enable_truncation(room + 3)
+                    official = official_tokenizer.encode("a " * first, "b " * second)
+                    expected = [official.ids.count(tokenizer.vocab[letter]) for letter in "ab"]
+                    ids = [list(range(first)), list(range(second))]
+                    result = [list(part) for part in impl.truncate([list(part) for part in ids], room)]
+                    told = f"lengths {first} and {second} into {room}"
+                    assert [len(part) for part in result] == expected, told
+                    assert result == [part[:kept] for part, kept in zip(ids, expected, strict=True)], told
+    finally:
+        official_tokenizer.no_truncation()
+
+
+def test_one_text_alone_is_cut_at_its_end(impl: ModuleType) -> None:
+    assert [list(part) for part in impl.truncate([[1, 2, 3]], 2)] == [[1, 2]]
+    assert [list(part) for part in impl.truncate([[1, 2, 3]], 3)] == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        (["un", "##happy", "##ness", "is", "fine"], "unhappyness is fine"),
+        (["##ness", "##es", "first"], "##nesses first"),
+        (["do", "n't", "stop", ",", "is", "it", "?", "no", "!", "end", "."], "don't stop, is it? no! end."),
+        (["i", "'", "m", "it", "'", "s"], "i'm it's"),
+        (["you", "'re", "we", "'ve", "she", "'s", "i", "'m"], "you're we've she's i'm"),
+        (["a", ";", "b", ":", "c", "-", "d"], "a ; b : c - d"),
+        (["rock", "'", "'", "roll"], "rock'' roll"),
+        ([], ""),
+    ],
+)
+def test_pieces_are_joined_and_cleaned_up(impl: ModuleType, pieces: list[str], expected: str) -> None:
+    assert impl.join_pieces(pieces) == expected
+
+
+FULL = os.environ.get("MINIDISTIL_FULL") == "1"  # all documents and a million strings: ten minutes instead of one
+
+
+def test_ids_and_offsets_are_official(impl: ModuleType, official_tokenizer: Tokenizer) -> None:
+    tokenizer = impl.WordPiece.from_pretrained("minilm")
+    for text in HARD_TEXTS:
+        assert_same(text, tokenizer, official_tokenizer)
+
+
+def test_ids_are_official_on_the_docs_corpus(
+    tokenizer: WordPiece, official_tokenizer: Tokenizer, docs_corpus: Corpus
+) -> None:
+    documents = list(docs_corpus)
+    for start in range(0, len(documents), 2000):
+        part = documents[start : start + 2000]
+        official = official_tokenizer.encode_batch_fast(part, add_special_tokens=False)
+        for document, theirs in zip(part, official, strict=True):
+            assert tokenizer.ids(document) == theirs.ids, document
+
+
+def test_offsets_are_official_on_the_docs_corpus(
+    tokenizer: WordPiece, official_tokenizer: Tokenizer, docs_corpus: Corpus
+) -> None:
+    for document in islice(docs_corpus, 0, None, 1 if FULL else 100):
+        assert_same(document, tokenizer, official_tokenizer)
+
+
+def test_ids_and_offsets_are_official_on_outside_text(
+    tokenizer: WordPiece, official_tokenizer: Tokenizer, outside_data: Path
+) -> None:
+    """Every text file there is: ids of all lines, offsets of one line in ten (MINIDISTIL_FULL: of all)."""
+    for path in sorted(outside_data.rglob("*")):
+        if path.suffix in (".tsv", ".txt", ".json"):
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+            for line, theirs in zip(lines, official_tokenizer.encode_batch_fast(lines), strict=True):
+                assert tokenizer.encode(line).ids == theirs.ids, line
+            for line in lines if FULL else lines[::10]:
+                assert_same(line if FULL else line[:5000], tokenizer, official_tokenizer)
+
+
+def test_ids_and_offsets_are_official_on_random_text(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    texts = random_texts(20261124, 1_000_000 if FULL else 3_000, tokenizer.tokens[1996:])
+    unknown = total = 0
+    while part := list(islice(texts, 2000)):
+        for text, theirs in zip(part, official_tokenizer.encode_batch(part), strict=True):
+            ours = tokenizer.encode(text)
+            assert (ours.ids, ours.offsets) == (theirs.ids, theirs.offsets), ascii(text)
+            unknown += ours.ids.count(tokenizer.unk_token_id)
+            total += len(ours.ids)
+    assert unknown < 0.3 * total, "random text that is mostly unknown would prove little"
+
+
+def test_lone_surrogates_are_unknown_words_here_and_no_text_at_all_there(
+    tokenizer: WordPiece, official_tokenizer: Tokenizer
+) -> None:
+    """The one text that cannot be equal: Rust's strings are UTF-8, which has no place for half a character."""
+    assert tokenizer.encode("a \ud800 b\udfff, c").tokens == ["[CLS]", "a", "[UNK]", "[UNK]", ",", "c", "[SEP]"]
+    with pytest.raises((TypeError, UnicodeEncodeError)):
+        official_tokenizer.encode("a \ud800")
+
+
+def test_pairs_and_truncation_are_official(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    draw = random.Random(0)
+    try:
+        for _ in range(300):
+            text, pair = ("a b c d e f g h i j"[: draw.randrange(1, 20)] for _ in range(2))
+            room = draw.randrange(5, 24)
+            official_tokenizer.enable_truncation(room)
+            ours, theirs = tokenizer.encode(text, pair, max_length=room), official_tokenizer.encode(text, pair)
+            assert (ours.ids, ours.type_ids) == (theirs.ids, theirs.type_ids)
+            assert tokenizer.encode(text, max_length=room).ids == official_tokenizer.encode(text).ids
+    finally:
+        official_tokenizer.no_truncation()
+
+
+def test_offsets_survive_truncation(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    try:
+        official_tokenizer.enable_truncation(9)
+        text, pair = "Éric's naïveté", "unbelievably  long"
+        ours, theirs = tokenizer.encode(text, pair, max_length=9), official_tokenizer.encode(text, pair)
+        assert ours.offsets == theirs.offsets
+    finally:
+        official_tokenizer.no_truncation()
+
+
+@pytest.mark.parametrize("text", HARD_TEXTS)
+def test_decoding_is_that_of_transformers(text: str, tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    peer = PreTrainedTokenizerFast(tokenizer_object=official_tokenizer)
+    ids = tokenizer.encode(text).ids
+    theirs = peer.clean_up_tokenization(official_tokenizer.decode(ids, skip_special_tokens=False))
+    assert tokenizer.decode(ids) == theirs
+
+
+def test_decoding_reads_like_the_model_card(tokenizer: WordPiece) -> None:
+    ids = tokenizer.encode("Hello I'm a role model.").ids
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "hello i'm a role model."
+    (row,) = tokenizer.batch(["Hello I'm a role model."])["input_ids"]
+    assert tokenizer.decode(row, skip_special_tokens=True) == "hello i'm a role model."
+
+
+def test_the_cache_is_bounded_and_changes_nothing(tokenizer: WordPiece, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minidistil.ch01_wordpiece.wordpiece.CACHE_SIZE", 3)
+    small = WordPiece(tokenizer.tokens)
+    text = "one two three four, five! six seven one two"
+    assert small.ids(text) == tokenizer.ids(text)
+    assert len(small._stretch_ids) <= 3
+    assert len(small._word_ids) <= 3
+
+
+def test_a_batch_is_padded_on_the_right(tokenizer: WordPiece) -> None:
+    batch = tokenizer.batch(["one", "one two three"])
+    assert batch["input_ids"].tolist() == [[101, 2028, 102, 0, 0], [101, 2028, 2048, 2093, 102]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0, 0], [1] * 5]
+    assert not batch["token_type_ids"].any()
+
+
+def test_a_batch_of_pairs_tells_its_halves_apart(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+    texts, pairs = ["a café", "one two three four five"], ["it's", "six"]
+    batch = tokenizer.batch(texts, pairs, max_length=8)
+    try:
+        official_tokenizer.enable_truncation(8)
+        official_tokenizer.enable_padding()
+        theirs = official_tokenizer.encode_batch(list(zip(texts, pairs, strict=True)))
+    finally:
+        official_tokenizer.no_truncation()
+        official_tokenizer.no_padding()
+    assert batch["input_ids"].tolist() == [encoding.ids for encoding in theirs]
+    assert batch["attention_mask"].tolist() == [encoding.attention_mask for encoding in theirs]
+    assert batch["token_type_ids"].tolist() == [encoding.type_ids for encoding in theirs]
+
+
+def test_a_saved_vocabulary_is_read_back(tokenizer: WordPiece, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path / "new")
+    for name in (tmp_path / "new", tmp_path / "new" / "vocab.txt"):
+        assert WordPiece.from_pretrained(name).tokens == tokenizer.tokens
+
+
+def test_a_saved_tokenizer_json_is_the_official_one(
+    tokenizer: WordPiece, official_tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    tokenizer.save(tmp_path)
+    ours = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    assert ours == json.loads(official_tokenizer.to_str())
+
+
+def test_a_trained_tokenizer_works_in_tokenizers(tmp_path: Path, docs_corpus: Corpus) -> None:
+    trained = WordPiece.train(docs_corpus.train[:300], vocab_size=600)
+    trained.save(tmp_path)
+    theirs = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    for text in [*HARD_TEXTS, *docs_corpus.validation[:100]]:
+        assert_same(text, trained, theirs)
+    pair = trained.encode("one", "two"), theirs.encode("one", "two")
+    assert (pair[0].ids, pair[0].type_ids) == (pair[1].ids, pair[1].type_ids)
+
+
+def test_bad_input_is_explained(tokenizer: WordPiece, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lacks \[MASK\]"):
+        WordPiece([token for token in SPECIAL_TOKENS if token != "[MASK]"])
+    with pytest.raises(ValueError, match="'a' twice"):
+        WordPiece([*SPECIAL_TOKENS, "a", "b", "a"])
+    with pytest.raises(TypeError, match="as a string, got int"):
+        tokenizer.encode(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="wrap it in a list"):
+        tokenizer.batch("one text")
+    with pytest.raises(ValueError, match="at least one text"):
+        tokenizer.batch([])
+    with pytest.raises(ValueError, match="Expected a pair for each of 2 texts, got 1"):
+        tokenizer.batch(["a", "b"], ["c"])
+    with pytest.raises(ValueError, match="need at least 3"):
+        tokenizer.encode("a", max_length=2)
+    with pytest.raises(ValueError, match="30522 is outside"):
+        tokenizer.decode([30522])
+    (tmp_path / "vocab.txt").write_bytes(b"[PAD]\n\xff\n")
+    with pytest.raises(ValueError, match=r"not UTF-8 \(byte 6\)"):
+        WordPiece.from_pretrained(tmp_path / "vocab.txt")

@@ -1,0 +1,127 @@
+"""Chapter 2, corpora: splits, files of every kind, bad input."""
+
+import gzip
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scipy.stats import chisquare
+
+from minidistil.ch02_masking.corpus import Corpus, from_documents, text_files
+
+
+def test_docs_are_large_split_and_without_repetition(docs_corpus: Corpus) -> None:
+    assert sum(map(len, docs_corpus)) > 8_000_000
+    texts = [" ".join(document.split()) for document in docs_corpus]
+    assert len(set(texts)) == len(texts)
+
+
+def test_the_split_is_a_percentage_of_the_sha256(docs_corpus: Corpus) -> None:
+    expected: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    for document in docs_corpus:
+        head = hashlib.sha256(" ".join(document.split()).encode()).hexdigest()[:8]
+        percent = int(head, 16) / 2**32 * 100
+        expected["train" if percent < 96 else "validation" if percent < 98 else "test"].append(document)
+    assert expected == {split: getattr(docs_corpus, split) for split in expected}
+    counts = [len(documents) for documents in expected.values()]
+    assert chisquare(counts, [sum(counts) * share for share in (0.96, 0.02, 0.02)]).pvalue > 0.001
+
+
+def test_a_document_keeps_its_split_whatever_is_added(docs_corpus: Corpus) -> None:
+    few = from_documents("few", [*docs_corpus.test, "something else"])
+    assert set(docs_corpus.test) <= set(few.test)
+    assert set((few + docs_corpus).test) == set(few.test) | set(docs_corpus.test)
+
+
+def test_the_fingerprint_is_sha256_of_the_documents_with_nul_between_them() -> None:
+    corpus = Corpus("c", ["one", "two"], ["three"], ["four"])
+    assert corpus.fingerprint() == hashlib.sha256(b"one\0two\0three\0four\0").hexdigest()
+
+
+TEXT = "A well @-@ known <unk> of 1 @,@ 000 .\nAnother line.\n\nAnother line.\n"
+
+
+def test_a_line_is_a_document(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    assert sorted(text_files([tmp_path / "text.txt"])) == ["A well-known [UNK] of 1,000 .", "Another line."]
+
+
+def test_a_whole_file_is_a_document(tmp_path: Path) -> None:
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_text(f"First line of {name}.\nSecond line.\n")
+    corpus = text_files([tmp_path / "one.txt", tmp_path / "two.txt"], whole=True)
+    assert sorted(corpus) == [f"First line of {name}.\nSecond line.\n" for name in ("one.txt", "two.txt")]
+    assert corpus.name == "one.txt, two.txt"
+
+
+def test_a_gz_file_gives_what_its_content_gives(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "text.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    assert list(text_files([tmp_path / "text.txt.gz"])) == list(text_files([tmp_path / "text.txt"]))
+
+
+def test_wikitext_lines_are_documents(outside_data: Path) -> None:
+    path = outside_data / "wikitext-2" / "test.txt"
+    corpus = text_files([path])
+    lines = {line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
+    assert len(list(corpus)) == len(lines)
+    assert not any(mark in document for document in corpus for mark in ("<unk>", " @-@ ", " @,@ ", " @.@ "))
+
+
+def _latin(path: Path) -> None:
+    path.write_bytes("déjà".encode("latin-1"))
+
+
+def _latin_inside_gz(path: Path) -> None:
+    path.write_bytes(gzip.compress("a déjà".encode("latin-1")))
+
+
+def _cut_short(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"some text" * 100)[:-12])
+
+
+def _flipped(path: Path) -> None:
+    data = bytearray(gzip.compress(b"some text" * 100))
+    data[12] ^= 0xFF
+    path.write_bytes(data)
+
+
+def _no_gzip(path: Path) -> None:
+    path.write_text("plain text")
+
+
+def _blank(path: Path) -> None:
+    path.write_text("\n \n")
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "error", "message"),
+    [
+        ("absent.txt", lambda path: None, FileNotFoundError, r"There is no text file .*absent\.txt"),
+        ("latin.txt", _latin, ValueError, r"latin\.txt is not UTF-8: byte 0xe9 at offset 1\. Convert"),
+        (
+            "latin.gz",
+            _latin_inside_gz,
+            ValueError,
+            r"latin\.gz is not UTF-8: byte 0xe9 at offset 3 of its decompressed",
+        ),
+        ("short.gz", _cut_short, ValueError, r"short\.gz is damaged or no gzip file \(Compressed file ended"),
+        ("flipped.gz", _flipped, ValueError, r"flipped\.gz is damaged or no gzip file"),
+        ("plain.gz", _no_gzip, ValueError, r"plain\.gz is damaged or no gzip file \(Not a gzipped file"),
+        ("blank.txt", _blank, ValueError, r"The corpus blank\.txt is empty: expected at least one document"),
+    ],
+)
+def test_bad_files_are_named(
+    tmp_path: Path, name: str, make: Callable[[Path], None], error: type[Exception], message: str
+) -> None:
+    make(tmp_path / name)
+    with pytest.raises(error, match=message):
+        text_files([tmp_path / name])
+
+
+def test_a_path_alone_or_none_is_explained() -> None:
+    with pytest.raises(TypeError, match=r"Expected several paths, got one, 'a\.txt': wrap it in a list"):
+        text_files("a.txt")
+    with pytest.raises(ValueError, match="Expected at least one text file, got an empty list"):
+        text_files([])

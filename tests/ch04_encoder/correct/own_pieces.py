@@ -1,0 +1,127 @@
+"""Written another way: every piece out of the ones before it, lookups as matrix products."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.functional import one_hot
+
+from minidistil.ch03_attention.attention import MultiHeadAttention
+from minidistil.ch04_encoder.encoder import ModelOutput, check_input, initialize
+
+
+def layer_norm(hidden_states, weight, bias, eps):
+    width = hidden_states.shape[-1]
+    mean = hidden_states.sum(-1, keepdim=True) / width
+    square = ((hidden_states - mean) ** 2).sum(-1, keepdim=True) / width
+    return weight * ((hidden_states - mean) / torch.sqrt(square + eps)) + bias
+
+
+def gelu(x):
+    below = (1.0 + (x / math.sqrt(2.0)).erf()) / 2.0
+    return below * x
+
+
+def _norm(module, hidden_states):
+    return layer_norm(hidden_states, module.weight, module.bias, module.eps)
+
+
+def _rows(table, ids):
+    return one_hot(ids, table.num_embeddings).to(table.weight.dtype) @ table.weight
+
+
+class Embeddings(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.word = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+        self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, input_ids, token_type_ids=None):
+        if token_type_ids is None:
+            token_type_ids = torch.zeros_like(input_ids)
+        summed = self.position.weight[None, : input_ids.shape[-1]] + _rows(self.word, input_ids)
+        if self.token_type is not None:
+            summed = summed + _rows(self.token_type, token_type_ids)
+        return self.dropout(_norm(self.norm, summed))
+
+
+class Block(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.attention = MultiHeadAttention(config.hidden_size, config.num_attention_heads, config.attention_dropout)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout = nn.Dropout(config.dropout)
+
+    def forward(self, hidden_states, visible=None, output_attentions=False):
+        weights = None
+
+        def attend(x):
+            nonlocal weights
+            attended, weights = self.attention(x, visible, output_attentions)
+            return attended
+
+        def think(x):
+            return self.contract(gelu(self.expand(x)))
+
+        first = (self.attention_norm, self.attended_dropout, attend)
+        second = (self.output_norm, self.fed_dropout, think)
+        for norm, dropout, branch in (first, second):
+            hidden_states = _norm(norm, hidden_states + dropout(branch(hidden_states)))
+        return hidden_states, weights
+
+
+class Encoder(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.layers = nn.ModuleList([Block(config) for _ in range(config.num_hidden_layers)])
+        self.apply(self._start)
+
+    def _start(self, module):
+        initialize(module, self.config.initializer_range)
+
+    def _climb(self, hidden, layers, visible, output_attentions):
+        """(hidden state, attention) of each layer, by recursion."""
+        if not layers:
+            return []
+        first, *rest = layers
+        hidden, weights = first(hidden, visible, output_attentions)
+        return [(hidden, weights), *self._climb(hidden, rest, visible, output_attentions)]
+
+    def forward(
+        self, input_ids, attention_mask=None, token_type_ids=None, output_hidden_states=False, output_attentions=False
+    ):
+        check_input(self.config, input_ids, attention_mask, token_type_ids)
+        visible = None if attention_mask is None else (attention_mask > 0)[:, None, None]
+        embedded = self.embeddings(input_ids, token_type_ids)
+        outputs = self._climb(embedded, list(self.layers), visible, output_attentions)
+        states = (embedded, *(state for state, _ in outputs))
+        weights = tuple(each for _, each in outputs)
+        return ModelOutput(states[-1], states if output_hidden_states else None, weights if output_attentions else None)
+
+
+def count_parameters(config):
+    def size(*modules):
+        return sum(parameter.numel() for module in modules for parameter in module.parameters())
+
+    with torch.device("meta"):
+        embeddings, layers = Embeddings(config), [Block(config) for _ in range(config.num_hidden_layers)]
+    tables = {"word": embeddings.word, "position": embeddings.position, "token-type": embeddings.token_type}
+    counts = {f"{name} embeddings": 0 if table is None else size(table) for name, table in tables.items()}
+    return counts | {
+        "attention": size(*(layer.attention for layer in layers)),
+        "feed-forward": size(*(layer.expand for layer in layers), *(layer.contract for layer in layers)),
+        "layer norms": size(
+            embeddings.norm,
+            *(layer.attention_norm for layer in layers),
+            *(layer.output_norm for layer in layers),
+        ),
+    }

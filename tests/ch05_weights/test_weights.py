@@ -1,0 +1,336 @@
+"""Chapter 5, weights: round trips through transformers, and files that are wrong."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig
+from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
+from minidistil.ch05_weights.weights import BareEncoder
+from minidistil.ch07_student.student import student_of
+
+SMALL = EncoderConfig(vocab_size=99, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
+
+
+# Names, an exercise
+
+
+def paired_names(ours: Encoder, theirs: Any) -> list[tuple[str, str]]:
+    """Names of the same parameters, whatever order the parts of our encoder, which a learner writes, stand in."""
+    stack = "encoder.layer" if hasattr(theirs, "encoder") else "transformer.layer"
+    numbers = range(len(ours.layers))
+    parts = {"embeddings": "embeddings"} | {f"layers.{number}": f"{stack}.{number}" for number in numbers}
+    pairs = [
+        (f"{mine}.{name}", f"{other}.{official}")
+        for mine, other in parts.items()
+        for (name, _), (official, _) in zip(
+            ours.get_submodule(mine).named_parameters(), theirs.get_submodule(other).named_parameters(), strict=True
+        )
+    ]
+    assert len(pairs) == len(list(theirs.parameters()))
+    return pairs
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_names_in_the_encoder_are_official(kind: str, impl: ModuleType) -> None:
+    """Within embeddings and within a block both libraries register the same tensors in the same order."""
+    sizes: Any = {"vocab_size": 99, "max_position_embeddings": 9}
+    if kind == "bert":
+        config: Any = transformers.BertConfig(
+            hidden_size=16, num_hidden_layers=12, num_attention_heads=2, intermediate_size=24, **sizes
+        )
+        theirs: Any = transformers.BertModel(config, add_pooling_layer=False)
+    else:
+        config = transformers.DistilBertConfig(dim=16, n_layers=12, n_heads=2, hidden_dim=24, **sizes)
+        theirs = transformers.DistilBertModel(config)
+    ours = Encoder(replace(SMALL, num_hidden_layers=12, type_vocab_size=2 if kind == "bert" else 0))
+    for mine, official in paired_names(ours, theirs):
+        assert impl.their_name(f"encoder.{mine}", kind) == f"{kind}.{official}"
+        assert impl.their_name(f"encoder.{mine}", kind, prefix=False) == official
+        assert impl.their_name(mine, kind) == official, "the encoder alone, without a head, has no prefix"
+
+
+@pytest.mark.parametrize(
+    ("ours", "bert", "distilbert"),
+    [
+        ("head.transform.weight", "cls.predictions.transform.dense.weight", "vocab_transform.weight"),
+        ("head.norm.bias", "cls.predictions.transform.LayerNorm.bias", "vocab_layer_norm.bias"),
+        ("head.bias", "cls.predictions.bias", "vocab_projector.bias"),
+        ("head.dense.weight", "bert.pooler.dense.weight", "pre_classifier.weight"),
+        ("head.dense.bias", "bert.pooler.dense.bias", "pre_classifier.bias"),
+        ("head.classifier.weight", "classifier.weight", "classifier.weight"),
+        ("classifier.bias", "classifier.bias", "classifier.bias"),
+        ("qa_outputs.weight", "qa_outputs.weight", "qa_outputs.weight"),
+    ],
+)
+def test_names_of_the_heads_are_official(ours: str, bert: str, distilbert: str, impl: ModuleType) -> None:
+    assert impl.their_name(ours, "bert") == bert
+    assert impl.their_name(ours, "distilbert") == distilbert
+    assert impl.their_name(ours, "bert", prefix=False) == bert.removeprefix("bert.")
+    assert impl.their_name(ours, "distilbert", prefix=False) == distilbert
+
+
+def test_saved_models_load_in_transformers_and_back(tmp_path: Path, tiny_teacher: MaskedLM) -> None:
+    input_ids = torch.randint(5, 99, (2, 9))
+    for name, model in (("bert", tiny_teacher), ("distilbert", student_of(tiny_teacher).eval())):
+        folder = tmp_path / name
+        model.save_pretrained(folder)
+        theirs, info = transformers.AutoModelForMaskedLM.from_pretrained(folder, output_loading_info=True)
+        assert type(theirs).__name__.lower() == f"{name}formaskedlm"
+        assert not info["missing_keys"]
+        assert not info["unexpected_keys"]
+        assert not info["mismatched_keys"]
+        logits = model(input_ids).logits
+        torch.testing.assert_close(theirs.eval()(input_ids).logits, logits, atol=1e-5, rtol=0)
+        theirs.save_pretrained(tmp_path / "back")
+        torch.testing.assert_close(MaskedLM.from_pretrained(tmp_path / "back")(input_ids).logits, logits)
+
+
+@pytest.mark.parametrize("ours", [BareEncoder, SentenceEncoder])
+@pytest.mark.parametrize("kind", ["bert", "distilbert"])
+def test_an_encoder_without_a_head_goes_there_and_back(
+    ours: type[BareEncoder | SentenceEncoder], kind: str, tmp_path: Path
+) -> None:
+    """With BERT's pooler, which is not used here, but without which its model would not be whole there."""
+    if kind == "bert":
+        sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        official: Any = transformers.BertModel(transformers.BertConfig(vocab_size=99, intermediate_size=24, **sizes))
+    else:
+        config = transformers.DistilBertConfig(vocab_size=99, dim=16, n_layers=2, n_heads=2, hidden_dim=24)
+        official = transformers.DistilBertModel(config)
+    official.save_pretrained(tmp_path / "official")
+    ours.from_pretrained(tmp_path / "official").save_pretrained(tmp_path / "ours")
+    tensors = [load_file(tmp_path / folder / "model.safetensors") for folder in ("official", "ours")]
+    assert tensors[0].keys() == tensors[1].keys()
+    assert all(torch.equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
+    _, info = transformers.AutoModel.from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not any(info[problem] for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+
+
+def test_only_a_pooler_that_never_was_is_missing(tmp_path: Path) -> None:
+    BareEncoder(SMALL).save_pretrained(tmp_path)
+    _, info = transformers.AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert set(info["missing_keys"]) == {"pooler.dense.weight", "pooler.dense.bias"}
+    _, info = transformers.AutoModel.from_pretrained(tmp_path, add_pooling_layer=False, output_loading_info=True)
+    assert not info["missing_keys"]
+
+
+def test_a_saved_model_is_readable_by_whom_a_new_file_is(tmp_path: Path) -> None:
+    MaskedLM(SMALL).save_pretrained(tmp_path / "model")
+    (tmp_path / "new").touch()
+    modes = {path.stat().st_mode for path in (tmp_path / "new", *(tmp_path / "model").iterdir())}
+    assert len(modes) == 1
+
+
+def test_the_offline_teacher_loads_in_transformers(tmp_path: Path, teacher: MaskedLM) -> None:
+    teacher.save_pretrained(tmp_path)
+    theirs, info = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path, output_loading_info=True)
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    input_ids = torch.randint(999, 9999, (2, 19))
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(input_ids).logits, teacher(input_ids).logits, atol=1e-4, rtol=0)
+
+
+def test_an_encoder_reads_the_encoder_of_a_masked_lm(tmp_path: Path, tiny_teacher: MaskedLM) -> None:
+    tiny_teacher.save_pretrained(tmp_path)
+    bare = BareEncoder.from_pretrained(tmp_path)
+    input_ids = torch.randint(5, 99, (2, 9))
+    expected = tiny_teacher.encoder(input_ids).last_hidden_state
+    torch.testing.assert_close(bare(input_ids).last_hidden_state, expected)
+
+
+def test_the_spelling_of_the_oldest_files_is_understood(tmp_path: Path) -> None:
+    model = MaskedLM(SMALL).eval()
+    model.save_pretrained(tmp_path)
+    old = {
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+        for name, tensor in load_file(tmp_path / "model.safetensors").items()
+    }
+    old["bert.embeddings.position_ids"] = torch.arange(512)[None]
+    old["bert.pooler.dense.bias"] = torch.zeros(16)
+    save_file(old, tmp_path / "model.safetensors")
+    input_ids = torch.randint(5, 99, (2, 9))
+    torch.testing.assert_close(MaskedLM.from_pretrained(tmp_path)(input_ids).logits, model(input_ids).logits)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    MaskedLM(SMALL).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_a_truncated_file_is_named(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"model\.safetensors is no whole safetensors file"):
+        MaskedLM.from_pretrained(folder)
+
+
+def test_all_that_is_missing_misshapen_or_unexpected_is_named_at_once(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    absent = ["cls.predictions.transform.dense.bias", *(f"bert.encoder.layer.{n}.output.dense.bias" for n in (0, 1))]
+    for name in absent:
+        del tensors[name]
+    tensors["cls.predictions.bias"] = torch.zeros(98)
+    for number in (0, 1):
+        tensors[f"bert.encoder.layer.{number}.attention.self.key.weight"] = torch.zeros(16, 15)
+    for number in (2, 3, 10):
+        tensors[f"bert.encoder.layer.{number}.output.dense.bias"] = torch.zeros(16)
+    tensors["adapter"] = torch.zeros(1)
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match="do not fit") as caught:
+        MaskedLM.from_pretrained(folder)
+    message = str(caught.value)
+    for complaint in (
+        "3 of 42 tensors are missing: encoder.layer.{0,1}.output.dense.bias, cls.predictions.transform.dense.bias.",
+        "3 have another shape than config.json says: cls.predictions.bias (98,) for (99,), "
+        "encoder.layer.{0,1}.attention.self.key.weight (16, 15) for (16, 16).",
+        "4 have no place in the model: adapter, encoder.layer.{2,3,10}.output.dense.bias.",
+    ):
+        assert complaint in message
+
+
+def test_an_encoder_lacks_a_head(folder: Path) -> None:
+    BareEncoder.from_pretrained(folder).save_pretrained(folder)
+    with pytest.raises(ValueError, match=r"5 of 42 tensors are missing: cls\..* A masked LM, for one, needs"):
+        MaskedLM.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("pytorch_model.bin", "a pickle, which can run code when it is opened"),
+        ("model.safetensors.index.json", "the index of weights in several files"),
+        ("flax_model.msgpack", "Flax's format"),
+    ],
+)
+def test_weights_in_another_format_get_a_clear_answer(folder: Path, name: str, told: str) -> None:
+    (folder / "model.safetensors").rename(folder / name)
+    with pytest.raises(FileNotFoundError, match=rf"has no model\.safetensors: it has {name}, {told}") as caught:
+        MaskedLM.from_pretrained(folder)
+    assert f'AutoModelForMaskedLM.from_pretrained("{folder}").save_pretrained("FOLDER")' in str(caught.value)
+
+
+def test_a_pickle_is_not_opened_and_its_conversion_works(tmp_path: Path) -> None:
+    theirs = transformers.DistilBertForMaskedLM(
+        transformers.DistilBertConfig(vocab_size=99, dim=16, n_layers=1, n_heads=2, hidden_dim=24)
+    ).eval()
+    theirs.config.save_pretrained(tmp_path)
+    torch.save(theirs.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(FileNotFoundError, match="a pickle"):
+        MaskedLM.from_pretrained(tmp_path)
+    transformers.AutoModelForMaskedLM.from_pretrained(tmp_path).save_pretrained(tmp_path / "converted")  # as advised
+    input_ids = torch.randint(5, 99, (2, 9))
+    logits = MaskedLM.from_pretrained(tmp_path / "converted")(input_ids).logits
+    torch.testing.assert_close(logits, theirs(input_ids).logits, atol=1e-5, rtol=0)
+
+
+# Memory
+
+
+def test_tensors_lie_in_the_file_and_training_leaves_the_file_alone(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    content = path.read_bytes()
+    model = MaskedLM.from_pretrained(folder)
+    if Path("/proc/self/maps").is_file():
+        lines = [line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines()]
+        mapped = [line[0].split("-") for line in lines if line[-1] == str(path.resolve())]
+        places = [range(int(start, 16), int(end, 16)) for start, end in mapped]
+        for name, parameter in model.named_parameters():
+            assert any(parameter.data_ptr() in place for place in places), f"{name} is a copy"
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1.0)
+    assert path.read_bytes() == content
+
+
+def test_half_precision_becomes_fp32(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    halves = {name: tensor.half() for name, tensor in load_file(path).items()}
+    save_file(halves, path)
+    model = MaskedLM.from_pretrained(folder)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert torch.equal(model.head.transform.weight, halves["cls.predictions.transform.dense.weight"].float())
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from minidistil.ch05_weights.heads import MaskedLM
+
+def peak():  # VmHWM, in KiB: since the start of this process, unlike ru_maxrss, which remembers its parent
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+MaskedLM.from_pretrained(sys.argv[1])  # what the first use of libraries takes is no part of the model
+before = peak()
+model = MaskedLM.from_pretrained(sys.argv[2])
+sum(float(parameter.sum()) for parameter in model.parameters())  # every page is needed
+print((peak() - before) * 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux, which tells the peak of memory")
+def test_loading_needs_memory_for_the_model_once(folder: Path, tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    MaskedLM(EncoderConfig(vocab_size=40_000, num_hidden_layers=1)).save_pretrained(big)
+    size = (big / "model.safetensors").stat().st_size
+    result = subprocess.run(
+        [sys.executable, "-c", PEAK, str(folder), str(big)], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert 0.9 * size < int(result.stdout) < 1.1 * size
+
+
+def test_wrong_configurations_are_explained(folder: Path) -> None:
+    path = folder / "config.json"
+    good = json.loads(path.read_text())
+    for change, message in (
+        ({"model_type": "gpt2"}, 'expected JSON with model_type "bert" or "distilbert"'),
+        ({"hidden_act": "relu"}, "activation 'relu'"),
+        ({"hidden_size": 15}, "not a multiple"),
+        ({"is_decoder": True}, "is of a decoder"),
+    ):
+        path.write_text(json.dumps(good | change))
+        with pytest.raises(ValueError, match=message):
+            MaskedLM.from_pretrained(folder)
+    del good["hidden_size"]
+    path.write_text(json.dumps(good))
+    with pytest.raises(ValueError, match="lacks hidden_size"):
+        MaskedLM.from_pretrained(folder)
+    path.write_text("{")
+    with pytest.raises(ValueError, match="is no configuration"):
+        MaskedLM.from_pretrained(folder)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"has no config\.json"):
+        MaskedLM.from_pretrained(folder)
+
+
+def test_a_head_with_a_matrix_of_its_own_is_refused(folder: Path) -> None:
+    config, weights = folder / "config.json", load_file(folder / "model.safetensors")
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"tie_word_embeddings": False}))
+    (word,) = (tensor for name, tensor in weights.items() if name.endswith("word_embeddings.weight"))
+    decoder = "cls.predictions.decoder.weight"
+    save_file(weights | {decoder: word.clone()}, folder / "model.safetensors", metadata={"format": "pt"})
+    MaskedLM.from_pretrained(folder)  # the same numbers twice
+    save_file(weights | {decoder: word + 1}, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="does not share the word embeddings"):
+        MaskedLM.from_pretrained(folder)
+    BareEncoder.from_pretrained(folder)  # has no head
+
+
+def test_a_runs_folder_in_place_of_its_model_is_told_where_the_model_is(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "config.json").write_text('{"steps": 3}')
+    with pytest.raises(ValueError, match="folder of its own") as caught:
+        MaskedLM.from_pretrained(tmp_path)
+    assert str(tmp_path / "model") in str(caught.value)

@@ -1,0 +1,87 @@
+"""Chapter 8, solved in plain Python: lists, loops, one thing after the other."""
+
+import math
+
+import torch
+
+from minidistil.ch08_training.feed import mix
+from minidistil.ch08_training.parallel import without_averaging
+
+
+def schedule(step, steps, warmup_share):
+    warmup = math.ceil(warmup_share * steps)
+    up = (step + 1) / warmup if warmup else 1.0
+    down = (steps - step) / (steps - warmup) if steps > warmup else 1.0
+    return min(up, down) if step >= warmup else up
+
+
+def numbers_of_step(step, accumulate, rank, world_size):
+    numbers = []
+    number = step * accumulate * world_size + rank
+    for _ in range(accumulate):
+        numbers.append(number)
+        number += world_size
+    return numbers
+
+
+def make_optimizer(model, config):
+    groups = []
+    for _, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decay = config.weight_decay if len(parameter.shape) > 1 else 0
+            groups.append({"params": [parameter], "weight_decay": decay})
+    return torch.optim.AdamW(groups, config.learning_rate, config.betas, config.eps)
+
+
+def clip_gradients(parameters, max_norm):
+    total = 0.0
+    for parameter in parameters:
+        if parameter.grad is not None:
+            total += float((parameter.grad.double() ** 2).sum())
+    norm = math.sqrt(total)
+    for parameter in parameters:
+        if parameter.grad is not None and norm > max_norm:
+            parameter.grad *= max_norm / norm
+    return norm
+
+
+def accumulate_gradients(module, batches, seed):
+    for parameter in module.parameters():
+        parameter.grad = None
+    rows = []
+
+    def work(number, batch):
+        torch.manual_seed(mix(seed, number))
+        device = next(module.parameters()).device
+        losses = module(batch.input_ids.to(device), batch.attention_mask.to(device), batch.labels.to(device))
+        (losses["loss"] / len(batches)).backward()
+        rows.append({name: value.detach().to(torch.float32) for name, value in losses.items()})
+
+    with without_averaging(module):
+        for number, batch in batches[:-1]:
+            work(number, batch)
+    work(*batches[-1])
+    return rows
+
+
+def training_state(model, optimizer):
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        tensors["model." + name] = parameter.data
+        state = optimizer.state.get(parameter)
+        if state:
+            tensors["exp_avg." + name] = state["exp_avg"]
+            tensors["exp_avg_sq." + name] = state["exp_avg_sq"]
+    return tensors
+
+
+def restore_state(tensors, model, optimizer, step):
+    for name, parameter in model.named_parameters():
+        parameter.data.copy_(tensors["model." + name])
+        if "exp_avg." + name not in tensors:
+            continue
+        optimizer.state[parameter] = {
+            "step": torch.tensor(float(step)),
+            "exp_avg": tensors["exp_avg." + name].clone(),
+            "exp_avg_sq": tensors["exp_avg_sq." + name].clone(),
+        }

@@ -1,0 +1,145 @@
+"""Chapter 11: ONNX graphs in onnxruntime beside the model, and beside transformers."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
+
+from minidistil.ch04_encoder.encoder import SLICE, EncoderConfig
+from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch11_smaller_faster import export
+from minidistil.ch11_smaller_faster.export import OnnxModel, export_onnx, largest_difference, round_onnx
+from minidistil.ch11_smaller_faster.quantisation import signal_to_noise
+
+SMALL = EncoderConfig(
+    vocab_size=120, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40,
+    max_position_embeddings=64, initializer_range=0.2,
+)  # fmt: skip
+KINDS = [(architecture, task) for architecture in ("bert", "distilbert") for task in ("fill-mask", "classification")]
+
+
+def make(architecture: str, task: str) -> Any:
+    torch.manual_seed(0)
+    config = EncoderConfig(**(asdict(SMALL) | {"type_vocab_size": 2 if architecture == "bert" else 0}))
+    if task == "fill-mask":
+        return MaskedLM(config).eval()
+    return SequenceClassifier(ClassifierConfig(**asdict(config), id2label=("a", "b", "c"))).eval()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Any, Path]]:
+    found = {}
+    for kind in KINDS:
+        model, folder = make(*kind), tmp_path_factory.mktemp("onnx")
+        with torch.no_grad():  # as a program that only uses models would have it
+            path, difference = export_onnx(model, folder)
+        assert difference < 1e-5
+        assert [each.name for each in folder.iterdir()] == ["model.onnx"]
+        found[kind] = model, path
+    return found
+
+
+def batches(types: int) -> list[dict[str, Tensor]]:
+    """Padding right, left and in holes; one sequence, many, more tokens than a slice; one token, as many as go."""
+    found = []
+    for batch, length in ((1, 1), (1, 64), (2, 5), (5, 33), (SLICE // 64 + 3, 64)):
+        for pattern in ("none", "right", "left", "holes"):
+            place, lengths = torch.arange(length), torch.randint(1, length + 1, (batch, 1))
+            mask = {
+                "none": torch.ones(batch, length),
+                "right": place < lengths,
+                "left": place >= length - lengths,
+                "holes": (torch.rand(batch, length) < 0.5) | (place == 0),
+            }[pattern]
+            inputs = {"input_ids": torch.randint(0, 120, (batch, length)), "attention_mask": mask.long()}
+            found.append(inputs | ({"token_type_ids": torch.randint(0, types, (batch, length))} if types else {}))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_onnxruntime_gives_the_models_logits(exported: dict[Any, tuple[Any, Path]], kind: tuple[str, str]) -> None:
+    model, path = exported[kind]
+    graph, types = OnnxModel(path), model.config.type_vocab_size
+    for inputs in batches(types):
+        with torch.no_grad():
+            assert (graph(**inputs) - model(**inputs).logits).abs().max() < 1e-5
+    assert graph.inputs == ["input_ids", "attention_mask", "token_type_ids"][: 3 if types else 2]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_the_graph_is_that_of_transformers_model(
+    exported: dict[Any, tuple[Any, Path]], kind: tuple[str, str], tmp_path: Path
+) -> None:
+    model, path = exported[kind]
+    model.save_pretrained(tmp_path)
+    peer = AutoModelForMaskedLM if kind[1] == "fill-mask" else AutoModelForSequenceClassification
+    theirs, graph = peer.from_pretrained(tmp_path), OnnxModel(path)
+    inputs = batches(model.config.type_vocab_size)[9]
+    with torch.no_grad():
+        assert (graph(**inputs) - theirs(**inputs).logits).abs().max() < 1e-5
+
+
+def test_batch_and_length_are_open_and_the_file_is_whole(exported: dict[Any, tuple[Any, Path]]) -> None:
+    model = onnx.load(exported["bert", "fill-mask"][1])
+    onnx.checker.check_model(model)
+    for each in model.graph.input:
+        assert [axis.dim_param for axis in each.type.tensor_type.shape.dim] == ["batch", "length"]
+    (output,) = model.graph.output
+    assert (output.name, output.type.tensor_type.shape.dim[2].dim_value) == ("logits", 120)
+    assert [each.version for each in model.opset_import if not each.domain] == [export.OPSET]
+
+
+def test_rounding_a_graph_makes_it_smaller_and_hardly_worse(teacher: MaskedLM, tmp_path: Path) -> None:
+    path, difference = export_onnx(teacher, tmp_path)
+    assert difference < 1e-4
+    rounded = round_onnx(path)
+    assert 0.24 < rounded.stat().st_size / path.stat().st_size < 0.3
+    inputs = export.sample(teacher, batch=3, length=20)
+    real = inputs["attention_mask"].bool()
+    with torch.no_grad():
+        assert signal_to_noise(teacher(**inputs).logits[real], OnnxModel(rounded)(**inputs)[real]) > 8
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["model.int8.onnx", "model.onnx"]
+
+
+def test_a_graph_that_differs_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(self: Any, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        return self.head(self.encoder.embeddings(input_ids, token_type_ids))  # blocks forgotten
+
+    monkeypatch.setattr(export.Graph, "forward", forward)
+    (tmp_path / "model.onnx").write_bytes(b"an earlier one")
+    with pytest.raises(ValueError, match=r"onnxruntime's logits differ .* the graph was not kept"):
+        export_onnx(make("bert", "fill-mask"), tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"an earlier one"]
+
+
+def test_a_graph_of_a_single_slice_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced without gradients, the feed-forward layer's slices are cut to the sample's size."""
+    monkeypatch.setattr(torch, "enable_grad", torch.no_grad)
+    with pytest.raises(Exception, match=r"requested|differ|reshape"):
+        export_onnx(make("distilbert", "classification"), tmp_path)
+
+
+def test_what_cannot_be_exported_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = TokenClassifier(ClassifierConfig(**asdict(SMALL)))
+    with pytest.raises(ValueError, match="TokenClassifier: expected a MaskedLM or a SequenceClassifier"):
+        export_onnx(tokens, tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(FileNotFoundError, match="minidistil export"):
+        OnnxModel(tmp_path / "nothing.onnx")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install onnx onnxscript onnxruntime"):
+        export_onnx(make("bert", "fill-mask"), tmp_path)
+
+
+def test_the_difference_is_the_largest_of_all_sizes(exported: dict[Any, tuple[Any, Path]]) -> None:
+    model, path = exported["bert", "classification"]
+    with torch.no_grad():
+        model.head.classifier.bias += 0.5
+    assert largest_difference(model, path) == pytest.approx(0.5, abs=1e-4)
+    with torch.no_grad():
+        model.head.classifier.bias -= 0.5

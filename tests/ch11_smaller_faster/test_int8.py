@@ -1,0 +1,136 @@
+"""Chapter 11: whole models in int8, in memory and in files."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch05_weights.weights import BareEncoder, Model
+from minidistil.ch07_student.student import student_of
+from minidistil.ch11_smaller_faster.int8 import FILE, Int8Embedding, Int8Linear, load_int8, save_int8, to_int8
+from minidistil.ch11_smaller_faster.quantisation import signal_to_noise
+
+SMALL = EncoderConfig(
+    vocab_size=300, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+    max_position_embeddings=16, initializer_range=0.2,
+)  # fmt: skip
+IDS, MASK = torch.randint(1, 300, (3, 9)), (torch.arange(9) < torch.tensor([9, 4, 6])[:, None]).long()
+
+
+def models() -> list[Model]:
+    torch.manual_seed(0)
+    classes = ClassifierConfig(**asdict(SMALL), id2label=("a", "b", "c"))
+    distilbert = EncoderConfig(**(asdict(SMALL) | {"type_vocab_size": 0}))
+    return [MaskedLM(SMALL).eval(), MaskedLM(distilbert).eval(), SequenceClassifier(classes).eval()]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_model_is_nearly_what_it_was(number: int) -> None:
+    model = models()[number]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    rounded = to_int8(model)
+    exact, close = model(IDS, MASK).logits, rounded(IDS, MASK).logits
+    assert signal_to_noise(exact, close) > 20
+    assert not torch.equal(exact, close)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in rounded.parameters())
+    assert not any(isinstance(module, torch.nn.Linear) for module in rounded.modules())
+
+
+def test_an_int8_layer_computes_with_the_rounded_matrix() -> None:
+    linear = torch.nn.Linear(48, 20)
+    rounded = Int8Linear(linear)
+    assert rounded.weight.dtype == torch.int8
+    back = rounded.weight.float() * rounded.scale
+    assert ((back - linear.weight).abs() <= 0.5001 * rounded.scale).all()
+    x = torch.randn(5, 7, 48)
+    assert (
+        signal_to_noise(torch.nn.functional.linear(x, back, linear.bias), rounded(x)) > 35
+    )  # that of the tokens alone
+    assert Int8Linear(torch.nn.Linear(4, 4, bias=False)).bias is None
+
+
+def test_an_int8_table_gives_its_rows() -> None:
+    table = torch.nn.Embedding(50, 16)
+    rounded = Int8Embedding(table)
+    found = rounded(torch.tensor([[3, 49], [3, 0]]))
+    assert found.shape == (2, 2, 16)
+    assert ((found - table(torch.tensor([[3, 49], [3, 0]]))).abs() <= 0.5001 * rounded.scale.max()).all()
+
+
+def test_the_word_table_is_still_tied() -> None:
+    rounded: Any = to_int8(models()[0])
+    assert rounded.head.word is rounded.encoder.embeddings.word
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_file_gives_back_the_same_model(number: int, tmp_path: Path) -> None:
+    model = models()[number]
+    rounded = to_int8(model)
+    path = save_int8(rounded, tmp_path)
+    again = load_int8(type(model), tmp_path)
+    assert torch.equal(again(IDS, MASK).logits, rounded(IDS, MASK).logits)
+    assert path == tmp_path / FILE
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["config.json", FILE]
+    assert not any(tensor.is_meta for tensor in again.state_dict().values())
+
+
+def test_the_official_encoder_in_a_quarter_of_its_space(
+    teacher: MaskedLM, tokenizer: WordPiece, tmp_path: Path
+) -> None:
+    for model in (teacher, student_of(teacher)):
+        path = save_int8(to_int8(model), tmp_path)
+        whole = 4 * sum(parameter.numel() for parameter in model.parameters())
+        assert 0.25 < path.stat().st_size / whole < 0.28
+    batch = tokenizer.batch(["Returns a list of the names of all files.", "The argument must be a number."])
+    with torch.no_grad():
+        exact, close = teacher(**batch).logits, to_int8(teacher)(**batch).logits
+    assert signal_to_noise(exact, close) > 15
+    encoder = BareEncoder.from_pretrained("minilm")
+    with torch.no_grad():
+        exact, close = (each(**batch).last_hidden_state for each in (encoder, to_int8(encoder)))
+    assert signal_to_noise(exact, close) > 15
+
+
+def test_a_model_is_not_rounded_twice() -> None:
+    with pytest.raises(ValueError, match="in int8 already"):
+        to_int8(to_int8(models()[0]))
+
+
+def test_what_is_not_finite_is_refused() -> None:
+    model: Any = models()[0]
+    with torch.no_grad():
+        model.encoder.layers[1].contract.weight[3, 3] = torch.inf
+    with pytest.raises(ValueError, match="not finite"):
+        to_int8(model)
+
+
+def test_a_file_of_another_kind_or_damaged_is_refused(tmp_path: Path) -> None:
+    model = models()[0]
+    path = save_int8(to_int8(model), tmp_path / "a")
+    with pytest.raises(ValueError, match="not those of a SequenceClassifier"):
+        load_int8(SequenceClassifier, tmp_path / "a")
+    tensors = load_file(path)
+    tensors["encoder.layers.0.expand.weight"] = tensors["encoder.layers.0.expand.weight"].float()
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match="not those of a MaskedLM"):
+        load_int8(MaskedLM, tmp_path / "a")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="no whole safetensors file"):
+        load_int8(MaskedLM, tmp_path / "a")
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        load_int8(MaskedLM, tmp_path / "a")
+
+
+def test_whoever_reads_int8_as_an_ordinary_model_is_told_how_to_read_it(tmp_path: Path) -> None:
+    save_int8(to_int8(MaskedLM(SMALL)), tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"holds a model in int8.*minidistil\.int8\.load_int8"):
+        MaskedLM.from_pretrained(tmp_path)

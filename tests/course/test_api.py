@@ -1,0 +1,107 @@
+"""The public names: documented, typed, on their page; the version and its change log."""
+
+import ast
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import minidistil
+from minidistil.course import api
+from tests.test_readme import ROOT
+
+FUNCTIONS = [name for name in minidistil.__all__ if inspect.isfunction(getattr(minidistil, name))]
+CLASSES = [name for name in minidistil.__all__ if inspect.isclass(getattr(minidistil, name))]
+
+
+def test_the_page_is_that_of_the_code() -> None:
+    assert api.PAGE.read_text(encoding="utf-8") == api.page(), "run `python -m minidistil.course.api`"
+
+
+def test_every_public_name_is_on_the_page_and_can_be_imported() -> None:
+    headings = re.findall(r"^## (\w+)$", api.page(), flags=re.M)
+    assert headings == minidistil.__all__
+    assert all(hasattr(minidistil, name) for name in headings)
+
+
+def test_the_page_has_what_a_public_module_takes_from_others_and_what_functions_return() -> None:
+    page = api.page()
+    for name in ("corpus.hub", "corpus.sequences", "ModelOutput", "Encoding.offsets", "Comparison.retention"):
+        assert f"# {name}\n" in page, name
+    settings = page.partition("\n## TeachConfig\n")[2].partition("\n## ")[0]
+    assert settings.count("    learning_rate: float") == 1, "a field that a subclass sets anew stands once"
+
+
+def raises(thing: Any) -> bool:
+    return any(isinstance(node, ast.Raise) for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(thing)))))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_public_function_tells_its_errors_and_the_shapes_of_its_tensors(name: str) -> None:
+    function = getattr(minidistil, name)
+    told = inspect.getdoc(function) or ""
+    assert "Raises:" in told or not raises(function)
+    if re.search(r": torch\.Tensor\b", str(inspect.signature(function))):
+        assert re.search(r"\([A-Z.…]", told), "no shape"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_public_method_is_documented(name: str) -> None:
+    kind = getattr(minidistil, name)
+    assert inspect.getdoc(kind)
+    for inner, method in inspect.getmembers(kind, inspect.isroutine):
+        if inner[0] != "_" and method.__module__.startswith("minidistil."):
+            assert inspect.getdoc(method), inner
+            if raises(method):
+                assert re.search("Raises:|^As ", inspect.getdoc(method) or ""), inner
+
+
+def test_a_public_module_is_documented() -> None:
+    for name in minidistil.__all__:
+        module = getattr(minidistil, name)
+        assert not isinstance(module, ModuleType) or inspect.getdoc(module)
+
+
+def test_the_version_is_semantic_and_has_its_changes() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", minidistil.__version__)
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.M)
+    assert newest
+    assert newest[1] == minidistil.__version__
+
+
+USER = """import minidistil as md
+reveal_type(md.MaskedLM.from_pretrained("minilm"))
+md.student_of("not a model")
+"""
+
+
+def test_a_type_checker_sees_the_types_of_what_is_installed(tmp_path: Path) -> None:
+    """Of the files that a wheel carries, far from the source."""
+    for name in ("minidistil", "data"):
+        shutil.copytree(ROOT / name, tmp_path / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / "source")
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--wheel-dir", "."]
+    built = subprocess.run([*pip, "./source"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    if built.returncode and "setuptools" in built.stderr:
+        pytest.skip("needs setuptools 77 or newer in this environment: pip install 'setuptools>=77'")
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.startswith(f"minidistil-{minidistil.__version__}-")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "minidistil/py.typed" in archive.namelist()
+        archive.extractall(tmp_path / "installed")
+    (tmp_path / "user.py").write_text(USER)
+    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "user.py"]
+    environment = {"PATH": "", "MYPYPATH": str(tmp_path / "installed")}
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500).stdout
+    assert 'Revealed type is "minidistil.ch05_weights.heads.MaskedLM"' in told
+    assert 'incompatible type "str"; expected "MaskedLM"' in told

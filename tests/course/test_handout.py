@@ -1,0 +1,188 @@
+"""The students' copy: what is withheld is nowhere in it, and it runs on the learner's own code."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minidistil.cli.main import main
+from minidistil.course.handout import handout
+from minidistil.course.learner import course_folder, read_chapter
+from minidistil.course.stubs import definitions, is_stub, lines_of
+
+COURSE = course_folder()
+WITHHELD = ("ch01", "ch02", "ch03", "ch04")
+BANK = COURSE / "tests" / "misconceptions"
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("handout") / "course"
+    handout(folder, WITHHELD)
+    return folder
+
+
+def code_of(path: Path, name: str) -> str:
+    text = path.read_text(encoding="utf-8")
+    return "\n".join(text.splitlines()[lines_of(definitions(text)[name])])
+
+
+def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(copy), "MINIDISTIL_CACHE": str(copy.parent / "cache")}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=copy, env=environment, capture_output=True, text=True, timeout=500
+    )
+
+
+@pytest.mark.parametrize("key", WITHHELD)
+def test_the_package_holds_the_stubs_of_the_exercises(copy: Path, key: str) -> None:
+    chapter = read_chapter(key)
+    for exercise in chapter.exercises:
+        module = Path(*exercise.module.split(".")).with_suffix(".py")
+        solution, left = code_of(COURSE / module, exercise.name), code_of(copy / module, exercise.name)
+        assert left == code_of(chapter.path, exercise.name)
+        assert left != solution
+        assert is_stub(definitions((copy / module).read_text(encoding="utf-8"))[exercise.name])
+
+
+def test_no_line_of_the_withheld_code_shows_in_the_package_or_in_the_outputs_of_notebooks(copy: Path) -> None:
+    """Lines that are long enough to be told from any other line."""
+    secret = {
+        line.strip()
+        for key in WITHHELD
+        for exercise in read_chapter(key).exercises
+        for line in code_of(COURSE / Path(*exercise.module.split(".")).with_suffix(".py"), exercise.name).splitlines()
+        if len(line.strip()) > 30
+    }
+    secret -= {line.strip() for path in (COURSE / "exercises").glob("*.py") for line in path.read_text().splitlines()}
+    assert len(secret) > 100
+    shown = [line.strip() for path in (copy / "minidistil").rglob("*.py") for line in path.read_text().splitlines()]
+    for path in (copy / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                for text in output.get("data", {}).values():
+                    shown += [line.strip() for line in "".join(text).splitlines()]
+    outside = {line.strip() for path in _other_modules() for line in path.read_text().splitlines()}
+    assert sorted(secret & set(shown) - outside) == []
+
+
+def _other_modules() -> list[Path]:
+    """Modules without an exercise of these chapters: what stands there as well is no secret."""
+    solved = {module.partition(".")[2] for key in WITHHELD for module in read_chapter(key).modules}
+    return [path for path in (COURSE / "minidistil").rglob("*.py") if path.stem not in solved]
+
+
+def test_the_rest_is_there_and_what_would_give_it_away_is_not(copy: Path) -> None:
+    names = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+    assert {
+        "README.md",
+        "requirements.txt",
+        "exercises/hints/ch03.md",
+        "tests/ch03_attention/test_attention.py",
+    } <= names
+    assert not [name for name in names if name.startswith(".git")]
+    assert not [name for name in names for key in WITHHELD if name.startswith(f"tests/misconceptions/{key}")]
+    assert not {"exercises/INSTRUCTORS.md", "tests/course/test_exercises.py", "tests/course/test_grade.py"} & names
+    assert "A copy for students, without the solutions of ch01" in (copy / "README.md").read_text(encoding="utf-8")
+    for page in ("README.md", "exercises/README.md"):
+        text, original = (root.joinpath(page).read_text(encoding="utf-8") for root in (copy, COURSE))
+        assert "INSTRUCTORS.md" in original
+        assert "INSTRUCTORS.md" not in text, "the copy links to a page that it has not"
+    assert not list(copy.parent.glob(".*part"))
+
+
+def test_before_anything_is_written_the_copy_checks_and_says_so(copy: Path) -> None:
+    result = run(copy, "-m", "minidistil", "check", "ch03")
+    assert result.returncode == 1, result.stderr
+    assert "Not yet: 0 of 6 exercises of ch03 pass." in result.stdout
+    assert (
+        "NotImplementedError"
+        in run(copy, "-c", "import minidistil.ch01_wordpiece.normalize as w; w.normalize('x')").stderr
+    )
+
+
+def test_a_command_says_what_is_still_to_be_written(copy: Path) -> None:
+    result = run(copy, "-m", "minidistil", "fill", "A [MASK].")
+    assert result.returncode == 2
+    assert re.fullmatch(
+        r"minidistil: [\w.]+ in \w+\.py is not written yet: solve its exercise first\.\n", result.stderr
+    )
+    told = run(copy, "-m", "minidistil", "doctor")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "minilm, own layers      not read: they need code that is still to be written" in told.stdout
+
+
+def test_the_copy_runs_on_the_learners_code(copy: Path, tmp_path: Path) -> None:
+    solved = tmp_path / "solved"
+    shutil.copytree(copy, solved)
+    for key in WITHHELD:
+        shutil.copy2(sorted(BANK.glob(f"{key}_correct_*.py"))[0], solved / "exercises" / read_chapter(key).path.name)
+    checked = run(solved, "-m", "minidistil", "check", "ch03")
+    assert "Passed: all 6 exercises of ch03" in checked.stdout, checked.stdout + checked.stderr
+    program = """import json, minidistil as md
+from minidistil.ch03_attention import attention
+from minidistil.ch04_encoder import encoder
+from minidistil.ch05_weights import weights
+from minidistil.ch01_wordpiece import normalize as words
+print(json.dumps([attention.MultiHeadAttention.__module__, encoder.Block.__module__, words.normalize.__module__,
+    md.Encoder.__mro__[2].__module__, md.MaskedLM.from_pretrained("minilm").encoder.__class__.__module__]))
+model, tokenizer = md.MaskedLM.from_pretrained("minilm"), md.WordPiece.from_pretrained("minilm")
+print(md.fill_mask("The list is [MASK].", model, tokenizer)[0]["token_str"])
+"""
+    result = run(solved, "-c", program)
+    assert result.returncode == 0, result.stderr
+    modules, word = result.stdout.splitlines()
+    assert all(module.startswith("learner_ch0") for module in json.loads(modules)), modules
+    plain = subprocess.run(
+        [sys.executable, "-c", program.replace("md.Encoder.__mro__[2]", "md.Encoder")],
+        cwd=COURSE, capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    assert word == plain.stdout.splitlines()[1]
+
+
+def test_a_copy_without_any_solution_can_be_imported(tmp_path: Path) -> None:
+    """A stub that names what its module does not import would stop everything."""
+    handout(tmp_path / "course")
+    result = run(
+        tmp_path / "course",
+        "-c",
+        "import minidistil.cli.main, minidistil.runs.finetuning, minidistil.runs.distillation; print('imported')",
+    )
+    assert result.stdout == "imported\n", result.stderr
+
+
+def test_a_file_that_cannot_be_loaded_does_not_stop_the_copy(copy: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(copy, broken)
+    (broken / "exercises" / "ch03_attention.py").write_text("def broken(:\n")
+    result = run(broken, "-c", "import minidistil; print('imported')")
+    assert result.stdout == "imported\n"
+    assert "Your own code of ch03 is not in use: ch03_attention.py, line 1: Python cannot read it" in result.stderr
+
+
+def test_bad_requests_leave_nothing_and_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "there").mkdir()
+    for arguments, told in (
+        ([str(tmp_path / "there")], "is there already"),
+        ([str(COURSE / "copy")], "lies in the course"),
+        ([str(tmp_path / "new"), "--chapters", "ch99"], "There is no chapter 'ch99'"),
+    ):
+        assert main(["handout", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert told in error
+        assert error.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["there"]
+
+
+def test_exercises_that_are_solved_are_no_stubs_to_hand_out(copy: Path, tmp_path: Path) -> None:
+    solved = tmp_path / "solved"
+    shutil.copytree(copy, solved)
+    shutil.copy2(BANK / "ch03_correct_loops.py", solved / "exercises" / "ch03_attention.py")
+    result = run(solved, "-m", "minidistil", "handout", str(tmp_path / "new"))
+    assert result.returncode == 2
+    assert "ch03_attention.py has no stub for attention_weights, it is solved" in result.stderr

@@ -1,0 +1,50 @@
+"""The instructors' page and the workflow say what the code says."""
+
+import subprocess
+
+import pytest
+import yaml
+
+from minidistil.cli.main import main
+from minidistil.course.check import misconceptions
+from minidistil.course.grade import COLUMNS
+from minidistil.course.instructors import bank, page, with_bank
+from minidistil.course.learner import chapter_keys
+from tests.test_readme import ROOT
+
+WORKFLOW = ROOT / ".github" / "workflows" / "tests.yml"
+
+
+def test_the_table_of_misconceptions_is_that_of_the_code() -> None:
+    text = page().read_text(encoding="utf-8")
+    assert text == with_bank(text), "run `python -m minidistil.course.instructors`"
+    rows = [line for line in bank() if line.startswith("| `")]
+    assert len(rows) == sum(len(misconceptions(key)) for key in chapter_keys())
+    assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
+
+
+def test_the_columns_of_the_grades_are_named() -> None:
+    assert f"table: {', '.join(COLUMNS)}." in page().read_text(encoding="utf-8")
+
+
+def test_the_workflow_runs_the_test_command_of_the_readme() -> None:
+    workflow = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    jobs = workflow["jobs"]
+    assert jobs["tests"]["strategy"]["matrix"]["python"] == ["3.10", "3.11", "3.12", "3.13"]
+    (command,) = [step["run"] for step in jobs["tests"]["steps"] if "run" in step]
+    shown = subprocess.run(
+        ["bash", "-c", command.replace("bash -ec", "echo")], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert shown.stdout.strip().endswith("-m pytest")
+    lint = [step["run"] for step in jobs["lint"]["steps"] if "run" in step]
+    assert {".venv/bin/ruff check .", ".venv/bin/ruff format --check .", ".venv/bin/mypy"} <= set(lint)
+
+
+def test_commands_on_the_page_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    text = page().read_text(encoding="utf-8")
+    for name in ("handout", "grade", "check", "hint", "progress", "graduate", "distil"):
+        assert f"minidistil {name}" in text
+        with pytest.raises(SystemExit, match="0"):
+            main([name, "--help"])
+        assert f"minidistil {name}" in capsys.readouterr().out

@@ -1,0 +1,262 @@
+"""Official files against a hub on this machine that is good, slow, down, cut short, altered or gone."""
+
+import hashlib
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import constants
+
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.hub.download import download as hub_module
+from minidistil.hub.official import OFFICIAL, OfficialModel, Pin, locate
+from tests.ch05_weights.test_weights import SMALL
+from tests.local_hub import COMMIT, Hub, running_hub
+
+NAME = "org/toy"
+WEIGHTS = f"{NAME}/model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a tiny model, as the hub has them."""
+    folder = tmp_path_factory.mktemp("toy")
+    torch.manual_seed(0)
+    MaskedLM(SMALL).save_pretrained(folder)
+    return {f"{NAME}/{path.name}": path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def hub(toy: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub with the toy model, which "toy" names at a pinned revision; the cache is empty."""
+    with running_hub() as hub:
+        hub.files = dict(toy)
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between two tries
+        pin = Pin(len(toy[WEIGHTS]), hashlib.sha256(toy[WEIGHTS]).hexdigest())
+        monkeypatch.setitem(OFFICIAL, "toy", OfficialModel(NAME, COMMIT, {"model.safetensors": pin}))
+        yield hub
+
+
+def whole(toy: dict[str, bytes]) -> bool:
+    """Whether the weights can be had, and are right."""
+    return locate("toy", "model.safetensors").read_bytes() == toy[WEIGHTS]
+
+
+def kept(tmp_path: Path, pattern: str) -> list[Path]:
+    return sorted((tmp_path / "cache").rglob(pattern))
+
+
+def test_a_model_is_fetched_once_and_then_needs_no_hub(hub: Hub, toy: dict[str, bytes]) -> None:
+    first = MaskedLM.from_pretrained("toy").state_dict()
+    assert "GET model.safetensors" in hub.asked
+    hub.behaviour, requests = 500, len(hub.asked)
+    assert whole(toy)
+    again = MaskedLM.from_pretrained("toy").state_dict()
+    assert all(torch.equal(again[name], tensor) for name, tensor in first.items())
+    assert len(hub.asked) == requests
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "name", "filename", "told"),
+    [
+        ("good", "toy", "absent.json", "the model's repository has no such file"),
+        ("good", "org/none", "config.json", "{hub} has no such model, or it is private. Check the name"),
+        ("good", "moved", "config.json", f"{{hub}} lacks revision {'f' * 40}. Check HF_ENDPOINT"),
+        (404, "toy", "config.json", "{hub} answered with error 404."),
+        (503, "toy", "config.json", "{hub} answered with error 503. Try again later"),
+        ("truncated", "toy", "model.safetensors", "the download from {hub} failed (Consistency check failed"),
+    ],
+)
+def test_what_cannot_be_had_is_explained_in_one_sentence(
+    hub: Hub, behaviour: str | int, name: str, filename: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OFFICIAL, "moved", OfficialModel(NAME, "f" * 40, {}))
+    hub.behaviour = behaviour
+    with pytest.raises(FileNotFoundError) as caught:
+        locate(name, filename)
+    message = str(caught.value)
+    assert message.startswith(f"{filename} of org/")
+    assert "is not in the Hugging Face cache and could not be fetched: " + told.format(hub=hub.url) in message
+    assert "\n" not in message
+    assert not kept(tmp_path, "*.incomplete")
+    assert not kept(tmp_path, filename)
+
+
+def test_a_hub_that_stumbles_is_asked_again(hub: Hub, toy: dict[str, bytes]) -> None:
+    hub.behaviour, hub.recovers_after = 503, 2
+    assert whole(toy)
+
+
+def test_a_hub_that_stays_down_is_asked_three_times(hub: Hub) -> None:
+    hub.behaviour = 500
+    with pytest.raises(FileNotFoundError, match="error 500"):
+        locate("toy", "config.json")
+    assert len(hub.asked) == hub_module.TRIES == 3
+
+
+def test_a_broken_download_goes_on_where_it_was(
+    hub: Hub, toy: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", len(toy[WEIGHTS]) // 2)
+    hub.behaviour = "breaks"
+    assert whole(toy)
+    assert f"GET model.safetensors bytes={len(toy[WEIGHTS]) // 2}-" in hub.asked
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "setting"), [("slow", "HF_HUB_ETAG_TIMEOUT"), ("stalls", "HF_HUB_DOWNLOAD_TIMEOUT")]
+)
+def test_a_hub_that_is_too_slow_is_not_waited_for(
+    hub: Hub, behaviour: str, setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, setting, 0.2)
+    hub.behaviour = behaviour
+    with pytest.raises(FileNotFoundError, match=rf"did not answer in time. Try again, .* with .*{setting}"):
+        locate("toy", "model.safetensors")
+    assert not kept(tmp_path, "*.incomplete")
+
+
+def test_a_hub_that_is_not_there(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/{revision}/{filename}")
+    with pytest.raises(FileNotFoundError, match=r"cannot be reached. Connect to the network once, set HF_HOME"):
+        locate("toy", "config.json")
+
+
+def test_whether_the_hub_can_be_asked(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hub_module.reachability(NAME, "config.json", COMMIT) == f"{hub.url} is reachable"
+    hub.behaviour = 503
+    told = hub_module.reachability(NAME, "config.json", COMMIT)
+    assert told.startswith(f"not reachable, what is on this machine serves: {hub.url} answered with error 503.")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE forbids to ask the hub" in hub_module.reachability(NAME, "config.json", COMMIT)
+
+
+def test_offline_the_cache_serves_and_nobody_is_asked(
+    hub: Hub, toy: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(FileNotFoundError, match=r"HF_HUB_OFFLINE forbids .*\. Unset it once, set HF_HOME"):
+        locate("toy", "model.safetensors")
+    assert not hub.asked
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert whole(toy)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert whole(toy)
+
+
+def test_altered_weights_are_refused_before_a_tensor_is_read(hub: Hub, toy: dict[str, bytes], tmp_path: Path) -> None:
+    locate("toy", "config.json")
+    hub.behaviour = "altered"
+    with pytest.raises(
+        ValueError, match=r"not the official file: model\.safetensors has sha256 .* set aside as"
+    ) as caught:
+        MaskedLM.from_pretrained("toy")
+    (aside,) = kept(tmp_path, "*.damaged-1")
+    assert str(aside) in str(caught.value)
+    assert len(aside.read_bytes()) == len(toy[WEIGHTS])
+    hub.behaviour = "good"
+    assert whole(toy)
+
+
+@pytest.mark.parametrize("cut", [0, 10])
+def test_a_damaged_cache_file_is_set_aside_and_fetched_again(
+    hub: Hub, toy: dict[str, bytes], cut: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = locate("toy", "model.safetensors")
+    damaged = bytes([toy[WEIGHTS][0] ^ 1]) + toy[WEIGHTS][1 : len(toy[WEIGHTS]) - cut]
+    for time_round in (1, 2):  # what was set aside before is not lost either
+        path.resolve().write_bytes(damaged)
+        with caplog.at_level(logging.WARNING):
+            assert whole(toy)
+        aside = kept(tmp_path, "*.damaged-*")
+        assert [each.read_bytes() for each in aside] == [damaged] * time_round
+        (line,) = caplog.messages
+        assert f"was set aside as {aside[-1]}" in line
+        caplog.clear()
+    assert sum(request == "GET model.safetensors" for request in hub.asked) == 3
+
+
+def test_a_damaged_file_is_not_lost_where_the_hub_cannot_help(
+    hub: Hub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    locate("toy", "model.safetensors").resolve().write_bytes(b"damaged")
+    hub.behaviour = 503
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError, match="error 503"):
+            locate("toy", "model.safetensors")
+    assert [path.read_bytes() for path in kept(tmp_path, "*.damaged-*")] == [b"damaged"]
+    assert len(caplog.messages) == 1
+
+
+@pytest.fixture
+def other(hub: Hub, toy: dict[str, bytes]) -> str:
+    """A model on the hub that nobody pinned."""
+    hub.files |= {name.replace(NAME, "org/other"): content for name, content in toy.items()}
+    return "org/other"
+
+
+def test_a_model_that_is_not_pinned_is_the_newest_or_the_one_in_the_cache(hub: Hub, other: str) -> None:
+    name = f"{other}/config.json"
+    assert locate(other, "config.json").read_bytes() == hub.files[name]
+    hub.files[name] = hub.files[name].replace(b"0.02", b"0.03")
+    assert b"0.02" not in hub.files[name]
+    hub.behaviour = 503
+    assert b"0.02" in locate(other, "config.json").read_bytes()
+    with pytest.raises(FileNotFoundError, match="error 503"):
+        locate(other, "model.safetensors")
+
+
+def test_a_model_that_is_not_pinned_is_checked_by_the_name_that_the_hub_gave_it(
+    other: str, toy: dict[str, bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = toy[WEIGHTS][:-1] + bytes([toy[WEIGHTS][-1] ^ 1])
+    locate(other, "model.safetensors").resolve().write_bytes(damaged)
+    assert locate(other, "model.safetensors").read_bytes() == toy[WEIGHTS]
+    (aside,) = kept(tmp_path, "*.damaged-*")
+    assert aside.read_bytes() == damaged
+    assert f"it was set aside as {aside} and is fetched again" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(("found", "told"), [("pytorch_model.bin", "a pickle"), ("tf_model.h5", "TensorFlow's")])
+def test_weights_in_another_format_are_not_fetched(hub: Hub, found: str, told: str) -> None:
+    hub.files[f"org/old/{found}"] = b"never read"
+    hub.files["org/old/config.json"] = hub.files[f"{NAME}/config.json"]
+    with pytest.raises(
+        FileNotFoundError, match=rf"it has {found}, {told}.* let transformers convert it once"
+    ) as caught:
+        MaskedLM.from_pretrained("org/old")
+    assert 'from_pretrained("org/old").save_pretrained(' in str(caught.value)
+    assert f"GET {found}" not in hub.asked
+
+
+def test_the_environment_is_honoured(hub: Hub, tmp_path: Path) -> None:
+    """huggingface_hub reads its settings when it is imported, hence another process."""
+    code = (
+        "from minidistil.hub.official import locate\n"
+        "for name in ('config.json', 'model.safetensors'):\n"
+        "    try: print(locate('org/toy', name))\n"
+        "    except OSError as error: print(error)"
+    )
+
+    def answers(**settings: str) -> list[str]:
+        environment = {"HF_HOME": str(tmp_path / "home"), "PATH": "", "PYTHONPATH": ":".join(sys.path)} | settings
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=True
+        )
+        return result.stdout.splitlines()
+
+    first = answers(HF_ENDPOINT=hub.url)
+    assert [Path(line).is_relative_to(tmp_path / "home") for line in first] == [True, True]
+    Path(first[1]).unlink()
+    offline = answers(HF_HUB_OFFLINE="1", HF_ENDPOINT=hub.url)
+    assert offline[0] == first[0]
+    assert "HF_HUB_OFFLINE forbids" in offline[1]
