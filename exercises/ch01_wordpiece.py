@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from minidistil.ch01_wordpiece.characters import is_chinese, is_control
-from minidistil.ch01_wordpiece.normalize import Characters
+from minidistil.ch01_wordpiece.normalization import Characters
 from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, Pair, join_pair
 
 

@@ -13,8 +13,10 @@ from minidistil.ch05_weights.weights import BareEncoder as Encoder
 from minidistil.ch06_losses.losses import distillation_loss
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.settings import DistilConfig, TeachConfig
-from minidistil.ch09_evaluation.evaluation import compare, masked_text, score
-from minidistil.runs.distillation import Run, distil, teach
+from minidistil.ch09_evaluation.evaluation import compare, score
+from minidistil.ch09_evaluation.held_out import masked_text
+from minidistil.runs.distillation import Run, distil
+from minidistil.runs.teaching import teach
 from minidistil.source import show
 
 __all__ = [

@@ -16,7 +16,8 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, docs
 from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.course.learner import Learner, chapter_keys, read_chapter, time_limit
+from minidistil.course.chapters import read_chapter
+from minidistil.course.learner import Learner, time_limit
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,25 +41,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def _learner(request: pytest.FixtureRequest) -> Callable[[str], Learner]:
-    """Under --impl, the learner's file for a module of the package, loaded once."""
+    """Under --impl, the learner's file for a chapter, loaded once."""
     option = request.config.getoption("--impl")
 
     @functools.cache
-    def of_module(module: str) -> Learner:
-        chapter = next(each for each in map(read_chapter, chapter_keys()) if module in each.modules)
+    def of_chapter(key: str) -> Learner:
+        chapter = read_chapter(key)
         return Learner(chapter, chapter.path if option == "exercises" else Path(option))
 
-    return of_module
+    return of_chapter
 
 
 @pytest.fixture
 def impl(request: pytest.FixtureRequest, _learner: Callable[[str], Learner]) -> Iterator[ModuleType]:
     """The module that a test file is named after; under --impl with the learner's functions in place of its own."""
-    module = importlib.import_module("minidistil." + request.module.__name__.rpartition(".")[2].removeprefix("test_"))
+    folder = request.path.parent.name
+    module = importlib.import_module(f"minidistil.{folder}.{request.path.stem.removeprefix('test_')}")
     if request.config.getoption("--impl") == "minidistil":
         yield module
         return
-    with _learner(module.__name__).in_place() as called, time_limit(8):
+    with _learner(folder[:4]).in_place() as called, time_limit(8):
         request.node.user_properties.append(("called", called))  # read by `minidistil check`
         yield module
 

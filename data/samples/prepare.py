@@ -1,4 +1,4 @@
-"""Chapter 10. A small labelled sample in GLUE's layout, made by a grammar: `python -m data.samples.prepare data/samples`.
+"""Chapter 10's small sample in GLUE's layout, made by a grammar: `python -m data.samples.prepare data/samples`.
 
 Reviews of a sentence each, good or bad. They are no real reviews and no part of GLUE, but they ask for what SST-2
 asks: some verdicts are turned round ("not dull at all"), some sentences hold two, of which the last one counts. The

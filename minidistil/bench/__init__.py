@@ -6,12 +6,12 @@ checks that both give the same before it prints a number.
 
 from collections.abc import Callable, Iterator
 
-from minidistil.bench import attention, backends, inference, step, wordpiece
+from minidistil.bench import attention, backends, inference, step, tokenizer
 from minidistil.bench.attention import compare_attention, kept_for_backward, torchs_attention
 from minidistil.bench.tokenizer import compare_tokenizers, random_strings
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
-    "tokenizer": wordpiece.table,
+    "tokenizer": tokenizer.table,
     "attention": attention.table,
     "inference": inference.table,
     "step": step.table,

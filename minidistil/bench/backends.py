@@ -26,7 +26,7 @@ from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch09_evaluation.evaluation import masked_text
+from minidistil.ch09_evaluation.held_out import masked_text
 from minidistil.ch09_evaluation.speed import parameters
 from minidistil.ch11_smaller_faster.export import OnnxModel, export_onnx, round_onnx
 from minidistil.ch11_smaller_faster.int8 import save_int8, to_int8

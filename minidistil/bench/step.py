@@ -28,10 +28,10 @@ from minidistil.ch02_masking.corpus import docs, sequences
 from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training.cost import device_operations, step_operations
 from minidistil.ch08_training.device import autocast, peak_memory_mib, to_best_device
-from minidistil.ch08_training.feed import Batch, BatchStream
+from minidistil.ch08_training.feed import Batch, MemoryFeed
 from minidistil.ch08_training.objectives import distillation_losses
-from minidistil.ch08_training.operations import device_operations, step_operations
 from minidistil.ch08_training.settings import DistilConfig
 from minidistil.ch08_training.training import gradient_norm
 
@@ -85,7 +85,7 @@ def offline_work(folder: Path, batch_size: int = 16) -> Work:
     student_of(teacher).save_pretrained(folder / "student")
     config = replace(DistilConfig.paper(), batch_size=batch_size, accumulate=1, max_length=128)
     long = [sequence for sequence in sequences(docs().test, tokenizer, 128) if len(sequence) == 128]
-    return Work(folder, BatchStream(long, tokenizer, config)[0], config)
+    return Work(folder, MemoryFeed(long, tokenizer, config)[0], config)
 
 
 def compare(work: Work) -> tuple[Result, Result, Result]:

@@ -25,7 +25,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minidistil.ch01_wordpiece.normalize import (
+from minidistil.ch01_wordpiece.normalization import (
     Characters,
     count_words,
     normalize,

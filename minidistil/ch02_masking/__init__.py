@@ -1,0 +1,20 @@
+"""Chapter 2: from documents to sequences, batches and masked tokens.
+
+Read in this order: docstrings, streams, sequences, batching, corpus, masking.
+"""
+
+from minidistil.ch02_masking.batching import WindowedBatches, epoch_batches, pad, padding_share
+from minidistil.ch02_masking.masking import IGNORE, choose_positions, mask_tokens, token_weights
+from minidistil.ch02_masking.sequences import chunks
+
+__all__ = [
+    "IGNORE",
+    "WindowedBatches",
+    "choose_positions",
+    "chunks",
+    "epoch_batches",
+    "mask_tokens",
+    "pad",
+    "padding_share",
+    "token_weights",
+]

@@ -47,7 +47,7 @@ def padding_share(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> f
     return 1 - sum(lengths[index] for batch in batches for index in batch) / positions
 
 
-class StreamBatches:
+class WindowedBatches:
     """Batches from a stream of documents, with a position that is restored exactly.
 
     A stream cannot be sorted. So a window of documents is read, cut into sequences, grouped and shuffled as by

@@ -1,6 +1,6 @@
 """Chapter 8. Micro-batches by number: what a run reads, with its masks in place.
 
-Two sources, one interface. `BatchStream` holds all sequences in memory; `StreamedBatches` reads a corpus that is
+Two sources, one interface. `MemoryFeed` holds all sequences in memory; `StreamFeed` reads a corpus that is
 too large for that, one process's share of it. Both give micro-batch n the masks that hang on the seed and on n: who
 prepares it, and when, makes no difference, so that workers may do it ahead.
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch02_masking.batching import StreamBatches
+from minidistil.ch02_masking.batching import WindowedBatches
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus, epoch_batches, pad
 from minidistil.ch02_masking.masking import choose_positions, mask_tokens, token_weights
 from minidistil.ch08_training.settings import TrainingConfig
@@ -56,14 +56,14 @@ class Feed(Protocol):
     def token_counts(self) -> Tensor:
         """(V,) how often each token occurs, in all the text or in a sample of it."""
 
-    def position(self) -> dict[str, Any] | None:
+    def state_dict(self) -> dict[str, Any] | None:
         """What to give to `go_on` for the next micro-batch to be the same; None if the number says it all."""
 
-    def go_on(self, position: Any) -> None:
+    def load_state_dict(self, position: Any) -> None:
         """Go on from a position."""
 
 
-class BatchStream:
+class MemoryFeed:
     """The micro-batches of a run by number: number n is the same whenever it is asked for.
 
     Raises:
@@ -106,10 +106,10 @@ class BatchStream:
         """As `Feed.token_counts`."""
         return _count(self.sequences, self.tokenizer)
 
-    def position(self) -> None:
+    def state_dict(self) -> None:
         """Nothing: the number says it all."""
 
-    def go_on(self, position: None) -> None:
+    def load_state_dict(self, position: None) -> None:
         """Nothing to do."""
 
     def _batch(self, indices: list[int], number: int) -> Batch:
@@ -117,7 +117,7 @@ class BatchStream:
         return masked([self.sequences[i] for i in indices], self.tokenizer, self.config, self.weights, number)
 
 
-class StreamedBatches:
+class StreamFeed:
     """The micro-batches of one process from its share of a streamed corpus, in order only, for ever.
 
     How often a token occurs, and so how likely it is masked (`mask_smoothing`), is taken from the beginning of the
@@ -138,9 +138,9 @@ class StreamedBatches:
     ):
         self.tokenizer, self.config = tokenizer, config
 
-        def batches() -> StreamBatches:
+        def batches() -> WindowedBatches:
             documents = corpus.stream("train", rank, world_size)
-            return StreamBatches(documents, tokenizer, config.batch_size, config.max_length, config.seed)
+            return WindowedBatches(documents, tokenizer, config.batch_size, config.max_length, config.seed)
 
         self._sample = list(islice(batches(), SAMPLE))
         self.tokens_per_batch = sum(map(_tokens, self._sample)) / len(self._sample)
@@ -163,11 +163,11 @@ class StreamedBatches:
         """As `Feed.token_counts`."""
         return _count([sequence for batch in self._sample for sequence in batch], self.tokenizer)
 
-    def position(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """Behind the last batch that was handed out."""
         return self._batches.state_dict()
 
-    def go_on(self, position: dict[str, Any]) -> None:
+    def load_state_dict(self, position: dict[str, Any]) -> None:
         """Go on from a position of the same share."""
         self._batches.load_state_dict(position)
         self._reader = iter(())

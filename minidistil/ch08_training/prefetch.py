@@ -75,7 +75,7 @@ class _Upcoming(IterableDataset[bytes]):
     def prepared(self, place: int = 0, workers: int = 1) -> Iterator[Prepared]:
         """The part of one of several workers: every so-many-th micro-batch."""
         for number in islice(self._numbers(), place, None, workers):
-            yield number, self.feed[number], self.feed.position()
+            yield number, self.feed[number], self.feed.state_dict()
 
     def _numbers(self) -> Iterator[int]:
         for step in count(self.step):

@@ -188,7 +188,7 @@ def train(
     optimizer = make_optimizer(model, config)
     progress = load_checkpoint(checkpoints, model, optimizer) or Progress()
     if progress.positions:
-        feed.go_on(progress.positions[rank()])
+        feed.load_state_dict(progress.positions[rank()])
     module = averaging_gradients(Step(model, losses, plan.precision, feed.batch_class))
     start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
     reader = upcoming(feed, progress.step, config.accumulate, rank(), world_size(), config.workers)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.device import device_of
-from minidistil.ch09_evaluation.evaluation import Interval, MaskedText, answers
+from minidistil.ch09_evaluation.evaluation import Interval, answers
+from minidistil.ch09_evaluation.held_out import MaskedText
 
 ROUNDS = 6  # the fewest whose lowest and highest ratio are an interval of 95 %
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from minidistil.cli.models import say
+from minidistil.cli.options import say
 
 
 def check(options: argparse.Namespace) -> int:

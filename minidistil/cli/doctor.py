@@ -1,5 +1,6 @@
 """What this machine has for the course, and what to do about what is missing."""
 
+import argparse
 import importlib.metadata
 import os
 import platform
@@ -12,6 +13,7 @@ import torch
 from minidistil.ch02_masking.corpus import docs_are_cached
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.device import autocast
+from minidistil.cli.options import say
 from minidistil.files import cache_folder
 from minidistil.hub.download import reachability
 from minidistil.hub.official import OFFICIAL, available_offline
@@ -84,3 +86,27 @@ def _own_layers() -> str:
     except NotImplementedError:  # a copy of the course in which solutions are withheld
         return "not read: they need code that is still to be written"
     return "verified"
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """What this machine has; with --parity the ladder of proof, 1 if something differs."""
+    if options.parity:
+        return _parity()
+    from minidistil.cli.doctor import report
+
+    for line in report():
+        print(line)
+    return 0
+
+
+def _parity() -> int:
+    from minidistil.parity.ladder import HEADER, devices, ladder
+
+    say(HEADER)
+    failed = 0
+    for device in devices():
+        for comparison in ladder(device):
+            say(comparison.line())
+            failed += comparison.fails
+    say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
+    return 1 if failed else 0

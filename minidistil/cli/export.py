@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from minidistil.cli.models import say
+from minidistil.cli.options import say
 
 
 def export(options: argparse.Namespace) -> int:

@@ -2,44 +2,19 @@
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minidistil.cli.models import given, require_one_vocabulary, say
+from minidistil.ch10_tasks.load import load
+from minidistil.cli.models import require_one_vocabulary
+from minidistil.cli.options import given, say
 from minidistil.files import write_atomically
 
 if TYPE_CHECKING:
     from minidistil.ch01_wordpiece.wordpiece import WordPiece
     from minidistil.ch05_weights.classifiers import TaskModel
-    from minidistil.ch10_tasks.tasks import Dataset, Task
-
-
-def loaders() -> dict[str, Callable[[str | Path | None], "Dataset"]]:
-    """Each task by its name: what gives it with its examples, from a local folder or, with None, from the hub."""
-    from minidistil.ch10_tasks.conll import load_conll
-    from minidistil.ch10_tasks.glue import GLUE, load_glue
-    from minidistil.ch10_tasks.imdb import load_imdb
-    from minidistil.ch10_tasks.squad import load_squad
-
-    glue: dict[str, Callable[[str | Path | None], Dataset]] = {name: partial(load_glue, name) for name in GLUE}
-    return glue | {"squad": load_squad, "conll": load_conll, "imdb": load_imdb}
-
-
-def load(name: str, data: str | Path | None = None) -> "Dataset":
-    """A task with its examples, from a local folder or from the hub.
-
-    Raises:
-        ValueError: no such task, or bad files.
-        FileNotFoundError: the files or the hub cannot be reached.
-    """
-    known = loaders()
-    wanted = name.lower().replace("-", "")
-    for task, loader in known.items():
-        if task.replace("-", "") == wanted:
-            return loader(data)
-    raise ValueError(f"There is no task {name!r}: expected one of {', '.join(known)}.")
+    from minidistil.ch10_tasks.tasks import Task
 
 
 def finetune(options: argparse.Namespace) -> int:

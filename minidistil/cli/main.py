@@ -8,11 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from minidistil import __version__
-from minidistil.ch12_bias import probe as probing
-from minidistil.cli.main import course as coursework
-from minidistil.cli.main import export as smaller
-from minidistil.cli.main import finetune as downstream
-from minidistil.cli.main import models as commands
+from minidistil.cli import bias, course, distil, doctor, export, finetune, models
 from minidistil.cli.options import add_text_flags, add_training_flags, numbers, words
 
 
@@ -56,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         description="DistilBERT from scratch. Without a command: distil the offline teacher and report.",
     )
     parser.add_argument("--version", action="version", version=f"minidistil {__version__}")
-    parser.set_defaults(run=commands.first_light)
+    parser.set_defaults(run=distil.first_light)
     commands_of_parser = parser.add_subparsers(metavar="COMMAND")
 
     def add(name: str, help: str) -> argparse.ArgumentParser:
@@ -84,7 +80,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     command.add_argument("--temperature", type=float, metavar="T", help="softens teacher and student in L_ce (2)")
     add_training_flags(command, "runs/distil", learning_rate="1e-3")
-    command.set_defaults(run=commands.distil)
+    command.set_defaults(run=distil.distil)
 
     command = add("teach", help="give an official encoder a masked-LM head: makes the offline teacher")
     command.add_argument(
@@ -101,7 +97,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="files never trained on, to report figures on",
     )
     add_training_flags(command, "runs/teach", learning_rate="5e-4")
-    command.set_defaults(run=commands.teach)
+    command.set_defaults(run=distil.teach)
 
     command = add("fill", help="guess the words behind [MASK]")
     command.add_argument("text", nargs="+", help="a sentence with one [MASK] or several; or several sentences")
@@ -111,7 +107,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--json", action="store_true", help="print the guesses as JSON: a list, or for several texts a list of lists"
     )
-    command.set_defaults(run=commands.fill)
+    command.set_defaults(run=models.fill)
 
     command = add("embed", help="a vector of length 1 for each text: alike in meaning, alike in direction")
     command.add_argument("text", nargs="+", help="one text or several, each in quotation marks")
@@ -122,7 +118,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="FILE",
         help="write a .npy array of shape (texts, width) there instead of printing JSON",
     )
-    command.set_defaults(run=commands.embed)
+    command.set_defaults(run=models.embed)
 
     command = add("evaluate", help="masked accuracy and perplexity on held-out text")
     command.add_argument("model", help="ladder name, hub id or folder")
@@ -135,7 +131,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--text", type=Path, nargs="+", metavar="FILE", help="whole files instead of the docs' test split"
     )
     command.add_argument("--json", action="store_true", help="print the figures as JSON")
-    command.set_defaults(run=commands.evaluate)
+    command.set_defaults(run=models.evaluate)
 
     command = add("tokenize", help="a text's pieces, ids and places")
     command.add_argument("text", help="a text in quotation marks")
@@ -143,7 +139,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         "--model", default="minilm", metavar="NAME", help="ladder name, hub id, folder or vocab.txt (minilm)"
     )
     command.add_argument("--json", action="store_true", help="print ids, tokens, offsets and type_ids as JSON")
-    command.set_defaults(run=commands.tokenize)
+    command.set_defaults(run=models.tokenize)
 
     command = add("bench", help="speed against the library that one would use instead")
     command.add_argument("name", help="tokenizer, attention, inference or step")
@@ -153,7 +149,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="A,B",
         help="for inference only, compare these: fp32, bf16, int8, onnx, onnx-int8",
     )
-    command.set_defaults(run=commands.bench)
+    command.set_defaults(run=models.bench)
 
     command = add("plan", help="what the paper's distillation takes: memory, time and cost")
     command.add_argument("--tokens", type=float, metavar="N", help="tokens in the text (BERT's corpus, 3.28e9)")
@@ -173,7 +169,7 @@ def _add_model_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument("--price", type=float, metavar="X", help="price of a GPU for an hour, in any currency")
     command.add_argument("--batch-size", type=int, metavar="B", help="sequences in a micro-batch (5)")
     command.add_argument("--max-length", type=int, metavar="L", help="tokens in a sequence (512)")
-    command.set_defaults(run=commands.plan)
+    command.set_defaults(run=models.plan)
 
 
 def _add_ablate_command(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -203,7 +199,7 @@ def _add_ablate_command(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="a folder with a sub-folder for each run (runs/ablation)",
     )
     add_text_flags(command)
-    command.set_defaults(run=commands.ablate)
+    command.set_defaults(run=distil.ablate)
 
 
 def _add_bias_command(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -218,7 +214,7 @@ def _add_bias_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     command.add_argument("--words", type=words, metavar="A,B,C", help="words to compare at [MASK] (36 occupations)")
     command.add_argument("--json", action="store_true", help="print all figures as JSON")
-    command.set_defaults(run=probing.bias)
+    command.set_defaults(run=bias.bias)
 
 
 def _add_export_command(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -234,7 +230,7 @@ def _add_export_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--task", choices=("fill-mask", "classification"), default="fill-mask", help="the model's head (fill-mask)"
     )
-    command.set_defaults(run=smaller.export)
+    command.set_defaults(run=export.export)
 
 
 def _add_finetune_command(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -260,29 +256,29 @@ def _add_finetune_command(add: Callable[..., argparse.ArgumentParser]) -> None:
     flag("--temperature", type=float, metavar="T", help="softens what student and teacher say (2)")
     flag("--alpha-ce", type=float, metavar="X", help="weight of the teacher's answers (0.5)")
     flag("--alpha-task", type=float, metavar="X", help="weight of the right answers (0.5)")
-    command.set_defaults(run=downstream.finetune)
+    command.set_defaults(run=finetune.finetune)
 
 
 def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command = add("check", help="the package's own tests of a chapter on your exercises")
     command.add_argument("chapter", help="ch01, ch02 …")
     command.add_argument("--file", type=Path, metavar="FILE", help="your file (the chapter's one in exercises/)")
-    command.set_defaults(run=coursework.check)
+    command.set_defaults(run=course.check)
 
     command = add("progress", help="a map of the exercises: written, checked, passed")
     command.add_argument("--check", action="store_true", help="first check what changed since it was last checked")
-    command.set_defaults(run=coursework.progress)
+    command.set_defaults(run=course.progress)
 
     command = add("hint", help="one hint for one exercise")
     command.add_argument("chapter", help="ch01, ch02 …")
     command.add_argument("number", type=int, nargs="?", default=1, help="1, 2 or 3: each says more (1)")
     command.add_argument("exercise", nargs="?", help="its name (the first one that is not written yet)")
-    command.set_defaults(run=coursework.hint)
+    command.set_defaults(run=course.hint)
 
     command = add("graduate", help="your own pieces run the official weights and fill a mask")
     command.add_argument("text", nargs="?", help="a sentence with one [MASK] (one about a list)")
     command.add_argument("--model", default="minilm", metavar="NAME", help="ladder name, hub id or folder (minilm)")
-    command.set_defaults(run=coursework.graduate)
+    command.set_defaults(run=course.graduate)
 
     command = add("grade", help="check a folder of submissions, each in a process with limits")
     command.add_argument("folder", type=Path, help="a sub-folder or a file for each student")
@@ -296,7 +292,7 @@ def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--memory", type=float, default=3, metavar="GIB", help="memory for it, beyond what Python and torch take (3)"
     )
-    command.set_defaults(run=coursework.grade)
+    command.set_defaults(run=course.grade)
 
     command = add("handout", help="a copy of the course for students, without solutions")
     command.add_argument("folder", type=Path, metavar="DIR", help="a folder that is not there yet")
@@ -307,10 +303,10 @@ def _add_course_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="ch03,ch04",
         help="withhold the solutions of these chapters only (all)",
     )
-    command.set_defaults(run=coursework.handout)
+    command.set_defaults(run=course.handout)
 
     command = add("doctor", help="what this machine has, and what to do about what is missing")
     command.add_argument(
         "--parity", action="store_true", help="compare with the official libraries on each device that is here"
     )
-    command.set_defaults(run=commands.doctor)
+    command.set_defaults(run=doctor.doctor)

@@ -9,145 +9,10 @@ import dataclasses
 import datetime
 import json
 import math
-import os
-import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FIRST_LIGHT = Path("runs/first")
-
-
-def given(options: argparse.Namespace, config: type) -> dict[str, Any]:
-    """The flags that name a field of the configuration and were given."""
-    names = {field.name for field in dataclasses.fields(config)}
-    return {name: value for name, value in vars(options).items() if name in names and value is not None}
-
-
-def _corpus(options: argparse.Namespace) -> Any:
-    from minidistil.ch02_masking import corpus
-
-    if options.hub:
-        if options.text or options.docs or max(map(len, options.hub)) > 3:
-            raise ValueError(
-                "--hub takes a name, a configuration and a revision of one dataset (the next needs a --hub of its "
-                "own), and goes with no other text."
-            )
-        return corpus.together([corpus.hub(*words) for words in options.hub])
-    if not options.text:
-        return _docs()
-    texts = corpus.text_files(options.text)
-    return _docs() + texts if options.docs else texts
-
-
-def _docs() -> Any:
-    from minidistil.ch02_masking import corpus
-
-    if not corpus.docs_are_cached():
-        say("reading the docstrings on this machine (once, about half a minute) …")
-    return corpus.docs()
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    if os.environ.get("RANK", "0") == "0":  # of several processes one talks
-        print(line, flush=True)
-
-
-def first_light(options: argparse.Namespace) -> int:
-    """The main job."""
-    from minidistil.ch08_training.settings import DistilConfig
-
-    say(
-        "minidistil: distils the offline teacher (MiniLM, 6 layers) into a student of its first three,\n"
-        "trained with the triple loss on the docstrings of the installed Python packages, then compares the two."
-    )
-    # In minutes, the first layers keep more of their teacher than every other one does (data/results/layers.json).
-    return _run_distil("minilm", DistilConfig(layers=(0, 1, 2)), _docs, FIRST_LIGHT)
-
-
-def distil(options: argparse.Namespace) -> int:
-    """A distillation with settings of one's own."""
-    from minidistil.ch08_training.settings import DistilConfig
-
-    start = DistilConfig.paper() if options.paper else DistilConfig()
-    config = dataclasses.replace(start, **given(options, DistilConfig))
-    return _run_distil(options.teacher, config, lambda: _corpus(options), options.out)
-
-
-def _run_distil(name: str, config: Any, text: Callable[[], Any], out: Path) -> int:
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-    from minidistil.ch05_weights.heads import MaskedLM
-    from minidistil.ch07_student.student import student_of
-    from minidistil.ch08_training.device import device_of, to_best_device
-    from minidistil.ch08_training.parallel import processes, rank
-    from minidistil.ch09_evaluation.speed import parameters
-    from minidistil.hub.official import official_name
-    from minidistil.runs.distillation import distil
-    from minidistil.runs.report import comparison_table, side_by_side
-
-    with processes():
-        tokenizer = WordPiece.from_pretrained(name)
-        teacher = to_best_device(MaskedLM.from_pretrained(name))
-        checked = ", size and sha256 verified" if official_name(name) else ""
-        say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
-        student = to_best_device(student_of(teacher, config.layers))
-        run = distil(teacher, student, text(), config, out, tokenizer, say)
-        if rank():
-            return 0
-    say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, student, tokenizer)}\n")
-    say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
-    say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
-    return _say_if_finished(run)
-
-
-def _say_if_finished(run: Any) -> int:
-    if run.was_finished:
-        say(f"This run was finished already. To start afresh, delete {run.folder} or choose another folder with --out.")
-    return 0
-
-
-def ablate(options: argparse.Namespace) -> int:
-    """The paper's last table, on the offline ladder."""
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-    from minidistil.ch05_weights.heads import MaskedLM
-    from minidistil.ch08_training.device import to_best_device
-    from minidistil.ch08_training.settings import DistilConfig
-    from minidistil.runs.ablation import ablate, table
-
-    config = DistilConfig(**given(options, DistilConfig) | {"validate_every": None})
-    teacher, tokenizer = MaskedLM.from_pretrained(options.teacher), WordPiece.from_pretrained(options.teacher)
-    command = f"python -m minidistil {shlex.join(options.typed)}"
-    text = _corpus(options)
-    results = ablate(
-        to_best_device(teacher), text, tokenizer, config, options.seeds, options.out, options.group, command, say
-    )
-    say(
-        "\n".join(
-            [
-                "",
-                *table(results),
-                "",
-                f"Everything is in {options.out}: {options.group}.json and a folder for each run.",
-            ]
-        )
-    )
-    return 0
-
-
-def teach(options: argparse.Namespace) -> int:
-    """The offline teacher, made or trained on."""
-    from minidistil.ch08_training.parallel import processes
-    from minidistil.ch08_training.settings import TeachConfig
-    from minidistil.runs.distillation import teach
-
-    config = TeachConfig(**given(options, TeachConfig))
-    with processes():
-        run = teach(_corpus(options), config, options.out, options.teacher, options.test_text, say)
-    for name, figures in run.metrics["figures"].items():
-        say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
-    say(f"Everything is in {run.folder}: report.md, model/ and own/, the layers that were trained.")
-    return _say_if_finished(run)
+from minidistil.cli.options import _docs, given, say
 
 
 def fill(options: argparse.Namespace) -> int:
@@ -197,7 +62,8 @@ def evaluate(options: argparse.Namespace) -> int:
     from minidistil.ch02_masking import corpus
     from minidistil.ch05_weights.fillmask import require_fit
     from minidistil.ch05_weights.heads import MaskedLM
-    from minidistil.ch09_evaluation.evaluation import compare, masked_documents, score
+    from minidistil.ch09_evaluation.evaluation import compare, score
+    from minidistil.ch09_evaluation.held_out import masked_documents
     from minidistil.ch09_evaluation.speed import parameters, size_in_bytes, speedup_by_shape
 
     tokenizer = WordPiece.from_pretrained(options.model)
@@ -292,27 +158,3 @@ def plan(options: argparse.Namespace) -> int:
     for line in plan(config, **extra):
         say(line)
     return 0
-
-
-def doctor(options: argparse.Namespace) -> int:
-    """What this machine has; with --parity the ladder of proof, 1 if something differs."""
-    if options.parity:
-        return _parity()
-    from minidistil.cli.doctor import report
-
-    for line in report():
-        print(line)
-    return 0
-
-
-def _parity() -> int:
-    from minidistil.parity.ladder import HEADER, devices, ladder
-
-    say(HEADER)
-    failed = 0
-    for device in devices():
-        for comparison in ladder(device):
-            say(comparison.line())
-            failed += comparison.fails
-    say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
-    return 1 if failed else 0

@@ -1,8 +1,11 @@
 """The flags that several commands of `minidistil` share, and how their values are read."""
 
 import argparse
+import dataclasses
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 
 def add_training_flags(command: argparse.ArgumentParser, out: str, learning_rate: str) -> None:
@@ -77,3 +80,39 @@ def seconds(text: str) -> float:
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a duration such as 90s, 6m or 1h")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def given(options: argparse.Namespace, config: type) -> dict[str, Any]:
+    """The flags that name a field of the configuration and were given."""
+    names = {field.name for field in dataclasses.fields(config)}
+    return {name: value for name, value in vars(options).items() if name in names and value is not None}
+
+
+def _corpus(options: argparse.Namespace) -> Any:
+    from minidistil.ch02_masking import corpus
+
+    if options.hub:
+        if options.text or options.docs or max(map(len, options.hub)) > 3:
+            raise ValueError(
+                "--hub takes a name, a configuration and a revision of one dataset (the next needs a --hub of its "
+                "own), and goes with no other text."
+            )
+        return corpus.together([corpus.hub(*words) for words in options.hub])
+    if not options.text:
+        return _docs()
+    texts = corpus.text_files(options.text)
+    return _docs() + texts if options.docs else texts
+
+
+def _docs() -> Any:
+    from minidistil.ch02_masking import corpus
+
+    if not corpus.docs_are_cached():
+        say("reading the docstrings on this machine (once, about half a minute) …")
+    return corpus.docs()
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    if os.environ.get("RANK", "0") == "0":  # of several processes one talks
+        print(line, flush=True)

@@ -1,0 +1,1 @@
+"""What learners and instructors use: exercises, checks, progress, grading, handouts."""

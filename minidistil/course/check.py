@@ -7,61 +7,16 @@ the right answer?
 """
 
 import dis
-import importlib.util
-import math
 import re
-import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from torch import Tensor
-
-from minidistil.course.learner import (
-    STILL_RUNNING,
-    Chapter,
-    Learner,
-    PackageSolutionError,
-    course_folder,
-    read_chapter,
-    time_limit,
-)
-
-SECONDS_PER_CALL = 2.0  # for one of the learner's functions on one input of the bank
-
-
-@dataclass(frozen=True)
-class Misconception:
-    """A wrong implementation that people really write.
-
-    It is recognised by its outputs on `inputs`, argument tuples on which it differs from the right
-    one. Where outputs are drawn at random, or the exercise is a class, `symptom` looks instead: it
-    gets an implementation and says whether that one has it.
-    """
-
-    name: str
-    exercise: str
-    what: str  # one sentence: what is wrong
-    look: str  # one sentence: what to look at
-    wrong: Callable[..., Any]
-    inputs: Sequence[tuple[Any, ...]] = ()
-    symptom: Callable[[Any], bool] | None = None
-
-    def shows_in(self, function: Callable[..., Any]) -> bool:
-        """Whether the function has this misconception."""
-        try:
-            with time_limit(SECONDS_PER_CALL):
-                if self.symptom is not None:
-                    return bool(self.symptom(function))
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # a learner's exit() too
-            return False
-        return bool(self.inputs) and all(
-            same(outcome(function, arguments), outcome(self.wrong, arguments)) for arguments in self.inputs
-        )
+from minidistil.course.chapters import Chapter, read_chapter
+from minidistil.course.learner import STILL_RUNNING, Learner, PackageSolutionError
+from minidistil.course.misconceptions import Misconception, misconceptions
 
 
 @dataclass
@@ -180,51 +135,6 @@ def names_used(function: Any) -> set[str]:
     return own.union(*map(names_used, code.co_consts)) - {getattr(function, "__name__", "")}
 
 
-def misconceptions(key: str) -> Sequence[Misconception]:
-    """The bank of a chapter: MISCONCEPTIONS in tests/misconceptions/chNN.py; empty in a copy that withholds it."""
-    path = course_folder() / "tests" / "misconceptions" / f"{key}.py"
-    if not path.is_file():
-        return ()
-    spec = importlib.util.spec_from_file_location(f"misconceptions_{key}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.MISCONCEPTIONS
-
-
-def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What a call gives, with iterators unrolled; an exception counts as its type."""
-    try:
-        with time_limit(SECONDS_PER_CALL):
-            return _plain(function(*arguments))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a learner's exit() too
-        return type(error)
-
-
-def same(left: Any, right: Any) -> bool:
-    """Equality of outcomes, numbers up to 1e-5."""
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    if isinstance(left, float) and isinstance(right, float):
-        return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-5) or (math.isnan(left) and math.isnan(right))
-    return bool(left == right)
-
-
-def _plain(value: Any) -> Any:
-    """Tensors, tuples and iterators as lists; dictionaries as sorted lists of pairs."""
-    if isinstance(value, Tensor):
-        return value.tolist()
-    if isinstance(value, dict):
-        return sorted(_plain(list(value.items())), key=repr)
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        return value
-    return [_plain(each) for each in value]
-
-
 class _Recorder:
     """A pytest plugin that notes what becomes of each test."""
 
@@ -283,13 +193,12 @@ def run_tests(learner: Learner, only: Collection[str] | None = None) -> list[Out
     """
     import pytest
 
-    tests = course_folder() / "tests"
-    files = [tests / f"test_{module.rpartition('.')[2]}.py" for module in learner.chapter.modules]
+    tests = learner.chapter.tests
     recorder = _Recorder(learner.path, only)
     unused = ["cacheprovider", "terminal", "nbval", "logging", "unraisableexception"]  # the last collects garbage
     quiet = ["-o", "addopts=", *(word for plugin in unused for word in ("-p", f"no:{plugin}"))]
-    where = [f"--rootdir={tests.parent}", f"--impl={learner.path}"]
-    code = pytest.main([*quiet, *where, *map(str, files)], plugins=[recorder])
+    where = [f"--rootdir={tests.parent.parent}", f"--impl={learner.path}"]
+    code = pytest.main([*quiet, *where, str(tests)], plugins=[recorder])
     if not recorder.outcomes:
         raise ValueError(
             f"No test of {learner.chapter.key} could run (pytest ended with code {int(code)}): is tests/ complete?"

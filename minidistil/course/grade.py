@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minidistil.course.learner import chapter_keys, course_folder, read_chapter
+from minidistil.course.chapters import chapter_keys, course_folder, read_chapter
 from minidistil.files import write_atomically
 
 LARGEST = 2**20  # bytes of a submission, and of a verdict
@@ -111,7 +111,7 @@ def _in_folder(folder: Path, keys: Sequence[str]) -> list[Submission]:
 
 def _is_handed_in(path: Path) -> bool:
     """Not a copy that an editor or an archiver keeps for itself, nor a part of a whole course that was handed in."""
-    return not any(part.startswith(".") or part in ("__MACOSX", "misconceptions") for part in path.parts)
+    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def _from_name(path: Path, keys: Sequence[str]) -> list[Submission]:

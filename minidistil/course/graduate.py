@@ -12,9 +12,9 @@ from typing import Any
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.fillmask import Guess, fill_mask
 from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.course.chapters import Chapter, chapter_keys, read_chapter
 from minidistil.course.check import names_used
-from minidistil.course.learner import Chapter, Learner, chapter_keys, in_place_of, read_chapter, time_limit
-from minidistil.course.yours import replaced
+from minidistil.course.learner import Learner, in_place_of, replaced, time_limit
 
 SENTENCE = "The caf\u00e9 returns a [MASK] of the elements in the list."
 # What the package's own code says of it with the offline teacher: for copies in which there is no such code.

@@ -8,14 +8,13 @@ notebooks run on it.
 """
 
 import ast
-import importlib
 import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from minidistil.course.learner import Chapter, chapter_keys, course_folder, read_chapter
+from minidistil.course.chapters import Chapter, chapter_keys, course_folder, read_chapter
 from minidistil.course.stubs import definitions, is_stub, lines_of
 
 COPIED = (
@@ -76,21 +75,25 @@ def _require_stubs(chapter: Chapter) -> None:
 
 
 def _copy(course: Path, part: Path, chapters: Sequence[Chapter]) -> None:
-    bank = [pattern for chapter in chapters for pattern in (f"{chapter.key}.py", f"{chapter.key}_correct_*.py")]
+    withheld = [chapter.tests / name for chapter in chapters for name in ("misconceptions.py", "correct")]
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        bank = {path.name for path in withheld if path.parent == Path(folder)}
+        return bank | shutil.ignore_patterns(*LEFT_OUT)(folder, names)
+
     part.mkdir(parents=True)
     for name in COPIED:
         if (course / name).is_dir():
-            shutil.copytree(course / name, part / name, ignore=shutil.ignore_patterns(*LEFT_OUT, *bank))
+            shutil.copytree(course / name, part / name, ignore=left_out)
         elif (course / name).is_file():
             shutil.copy2(course / name, part / name)
 
 
 def _homes(chapter: Chapter) -> dict[str, list[str]]:
-    """The modules in which the exercises are defined; the module that the chapter names may only import one."""
+    """The exercises of each module that defines some."""
     homes: dict[str, list[str]] = {}
-    for exercise in chapter.exercises:
-        own = getattr(importlib.import_module(exercise.module), exercise.name)
-        homes.setdefault(own.__module__, []).append(exercise.name)
+    for name, own in chapter.solutions().items():
+        homes.setdefault(own.__module__, []).append(name)
     return homes
 
 
@@ -157,7 +160,7 @@ def _tell(part: Path, chapters: Sequence[Chapter]) -> None:
     with (part / "minidistil" / "__init__.py").open("a", encoding="utf-8") as file:
         file.write(f"""
 # A copy without solutions: what is written in exercises/ takes the place of the stubs.
-from minidistil.course.yours import take_yours  # noqa: E402
+from minidistil.course.learner import take_yours  # noqa: E402
 
 take_yours({", ".join(f'"{key}"' for key in keys)})
 """)

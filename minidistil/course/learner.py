@@ -1,107 +1,23 @@
-"""Exercises: the stubs of each chapter, their hints, and the learner's code in the package's place.
-
-A chapter's exercise consists of files found by their names, so that a chapter is added by
-adding files:
-
-    exercises/chNN_NAME.py           the stubs, with the package's own signatures
-    exercises/hints/chNN.md          the exercises in order, each with its place in the package and three hints
-    tests/test_MODULE.py             for each module that an exercise belongs to; tests ask for the fixture `impl`
-    tests/misconceptions/chNN.py     MISCONCEPTIONS, the wrong implementations that `check` knows by name
-    tests/misconceptions/chNN_correct_*.py   whole solutions written in other ways, which must pass
-"""
+"""A learner's file: loaded, watched while it runs, and put in the package's place."""
 
 import contextlib
 import functools
-import importlib
-import os
-import re
 import signal
 import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
-import minidistil
+from minidistil.course.chapters import HINTS, Chapter, read_chapter
 from minidistil.course.stubs import unwritten
 
-HINTS = 3  # for each exercise
 STILL_RUNNING = "still running after"
 PATIENCE = 5
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One function or class that the learner writes."""
-
-    module: str  # where the package has its own: "minidistil.ch01_wordpiece.normalize"
-    name: str
-    hints: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """The exercises of one chapter and the files around them."""
-
-    key: str  # "ch01"
-    title: str
-    path: Path  # the learner's file
-    exercises: tuple[Exercise, ...]
-
-    @property
-    def modules(self) -> list[str]:
-        """The package's modules that the exercises belong to, in order."""
-        return list(dict.fromkeys(exercise.module for exercise in self.exercises))
-
-
-def course_folder() -> Path:
-    """The checkout: the folder with exercises/ and tests/. MINIDISTIL_COURSE, or here or above, or around the package.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    here = Path(os.environ.get("MINIDISTIL_COURSE") or Path.cwd())
-    for folder in (here, *here.parents, Path(minidistil.__file__).parent.parent):
-        if (folder / "exercises" / "hints").is_dir() and (folder / "tests").is_dir():
-            return folder
-    raise FileNotFoundError(
-        f"There are no exercises in {here} or above: run this command in a checkout of minidistil, "
-        "which holds exercises/ and tests/."
-    )
-
-
-def chapter_keys() -> list[str]:
-    """The chapters that have exercises: "ch01" …"""
-    return sorted(path.stem for path in (course_folder() / "exercises" / "hints").glob("ch*.md"))
-
-
-def read_chapter(key: str) -> Chapter:
-    """A chapter by its key.
-
-    Raises:
-        ValueError: there is no such chapter.
-        FileNotFoundError: the learner's file is gone.
-    """
-    if key not in chapter_keys():
-        raise ValueError(f"There is no chapter {key!r} with exercises: expected one of {', '.join(chapter_keys())}.")
-    folder = course_folder() / "exercises"
-    files = sorted(folder.glob(f"{key}_*.py"))
-    if not files:
-        raise FileNotFoundError(f"The file {folder / key}_….py is gone: get it back with `git checkout exercises`.")
-    title, *sections = re.split(r"^## ", (folder / "hints" / f"{key}.md").read_text(encoding="utf-8"), flags=re.M)
-    return Chapter(key, title.strip().lstrip("# "), files[0], tuple(map(_read_exercise, sections)))
-
-
-def _read_exercise(section: str) -> Exercise:
-    """A section of a hints file: the dotted name, then numbered hints."""
-    heading, _, body = section.partition("\n")
-    module, _, name = heading.strip().rpartition(".")
-    hints = [" ".join(hint.split()) for hint in re.split(r"^\d\. ", body, flags=re.M)[1:]]
-    return Exercise(module, name, tuple(hints))
 
 
 def hint(key: str, number: int = 1, name: str | None = None) -> str:
@@ -146,7 +62,7 @@ class Learner:
 
     def __init__(self, chapter: Chapter, path: Path):
         self.chapter, self.path = chapter, path
-        self.own = {exercise.name: _package_object(exercise) for exercise in chapter.exercises}
+        self.own = chapter.solutions()
         # Whatever the file imports of the solutions is a trap, for good: it raises when called.
         traps = {name: _trap(name) for name in self.own}
         with _replaced(self.own, traps):
@@ -205,10 +121,6 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _package_object(exercise: Exercise) -> Any:
-    return getattr(importlib.import_module(exercise.module), exercise.name)
 
 
 def places_of(old: dict[str, Any]) -> list[tuple[ModuleType, str]]:
@@ -311,3 +223,35 @@ def _execute(path: Path) -> dict[str, Any]:
     finally:
         del sys.modules[module.__name__]
     return vars(module)
+
+
+replaced: set[str] = set()  # names of what stands in the package's place
+
+
+def take_yours(*keys: str) -> None:
+    """Put what is written of these chapters' exercises into the package; what is not stays a stub.
+
+    A file that cannot be loaded is left out, with a warning that says why.
+    """
+    for key in keys:
+        try:
+            chapter = read_chapter(key)
+            learner = Learner(chapter, chapter.path)
+        except (ValueError, FileNotFoundError) as error:
+            warnings.warn(f"Your own code of {key} is not in use: {error}", stacklevel=2)
+            continue
+        for name, function in learner.functions.items():
+            if learner.written[name] and not learner.borrowed[name]:
+                _replace(learner.own[name], name, function)
+                replaced.add(name)
+
+
+def _replace(old: Any, name: str, new: Any) -> None:
+    for module, place in places_of({name: old}):
+        setattr(module, place, new)
+    if not isinstance(old, type):
+        return
+    for module in [module for key, module in list(sys.modules.items()) if key.partition(".")[0] == "minidistil"]:
+        for each in list(vars(module).values()):
+            if isinstance(each, type) and old in each.__bases__:  # classes of the package that build on it
+                each.__bases__ = tuple(new if base is old else base for base in each.__bases__)

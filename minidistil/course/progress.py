@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from minidistil.course.chapters import Chapter, chapter_keys, read_chapter
 from minidistil.course.check import Verdict, check
-from minidistil.course.learner import Chapter, chapter_keys, read_chapter
 from minidistil.course.stubs import unwritten
 from minidistil.files import cache_folder, write_atomically
 

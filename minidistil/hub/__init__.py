@@ -1,0 +1,1 @@
+"""Official models: their names, pinned files and where they come from; below all chapters."""

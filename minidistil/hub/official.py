@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minidistil.files import sha256
-from minidistil.hub.download import download as hub
+from minidistil.hub import download as hub
 
 _LOG = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ def _explain_absence(folder: Path, filename: str) -> str:
             if (folder / other).is_file():
                 return hub.convert_once(folder, other)
         if (folder / "model.int8.safetensors").is_file():
-            return "it holds a model in int8, as of `minidistil export`, which minidistil.ch11_smaller_faster.int8.load_int8 reads."
+            return "it holds a model in int8, as `minidistil export` writes it: read it with load_int8 of chapter 11."
     return "a model folder in Hugging Face format holds config.json, model.safetensors and vocab.txt."
 
 

@@ -1,0 +1,1 @@
+"""The ladder of proof: this package beside the official libraries."""

@@ -23,7 +23,7 @@ from minidistil.ch08_training.checkpoints import Progress, load_checkpoint
 from minidistil.ch05_weights.classifiers import TaskModel
 from minidistil.files import write_atomically
 from minidistil.ch08_training.device import keep_freed_memory, peak_memory_mib
-from minidistil.ch08_training.feed import Batch, BatchStream
+from minidistil.ch08_training.feed import Batch, MemoryFeed
 from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.parallel import from_first, rank, world_size
 from minidistil.ch05_weights.question_answering import QuestionAnswering
@@ -48,7 +48,7 @@ from minidistil.ch10_tasks.question_windows import MAX_QUESTION_LENGTH
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 
 
-class FeatureStream(BatchStream):
+class FeatureFeed(MemoryFeed):
     """The features of a task by the number of their micro-batch, those of like length together."""
 
     batch_class: type[Batch] = TaskBatch
@@ -153,7 +153,7 @@ class FineTuning(RunFolder):
             for name, rows in self.examples.items()
         }
         self._say_what_was_cut()
-        self.feed = FeatureStream(self.features["train"], self.tokenizer, self.config, self.task.model_class)
+        self.feed = FeatureFeed(self.features["train"], self.tokenizer, self.config, self.task.model_class)
         self.require_room_for(self.model)
         self.steps_per_epoch = math.ceil(self.feed.batches_per_epoch / (self.config.accumulate * world_size()))
         losses = task_losses(self.task, self.teacher, self.config)

@@ -17,6 +17,28 @@ from minidistil.files import sha256, write_atomically
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.tensor_names import their_name
 from minidistil.ch05_weights.weights import OWN_LAYERS, BareEncoder, apply_changes
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from minidistil.ch08_training.checkpoints import Progress
+from minidistil.ch02_masking.corpus import Corpus, HubCorpus, sequences, text_files
+from minidistil.ch09_evaluation.evaluation import Comparison, compare, score
+from minidistil.ch09_evaluation.held_out import masked_text
+from minidistil.ch05_weights.fillmask import require_fit
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch08_training.device import peak_memory_mib, to_best_device
+from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
+from minidistil.ch08_training.cost import forward_operations, step_operations
+from minidistil.ch08_training.parallel import from_first
+from minidistil.runs.report import comparison_table, side_by_side
+from minidistil.runs.run_folder import fingerprint
+from minidistil.ch08_training.plan import Plan
+from minidistil.ch08_training.settings import DistilConfig, TeachConfig
+from minidistil.ch09_evaluation.speed import parameters, speedup
+from minidistil.ch05_weights.weights import BareEncoder
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.runs.text_run import Run, Say, Workshop, _effort
 
 
 def untaught_teacher(official: BareEncoder, seed: int) -> MaskedLM:
@@ -79,3 +101,63 @@ def save_own_layers(own: dict[str, Tensor], folder: Path, provenance: dict[str, 
     entries = {"bytes": path.stat().st_size, "sha256": sha256(path)} | provenance
     text = json.dumps(entries, indent=2) + "\n"
     write_atomically(path.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def teach(
+    corpus: Corpus | HubCorpus,
+    config: TeachConfig | None = None,
+    out: str | Path = "runs/teach",
+    start: str | Path | None = None,
+    test_text: Sequence[str | Path] = (),
+    say: Say = lambda line: None,
+) -> Run:
+    """Make the offline teacher: give official MiniLM a masked-LM head and train the two together.
+
+    Leaves besides the usual things `own/` in the run's folder: the trained tensors alone, and their provenance.
+
+    Args:
+        start: name or folder of a teacher to go on from; None: official MiniLM under a fresh head.
+        test_text: files to report figures on, never trained on.
+
+    Raises:
+        As `distil`.
+    """
+    config = config or TeachConfig()
+    tokenizer = WordPiece.from_pretrained("minilm")
+    official = BareEncoder.from_pretrained("minilm")
+    model = MaskedLM.from_pretrained(start) if start else untaught_teacher(official, config.seed)
+    _require_same_architecture(model, official)
+    workshop = Workshop(to_best_device(model), corpus, config, Path(out), tokenizer, say, {"start": str(start or "")})
+    if finished := workshop.finished():
+        return finished
+    held_out = {f"held-out documents of {corpus.name}": workshop.held_out()}
+    for path in test_text:
+        held_out[Path(path).name] = masked_text(sequences(text_files([path]), tokenizer, config.max_length), tokenizer)
+    counts = from_first(workshop.feed().token_counts())  # of a stream each process has seen another part
+    rows = train_frequent_rows_only(model, counts, config.trained_tokens)
+    progress, plan = workshop.train(
+        masked_lm_losses, lambda length: 3 * forward_operations(model.config, length, config.mask_share)
+    )
+
+    def measure() -> tuple[dict[str, Any], str]:
+        own = take_changes(model, official, rows)
+        figures = {name: asdict(score(model, text)) | {"hidden_tokens": text.count} for name, text in held_out.items()}
+        effort = _effort(workshop, progress, plan)
+        told = {"settings": "config", "corpus": "corpus", "start": "start"}
+        provenance = {name: workshop.settings[key] for name, key in told.items()} | effort
+        save_own_layers(own, Path(out) / "own", provenance | {"figures": figures})
+        lines = [
+            f"* {name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"
+            for name, scores in figures.items()
+        ]
+        return {"figures": figures, "teacher_parameters": parameters(model), **effort}, "\n".join(lines)
+
+    return workshop.finish(progress, measure)
+
+
+def _require_same_architecture(start: MaskedLM, official: BareEncoder) -> None:
+    if start.config != official.config:
+        raise ValueError(
+            "The teacher to go on from is no MiniLM with a masked-LM head: its config.json differs from the official "
+            "one. Expected the offline teacher (minilm) or the model/ folder of an earlier `minidistil teach`."
+        )

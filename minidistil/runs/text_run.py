@@ -21,14 +21,15 @@ from tqdm import tqdm
 from minidistil import plots
 from minidistil.ch08_training.checkpoints import Progress, load_checkpoint
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus, sequences
-from minidistil.ch09_evaluation.evaluation import MaskedText, masked_documents, masked_text, score
+from minidistil.ch09_evaluation.evaluation import score
+from minidistil.ch09_evaluation.held_out import MaskedText, masked_documents, masked_text
 from minidistil.files import write_atomically
 from minidistil.ch05_weights.fillmask import require_fit
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import device_of, keep_freed_memory
-from minidistil.ch08_training.feed import BatchStream, Feed, StreamedBatches
+from minidistil.ch08_training.device import device_of, keep_freed_memory, peak_memory_mib
+from minidistil.ch08_training.feed import MemoryFeed, Feed, StreamFeed
 from minidistil.ch08_training.objectives import Losses
-from minidistil.ch08_training.operations import device_operations
+from minidistil.ch08_training.cost import device_operations
 from minidistil.ch08_training.parallel import from_first, gather, rank, world_size
 from minidistil.runs.report import minutes, run_report
 from minidistil.runs.run_folder import Run, RunFolder, Say
@@ -114,9 +115,9 @@ class Workshop(RunFolder):
     def feed(self) -> Feed:
         """The corpus' train split as micro-batches."""
         if isinstance(self.corpus, HubCorpus):
-            return StreamedBatches(self.corpus, self.tokenizer, self.config, rank(), world_size())
+            return StreamFeed(self.corpus, self.tokenizer, self.config, rank(), world_size())
         train_sequences = sequences(self.corpus.train, self.tokenizer, self.config.max_length)
-        return BatchStream(train_sequences, self.tokenizer, self.config, world_size())
+        return MemoryFeed(train_sequences, self.tokenizer, self.config, world_size())
 
     def train(self, losses: Losses, operations: Callable[[float], float]) -> tuple[Progress, Plan]:
         """Plan (once), then train to the end, with a progress bar, a log and a look at held-out text now and then.
@@ -237,3 +238,16 @@ def _tensorboard(folder: Path) -> Any:
     except ImportError:
         return None
     return SummaryWriter(str(folder))
+
+
+def _effort(workshop: Workshop, progress: Progress, plan: Plan) -> dict[str, Any]:
+    speed = progress.tokens / progress.seconds
+    return {
+        "steps": progress.step,
+        "precision": plan.precision,
+        "tokens": progress.tokens,
+        "seconds": progress.seconds,
+        "tokens_per_second": speed,
+        "utilisation": workshop.utilisation(speed),
+        "peak_memory_mib": peak_memory_mib(),
+    }

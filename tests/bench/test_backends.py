@@ -15,7 +15,8 @@ from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch09_evaluation.evaluation import masked_text, score
+from minidistil.ch09_evaluation.evaluation import score
+from minidistil.ch09_evaluation.held_out import masked_text
 from minidistil.cli.main import main
 
 TINY = EncoderConfig(

@@ -6,7 +6,7 @@ from collections import Counter
 
 from minidistil.ch01_wordpiece.characters import is_chinese, is_control
 from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, join_pair
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 
 def only_unicode_punctuation(char):

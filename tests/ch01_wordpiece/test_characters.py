@@ -6,7 +6,7 @@ from tokenizers.normalizers import NFD, BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from minidistil.ch01_wordpiece.characters import combining, decompose, is_punctuation
-from minidistil.ch01_wordpiece.normalize import normalize
+from minidistil.ch01_wordpiece.normalization import normalize
 
 # Letters, marks, signs and ideographs of many scripts, assigned in every Unicode version at hand.
 BLOCKS = ((0x20, 0x7F), (0xA0, 0x250), (0x370, 0x400), (0x2010, 0x2060), (0x20A0, 0x20C0), (0x3000, 0x3030))

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from minidistil.ch01_wordpiece.normalize import count_words
+from minidistil.ch01_wordpiece.normalization import count_words
 from minidistil.ch01_wordpiece.vocabulary import SPECIAL_TOKENS, Merger, first_pieces, join_pair, learn
 from minidistil.ch01_wordpiece.wordpiece import WordPiece, longest_match
 from minidistil.ch02_masking.corpus import Corpus

@@ -5,7 +5,7 @@ import math
 import torch
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 # ---- chunks ----
 

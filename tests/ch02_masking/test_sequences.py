@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, from_documents
 from minidistil.ch02_masking.sequences import CONSECUTIVE, RANDOM, chunks, sentence_pairs, sequences
-from minidistil.ch09_evaluation.evaluation import masked_documents
+from minidistil.ch09_evaluation.held_out import masked_documents
 
 
 def test_a_short_document_is_one_sequence_as_the_official_tokenizer_frames_it(

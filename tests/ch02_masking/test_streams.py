@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch02_masking.batching import StreamBatches
+from minidistil.ch02_masking.batching import WindowedBatches
 from minidistil.ch02_masking.corpus import Corpus, from_documents, hub, together
 from minidistil.ch02_masking.streams import DocumentStream, HubCorpus, split_of
 
@@ -190,22 +190,22 @@ def test_what_is_no_list_of_datasets_is_explained(parts: list[HubCorpus]) -> Non
 
 
 @pytest.fixture(scope="module")
-def batches(corpus: Corpus | HubCorpus, tokenizer: WordPiece) -> Callable[[], StreamBatches]:
-    return lambda: StreamBatches(corpus.stream("train", 1, 2), tokenizer, batch_size=4, max_length=12, window=10)
+def batches(corpus: Corpus | HubCorpus, tokenizer: WordPiece) -> Callable[[], WindowedBatches]:
+    return lambda: WindowedBatches(corpus.stream("train", 1, 2), tokenizer, batch_size=4, max_length=12, window=10)
 
 
 def ids(batch: list) -> list[list[int]]:
     return [sequence.tolist() for sequence in batch]
 
 
-def test_every_pass_holds_the_same_sequences_shuffled_anew(batches: Callable[[], StreamBatches]) -> None:
+def test_every_pass_holds_the_same_sequences_shuffled_anew(batches: Callable[[], WindowedBatches]) -> None:
     stream = batches()
     first, second = ([ids(batch) for batch in stream] for _ in range(2))
     assert sorted(chain(*first)) == sorted(chain(*second))
     assert first != second
 
 
-def test_batches_restore_exactly_twice_across_windows_and_passes(batches: Callable[[], StreamBatches]) -> None:
+def test_batches_restore_exactly_twice_across_windows_and_passes(batches: Callable[[], WindowedBatches]) -> None:
     stream = batches()
     uninterrupted = [ids(batch) for _ in range(3) for batch in stream]
     one_pass = len(list(batches()))
@@ -225,7 +225,7 @@ def test_batches_restore_exactly_twice_across_windows_and_passes(batches: Callab
 def test_batches_of_all_ranks_hold_every_sequence_once(corpus: Corpus | HubCorpus, tokenizer: WordPiece) -> None:
     seen = []
     for rank in range(3):
-        for batch in StreamBatches(corpus.stream("train", rank, 3), tokenizer, 4, window=10):
+        for batch in WindowedBatches(corpus.stream("train", rank, 3), tokenizer, 4, window=10):
             seen += ids(batch)
     texts = [text for text in TEXTS if split_of(text) == "train"]
     assert sorted(seen) == sorted(tokenizer.encode(text).ids for text in texts)
@@ -234,14 +234,14 @@ def test_batches_of_all_ranks_hold_every_sequence_once(corpus: Corpus | HubCorpu
 def test_a_window_without_a_sequence_does_not_end_the_pass(tokenizer: WordPiece) -> None:
     documents = ["short"] * 20 + [" ".join(["long"] * 20)]
     stream = Corpus("mixed", documents, [], []).stream()
-    assert [len(batch) for batch in StreamBatches(stream, tokenizer, 4, window=5)] == [1]
+    assert [len(batch) for batch in WindowedBatches(stream, tokenizer, 4, window=5)] == [1]
 
 
 @pytest.mark.parametrize("documents", [[], ["short", "also short"]])
 def test_a_stream_without_a_sequence_is_an_empty_corpus(documents: list[str], tokenizer: WordPiece) -> None:
     stream = Corpus("poor", documents, [], []).stream()
     with pytest.raises(ValueError, match="The corpus is empty: no sequence of 12 tokens or more"):
-        list(StreamBatches(stream, tokenizer, 4, window=1))
+        list(WindowedBatches(stream, tokenizer, 4, window=1))
 
 
 def test_a_folder_of_text_files_has_a_document_a_line(tmp_path: Path) -> None:

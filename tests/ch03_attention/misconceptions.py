@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 
 def _weights(query, key, visible=None, scale=None, dim=-1, hidden=-torch.inf):

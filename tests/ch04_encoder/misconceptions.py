@@ -12,7 +12,7 @@ from torch import nn
 
 from minidistil.ch03_attention.attention import MultiHeadAttention
 from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 CONFIG = EncoderConfig(
     vocab_size=11, hidden_size=6, num_hidden_layers=2, num_attention_heads=2, intermediate_size=10,

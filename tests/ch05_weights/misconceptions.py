@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from minidistil.ch04_encoder.encoder import EncoderConfig, initialize
 from minidistil.ch05_weights.classifiers import ClassifierConfig
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 # Masked-LM head
 

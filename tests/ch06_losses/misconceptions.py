@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from minidistil.ch06_losses.losses import DistillationLoss
 from minidistil.ch06_losses.toy_language import Language
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 
 def _rows(logits):

@@ -10,7 +10,7 @@ from torch.nn import functional
 from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import PAPER_LAYERS, POSITION, TOKEN_TYPE, check_layers
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 # ---- default_layers ----
 

@@ -16,7 +16,7 @@ from minidistil.ch08_training.checkpoints import MOMENTS
 from minidistil.ch08_training.feed import Batch, mix
 from minidistil.ch08_training.parallel import without_averaging
 from minidistil.ch08_training.settings import TrainingConfig
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 # ---- schedule ----
 

@@ -10,10 +10,18 @@ from torch.utils.flop_counter import FlopCounterMode
 from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
-from minidistil.ch08_training.cost import CORPUS_TOKENS, kept_mebibytes, measure, memory, plan
+from minidistil.ch08_training.cost import (
+    CORPUS_TOKENS,
+    device_operations,
+    forward_operations,
+    kept_mebibytes,
+    measure,
+    memory,
+    plan,
+    step_operations,
+)
 from minidistil.ch08_training.feed import Batch
 from minidistil.ch08_training.objectives import distillation_losses
-from minidistil.ch08_training.operations import device_operations, forward_operations, step_operations
 from minidistil.ch08_training.settings import DistilConfig
 
 SMALL = EncoderConfig(
@@ -50,7 +58,7 @@ def test_a_step_is_four_parts_of_which_the_teacher_has_one() -> None:
 def test_the_devices_speed_is_that_of_a_product_as_torch_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
     monkeypatch.setattr(
-        "minidistil.ch08_training.operations.time.perf_counter", lambda: float(next(clock))
+        "minidistil.ch08_training.cost.time.perf_counter", lambda: float(next(clock))
     )  # each call a second
     with FlopCounterMode(display=False) as counter:
         speed = device_operations(torch.device("cpu"), "fp32", rounds=3)

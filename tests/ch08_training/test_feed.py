@@ -10,15 +10,15 @@ import torch
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch02_masking.masking import IGNORE
-from minidistil.ch08_training.feed import Batch, BatchStream, StreamedBatches
+from minidistil.ch08_training.feed import Batch, MemoryFeed, StreamFeed
 from minidistil.ch08_training.settings import TrainingConfig
 
 CONFIG = TrainingConfig(batch_size=4, max_length=32, mask_smoothing=0.7)
 
 
 @pytest.fixture(scope="module")
-def stream(tiny_corpus: Corpus, tokenizer: WordPiece) -> BatchStream:
-    return BatchStream(sequences(tiny_corpus.train[:100], tokenizer, 32), tokenizer, CONFIG)
+def stream(tiny_corpus: Corpus, tokenizer: WordPiece) -> MemoryFeed:
+    return MemoryFeed(sequences(tiny_corpus.train[:100], tokenizer, 32), tokenizer, CONFIG)
 
 
 def same(first: Batch, second: Batch) -> bool:
@@ -31,23 +31,23 @@ def original(batch: Batch) -> list[list[int]]:
     return [row[real.bool()].tolist() for row, real in zip(whole, batch.attention_mask, strict=True)]
 
 
-def test_batch_n_is_the_same_whenever_it_is_asked_for(stream: BatchStream, tokenizer: WordPiece) -> None:
-    other = BatchStream(stream.sequences, tokenizer, CONFIG)
+def test_batch_n_is_the_same_whenever_it_is_asked_for(stream: MemoryFeed, tokenizer: WordPiece) -> None:
+    other = MemoryFeed(stream.sequences, tokenizer, CONFIG)
     for number in (7, 0, stream.batches_per_epoch + 3, 7):
         assert same(stream[number], other[number])
     assert not torch.equal(stream[7].labels, stream[7 + stream.batches_per_epoch].labels)
 
 
-def test_an_epoch_has_every_sequence_once(stream: BatchStream) -> None:
+def test_an_epoch_has_every_sequence_once(stream: MemoryFeed) -> None:
     read = [row for number in range(stream.batches_per_epoch) for row in original(stream[number])]
     assert sorted(read) == sorted(sequence.tolist() for sequence in stream.sequences)
 
 
-def test_a_step_larger_than_the_corpus_is_refused(stream: BatchStream, tokenizer: WordPiece) -> None:
+def test_a_step_larger_than_the_corpus_is_refused(stream: MemoryFeed, tokenizer: WordPiece) -> None:
     config = replace(CONFIG, accumulate=len(stream.sequences) // 4)
-    BatchStream(stream.sequences, tokenizer, config)
+    MemoryFeed(stream.sequences, tokenizer, config)
     with pytest.raises(ValueError, match=r"One step reads \d+ sequences, the corpus has \d+: expected a smaller"):
-        BatchStream(stream.sequences, tokenizer, config, world_size=2)
+        MemoryFeed(stream.sequences, tokenizer, config, world_size=2)
 
 
 @pytest.mark.parametrize("world_size", [1, 2])
@@ -58,7 +58,7 @@ def test_a_stream_has_every_sequence_once_a_pass_over_all_processes(
     whole = sequences(corpus.train, tokenizer, 32)
     read: list[list[int]] = []
     for rank in range(world_size):
-        feed = StreamedBatches(corpus, tokenizer, CONFIG, rank, world_size)
+        feed = StreamFeed(corpus, tokenizer, CONFIG, rank, world_size)
         share = sequences(corpus.stream("train", rank, world_size), tokenizer, 32)
         mine: list[list[int]] = []
         while len(mine) < len(share):
@@ -71,19 +71,19 @@ def test_a_stream_has_every_sequence_once_a_pass_over_all_processes(
 
 def test_a_stream_goes_on_from_its_position_at_any_batch(tiny_corpus: Corpus, tokenizer: WordPiece) -> None:
     corpus = Corpus("some", tiny_corpus.train[:60], [], [])
-    feed = StreamedBatches(corpus, tokenizer, CONFIG)
+    feed = StreamFeed(corpus, tokenizer, CONFIG)
     batches, positions = [], []
     for number in range(60):  # more than one pass
         batches.append(feed[number])
-        positions.append(json.dumps(feed.position()))
+        positions.append(json.dumps(feed.state_dict()))
     for number in range(0, 59, 7):
-        other = StreamedBatches(corpus, tokenizer, CONFIG)
-        other.go_on(json.loads(positions[number]))
+        other = StreamFeed(corpus, tokenizer, CONFIG)
+        other.load_state_dict(json.loads(positions[number]))
         assert all(same(other[n], batches[n]) for n in range(number + 1, 60))
 
 
 def test_a_typical_sample_of_a_stream_spreads_over_the_lengths(tiny_corpus: Corpus, tokenizer: WordPiece) -> None:
-    feed = StreamedBatches(tiny_corpus, tokenizer, CONFIG)
+    feed = StreamFeed(tiny_corpus, tokenizer, CONFIG)
     tokens = [int(batch.attention_mask.sum()) for batch in feed.typical(6)]
     assert tokens == sorted(tokens)
     assert tokens[0] < tokens[-1]

@@ -91,7 +91,7 @@ from minidistil.ch08_training import feed as microbatches
 from minidistil.ch08_training.parallel import processes
 
 # Small windows: the run is killed behind the first of them, at a position within the text.
-microbatches.StreamBatches = functools.partial(microbatches.StreamBatches, window=15)
+microbatches.WindowedBatches = functools.partial(microbatches.WindowedBatches, window=15)
 folder, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 workers, last, victim, pause = int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], float(sys.argv[6])
 

@@ -13,7 +13,7 @@ import torch.multiprocessing
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, sequences
-from minidistil.ch08_training.feed import Batch, BatchStream, Feed, StreamedBatches
+from minidistil.ch08_training.feed import Batch, Feed, MemoryFeed, StreamFeed
 from minidistil.ch08_training.prefetch import Prepared, _Upcoming, upcoming
 from minidistil.ch08_training.settings import TrainingConfig
 
@@ -28,9 +28,9 @@ def feeds(request: pytest.FixtureRequest, tiny_corpus: Corpus, tokenizer: WordPi
         some = Corpus("some", tiny_corpus.train[:100], [], [])
         while True:
             if request.param == "streamed":
-                yield StreamedBatches(some, tokenizer, CONFIG)
+                yield StreamFeed(some, tokenizer, CONFIG)
             else:
-                yield BatchStream(sequences(some.train, tokenizer, 32), tokenizer, CONFIG)
+                yield MemoryFeed(sequences(some.train, tokenizer, 32), tokenizer, CONFIG)
 
     return make()
 
@@ -57,7 +57,7 @@ def test_what_a_worker_has_read_ahead_is_in_no_position(feeds: Iterator[Feed]) -
     reader.close()
     again = next(feeds)
     if position is not None:
-        again.go_on(position)
+        again.load_state_dict(position)
     rest = islice(upcoming(again, 12, 1, workers=1), 18)
     assert all(same(one, other) for one, other in zip(whole[12:], rest, strict=True))
 
@@ -112,7 +112,7 @@ class Failing:
             raise self.problem
         return Batch(*(torch.full((1, 2), number) for _ in range(3)))
 
-    def position(self) -> None:
+    def state_dict(self) -> None:
         return None
 
 

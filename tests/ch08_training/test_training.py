@@ -26,7 +26,7 @@ from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.checkpoints import Progress
-from minidistil.ch08_training.feed import Batch, BatchStream, StreamedBatches
+from minidistil.ch08_training.feed import Batch, MemoryFeed, StreamFeed
 from minidistil.ch08_training.objectives import Losses, distillation_losses, masked_lm_losses
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import DistilConfig, TrainingConfig
@@ -39,13 +39,13 @@ PLAN = Plan(steps=6, precision="fp32", seconds_per_step=0.1)
 
 
 @pytest.fixture(scope="module")
-def stream(tiny_corpus: Corpus, tokenizer: WordPiece) -> BatchStream:
-    return BatchStream(sequences(tiny_corpus.train[:100], tokenizer, 32), tokenizer, CONFIG)
+def stream(tiny_corpus: Corpus, tokenizer: WordPiece) -> MemoryFeed:
+    return MemoryFeed(sequences(tiny_corpus.train[:100], tokenizer, 32), tokenizer, CONFIG)
 
 
 def run(
     teacher: MaskedLM,
-    stream: BatchStream,
+    stream: MemoryFeed,
     folder: Path,
     plan: Plan = PLAN,
     stop: int | None = None,
@@ -70,7 +70,7 @@ def final_weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_resumed_is_uninterrupted_bit_for_bit(
-    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path, precision: str
+    tiny_teacher: MaskedLM, stream: MemoryFeed, tmp_path: Path, precision: str
 ) -> None:
     plan = replace(PLAN, precision=precision)
     whole = run(tiny_teacher, stream, tmp_path / "whole", plan)
@@ -135,7 +135,7 @@ def interruptible() -> Iterator[None]:
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_an_interrupt_within_an_update_waits_for_its_end(
-    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    tiny_teacher: MaskedLM, stream: MemoryFeed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     whole = run(tiny_teacher, stream, tmp_path / "whole")
     update, updates = torch.optim.AdamW.step, itertools.count(1)
@@ -159,7 +159,7 @@ def test_an_interrupt_within_an_update_waits_for_its_end(
     assert without_time(whole.log) == without_time(parts.log)
 
 
-def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path) -> None:
+def test_one_step_is_adamw_on_the_clipped_gradient(tiny_teacher: MaskedLM, stream: MemoryFeed, tmp_path: Path) -> None:
     config = replace(CONFIG, dropout=0.0, max_grad_norm=1e-3)
     student = student_of(tiny_teacher).eval()  # without dropout, like the run below
     before = {name: parameter.detach().clone() for name, parameter in student.named_parameters()}
@@ -351,7 +351,7 @@ class Numbered:
         ids = torch.randint(1, 40, (3, 8), generator=torch.Generator().manual_seed(number))
         return Batch(ids, torch.ones_like(ids), torch.where(ids % 4 == 0, ids, -100))
 
-    def position(self) -> None:
+    def state_dict(self) -> None:
         return None
 
 
@@ -385,7 +385,7 @@ def test_a_stream_interrupted_within_a_step_goes_on_without_a_gap(
         return masked_lm_losses(model, batch)
 
     def go(folder: Path, losses: Losses, workers: int) -> Progress:
-        feed = StreamedBatches(Corpus("some", tiny_corpus.train[:200], [], []), tokenizer, CONFIG)
+        feed = StreamFeed(Corpus("some", tiny_corpus.train[:200], [], []), tokenizer, CONFIG)
         *_, last = train(student_of(tiny_teacher), losses, feed, replace(CONFIG, workers=workers), PLAN, folder)
         return last
 
@@ -398,7 +398,7 @@ def test_a_stream_interrupted_within_a_step_goes_on_without_a_gap(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: MaskedLM, stream: BatchStream) -> None:
+def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: MaskedLM, stream: MemoryFeed) -> None:
     config = replace(CONFIG, precision="fp32", budget_seconds=1e9, max_epochs=2.0)
     plan = make_plan(tiny_teacher, masked_lm_losses, stream, config)
     assert plan.steps == -(-2 * stream.batches_per_epoch // config.accumulate)
@@ -407,7 +407,7 @@ def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: Ma
     assert make_plan(tiny_teacher, masked_lm_losses, stream, replace(config, steps=7)).steps == 7
 
 
-def test_the_precisions_are_tried_in_turns(tiny_teacher: MaskedLM, stream: BatchStream) -> None:
+def test_the_precisions_are_tried_in_turns(tiny_teacher: MaskedLM, stream: MemoryFeed) -> None:
     tried = []
 
     def losses(model: MaskedLM, batch: Batch) -> dict[str, torch.Tensor]:
@@ -420,7 +420,7 @@ def test_the_precisions_are_tried_in_turns(tiny_teacher: MaskedLM, stream: Batch
 
 
 def test_one_step_that_was_held_up_does_not_choose_the_precision(
-    tiny_teacher: MaskedLM, stream: BatchStream, monkeypatch: pytest.MonkeyPatch
+    tiny_teacher: MaskedLM, stream: MemoryFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = {"fp32": [2.0, 2.0, 2.0], "bf16": [1.0, 7.0, 1.0]}
     monkeypatch.setattr("minidistil.ch08_training.trial.trial_seconds", lambda *arguments: measured)
@@ -431,7 +431,7 @@ def test_one_step_that_was_held_up_does_not_choose_the_precision(
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_step(
-    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path, place: int
+    tiny_teacher: MaskedLM, stream: MemoryFeed, tmp_path: Path, place: int
 ) -> None:
     run(tiny_teacher, stream, tmp_path, stop=2)
     good = final_weights(tmp_path)
@@ -456,7 +456,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_step(
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run_too(
-    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path
+    tiny_teacher: MaskedLM, stream: MemoryFeed, tmp_path: Path
 ) -> None:
     student = student_of(tiny_teacher)
     student.head.bias.register_hook(lambda gradient: gradient * torch.inf)
@@ -475,7 +475,7 @@ def test_the_norm_of_a_large_gradient_is_that_of_float64() -> None:
 
 
 def test_a_corrected_plan_alone_decides_what_a_run_does(
-    tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path
+    tiny_teacher: MaskedLM, stream: MemoryFeed, tmp_path: Path
 ) -> None:
     plan = replace(PLAN, corrections=[[1, 9], [4, 8]])
     run(tiny_teacher, stream, tmp_path / "whole", plan)
@@ -487,7 +487,7 @@ def test_a_corrected_plan_alone_decides_what_a_run_does(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_damaged_checkpoint_is_named(tiny_teacher: MaskedLM, stream: BatchStream, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_named(tiny_teacher: MaskedLM, stream: MemoryFeed, tmp_path: Path) -> None:
     run(tiny_teacher, stream, tmp_path, stop=1)
     (path,) = tmp_path.glob("step-*")
     path.write_bytes(path.read_bytes()[:-10])
@@ -511,10 +511,10 @@ def test_the_papers_run_ends_by_its_epochs(tiny_teacher: MaskedLM, tiny_corpus: 
     config = replace(DistilConfig.paper(), batch_size=4, accumulate=2, max_length=32, precision="fp32")
     losses = distillation_losses(tiny_teacher, config)
     some = Corpus("some", tiny_corpus.train[:200], [], [])
-    feed = BatchStream(sequences(some.train, tokenizer, 32), tokenizer, config)
+    feed = MemoryFeed(sequences(some.train, tokenizer, 32), tokenizer, config)
     assert make_plan(student_of(tiny_teacher), losses, feed, config).steps == -(-3 * feed.batches_per_epoch // 2)
     with pytest.raises(ValueError, match="say how long to read it, with --budget or --steps"):
-        make_plan(student_of(tiny_teacher), losses, StreamedBatches(some, tokenizer, config), config)
+        make_plan(student_of(tiny_teacher), losses, StreamFeed(some, tokenizer, config), config)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch.nn import functional
 
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 # ---- perplexity ----
 

@@ -16,17 +16,8 @@ from minidistil.ch02_masking.corpus import Corpus, sequences, text_files
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.weights import OWN_LAYERS
 from minidistil.ch07_student.student import student_of
-from minidistil.ch09_evaluation.evaluation import (
-    Answers,
-    MaskedText,
-    answers,
-    compare,
-    intervals,
-    masked_documents,
-    masked_text,
-    reflected,
-    score,
-)
+from minidistil.ch09_evaluation.evaluation import Answers, answers, compare, intervals, reflected, score
+from minidistil.ch09_evaluation.held_out import MaskedText, masked_documents, masked_text
 from minidistil.files import data_folder
 from tests.conftest import TINY
 

@@ -12,7 +12,7 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
-from minidistil.ch09_evaluation.evaluation import MaskedText, masked_text
+from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
 from minidistil.ch09_evaluation.speed import parameters, ratio_of_times, size_in_bytes, speedup, speedup_by_shape
 from tests.conftest import TINY
 

@@ -12,7 +12,7 @@ from minidistil.ch06_losses.losses import soft_target_loss
 from minidistil.ch10_tasks.conll import Entity
 from minidistil.ch10_tasks.question_answers import Span
 from minidistil.ch10_tasks.tasks import Feature, TaskBatch
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 _OFFSETS = [(0, 3), (3, 5), (6, 8), (8, 12), (13, 14)]
 SPANS = [(_OFFSETS, 0, 5), (_OFFSETS, 6, 8), (_OFFSETS, 6, 12), (_OFFSETS, 1, 2), (_OFFSETS, 3, 13), (_OFFSETS, 5, 6)]

@@ -13,11 +13,11 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.classifiers import ClassifierConfig
 from minidistil.ch08_training.settings import FinetuneConfig
 from minidistil.ch10_tasks import squad
+from minidistil.ch10_tasks.load import load
 from minidistil.ch10_tasks.question_answers import answer
 from minidistil.ch10_tasks.question_windows import Answer, Question, Window
 from minidistil.ch10_tasks.squad import Squad, by_article, from_rows, load_squad, read_squad
 from minidistil.ch10_tasks.tasks import Dataset, predict
-from minidistil.cli.finetune import load
 from minidistil.cli.main import main
 from minidistil.files import data_folder
 from minidistil.runs.finetuning import finetune

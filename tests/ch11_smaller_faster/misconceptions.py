@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 LARGEST, STEPS = 127, 255
 

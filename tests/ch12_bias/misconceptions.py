@@ -5,7 +5,7 @@ import math
 import torch
 
 from minidistil.ch12_bias.bias import GROUP, MASK, Inheritance
-from minidistil.course.check import Misconception
+from minidistil.course.misconceptions import Misconception
 
 # ---- prior_text ----
 

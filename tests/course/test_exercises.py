@@ -15,23 +15,13 @@ import torch
 
 import minidistil
 from minidistil.cli.main import main
-from minidistil.course.check import (
-    Misconception,
-    Outcome,
-    Verdict,
-    _without_addresses,
-    check,
-    judge,
-    misconceptions,
-    outcome,
-    run_tests,
-    same,
-)
-from minidistil.course.learner import HINTS, Learner, chapter_keys, course_folder, hint, read_chapter, time_limit
+from minidistil.course.chapters import HINTS, chapter_keys, course_folder, read_chapter
+from minidistil.course.check import Outcome, Verdict, _without_addresses, check, judge, run_tests
+from minidistil.course.learner import Learner, hint, time_limit
+from minidistil.course.misconceptions import Misconception, misconceptions, outcome, same
 
 KEYS = chapter_keys()
-BANK = course_folder() / "tests" / "misconceptions"
-CORRECT = {key: sorted(BANK.glob(f"{key}_correct_*.py")) for key in KEYS}
+CORRECT = {key: sorted((read_chapter(key).tests / "correct").glob("*.py")) for key in KEYS}
 WRONG = [(key, each) for key in KEYS for each in misconceptions(key)]
 
 
@@ -65,7 +55,8 @@ def test_stubs_have_the_signatures_of_the_package(key: str) -> None:
 def test_the_worked_examples_of_the_stubs_are_true(key: str) -> None:
     chapter = read_chapter(key)
     learner = Learner(chapter, chapter.path)
-    helpers = {name: value for module in chapter.modules for name, value in vars(sys.modules[module]).items()}
+    modules = {own.__module__ for own in learner.own.values()}
+    helpers = {name: value for module in modules for name, value in vars(sys.modules[module]).items()}
     for name, stub in learner.functions.items():
         tests = doctest.DocTestFinder().find(stub, name, module=False, globs=helpers | learner.own)
         examples = sum(len(test.examples) for test in tests)
@@ -97,9 +88,9 @@ def test_there_are_enough_of_both(key: str) -> None:
     assert len(CORRECT[key]) >= 3
 
 
-@pytest.mark.parametrize("path", [path for paths in CORRECT.values() for path in paths], ids=lambda path: path.stem)
-def test_other_correct_implementations_pass(path: Path) -> None:
-    verdict = check(path.name[:4], path)
+@pytest.mark.parametrize(("key", "path"), [(key, path) for key, paths in CORRECT.items() for path in paths])
+def test_other_correct_implementations_pass(key: str, path: Path) -> None:
+    verdict = check(key, path)
     assert verdict.passed, "\n".join(verdict.lines())
 
 
@@ -112,7 +103,7 @@ def outcomes_of_a_solution(key: str) -> list[Outcome]:
 def test_a_misconception_fails_and_is_named(pair: tuple[str, Misconception], tmp_path: Path) -> None:
     """As `check` would find it: tests that never call the exercise go as they do for the solution, so are not run."""
     key, wrong = pair
-    bank = (BANK / f"{key}.py").read_text(encoding="utf-8")
+    bank = (read_chapter(key).tests / "misconceptions.py").read_text(encoding="utf-8")
     path = solved_but(tmp_path, f"{bank}\n\n{wrong.exercise} = {wrong.wrong.__name__}\n", key)
     learner = Learner(read_chapter(key), path)
     others = [outcome for outcome in outcomes_of_a_solution(key) if wrong.exercise not in outcome.called]
@@ -128,8 +119,7 @@ def test_a_misconception_fails_and_is_named(pair: tuple[str, Misconception], tmp
 @pytest.mark.parametrize("pair", WRONG, ids=named)
 def test_a_misconception_is_told_from_the_right_answer_and_from_the_others(pair: tuple[str, Misconception]) -> None:
     key, wrong = pair
-    exercise = next(each for each in read_chapter(key).exercises if each.name == wrong.exercise)
-    right = getattr(importlib.import_module(exercise.module), exercise.name)
+    right = read_chapter(key).solutions()[wrong.exercise]
     assert not wrong.shows_in(right)
     for arguments in wrong.inputs:
         assert not same(outcome(wrong.wrong, arguments), outcome(right, arguments)), arguments
@@ -200,9 +190,9 @@ def test_the_time_limit_is_one_of_work_and_waiting_takes_longer() -> None:
 @pytest.mark.parametrize(
     "ending",
     [
-        "from minidistil.ch01_wordpiece.normalize import normalize as n\ndef normalize(text):\n    return n(text)\n",
-        "import minidistil.ch01_wordpiece.normalize as w\ndef normalize(text):\n    return w.normalize(text)\n",
-        "def normalize(text):\n    from minidistil.ch01_wordpiece.normalize import normalize\n    return normalize(text)\n",
+        "from minidistil.ch01_wordpiece import normalize as n\ndef normalize(text):\n    return n(text)\n",
+        "import minidistil.ch01_wordpiece.normalization as w\ndef normalize(text):\n    return w.normalize(text)\n",
+        "def normalize(text):\n    from minidistil.ch01_wordpiece import normalize\n    return normalize(text)\n",
     ],
 )
 def test_calling_the_packages_function_does_not_help(tmp_path: Path, ending: str) -> None:
@@ -230,7 +220,7 @@ def test_a_loop_that_does_not_end_is_stopped(tmp_path: Path) -> None:
 def test_exercises_after_an_endless_one_are_judged(
     key: str, name: str, endless: str, right: set[str], tmp_path: Path
 ) -> None:
-    (solution, *_) = sorted((course_folder() / "tests" / "misconceptions").glob(f"{key}_correct_*.py"))
+    solution = CORRECT[key][0]
     path = tmp_path / "mine.py"
     path.write_text(solution.read_text(encoding="utf-8") + "\n\n" + endless)
     states = {result.name: result.state for result in check(key, path).results}
@@ -239,7 +229,7 @@ def test_exercises_after_an_endless_one_are_judged(
 
 
 def test_a_right_function_is_not_blamed_for_one_that_it_calls(tmp_path: Path) -> None:
-    (solution, *_) = sorted((course_folder() / "tests" / "misconceptions").glob("ch06_correct_*.py"))
+    solution = CORRECT["ch06"][0]
     swapped = (
         "\n\n_right = soft_target_loss\ndef soft_target_loss(student_logits, teacher_logits, temperature=2.0):\n"
         "    return _right(teacher_logits, student_logits, temperature)\n"
@@ -310,7 +300,7 @@ def test_a_chapter_is_added_by_adding_files_and_may_ask_for_a_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {
-        "exercises/hints/ch03.md": "# Three\n\n## minidistil.ch03_attention.attention.MultiHeadAttention\n1. a\n2. b\n3. c\n",
+        "exercises/hints/ch03.md": "# Three\n\n## MultiHeadAttention\n1. a\n2. b\n3. c\n",
         "exercises/ch03_attention.py": """from torch import nn
 class MultiHeadAttention(nn.Module):
     def __init__(self, hidden_size, num_attention_heads, dropout):
@@ -324,7 +314,7 @@ def test_it_gives_what_it_gets(impl):
     ones = torch.ones(1, 2, 4)
     assert torch.equal(impl.MultiHeadAttention(4, 2, 0.0)(ones)[0], ones)
 """,
-        "tests/misconceptions/ch03.py": """from minidistil.course.check import Misconception
+        "tests/ch03_attention/misconceptions.py": """from minidistil.course.check import Misconception
 MISCONCEPTIONS = [Misconception(name="all doubled", exercise="MultiHeadAttention", what="w", look="l", wrong=None,
     symptom=lambda implementation: implementation(4, 2, 0.0)(1)[0] == 2)]
 """,

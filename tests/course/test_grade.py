@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from minidistil.cli.main import main
+from minidistil.course.chapters import read_chapter
 from minidistil.course.grade import COLUMNS, LARGEST, Grade, grade, submissions, write_csv
-from minidistil.course.learner import course_folder
 
 RIGHT = "def join_heads(heads):\n    return heads.transpose(1, 2).flatten(2)\n"
 SUBMISSIONS: dict[str, str | bytes] = {
@@ -59,9 +59,9 @@ FORGED = "import json, os, pathlib\nhere = pathlib.Path(__file__).parent\n" + ""
 
 def make_course(folder: Path) -> None:
     """A course of one exercise with one test."""
-    tests = Path(__file__).parent
+    tests = Path(__file__).parents[1]
     files = {
-        "exercises/hints/ch03.md": "# Three\n\n## minidistil.ch03_attention.attention.join_heads\n1. a\n2. b\n3. c\n",
+        "exercises/hints/ch03.md": "# Three\n\n## join_heads\n1. a\n2. b\n3. c\n",
         "exercises/ch03_attention.py": SUBMISSIONS["untouched"],
         "tests/conftest.py": (tests / "conftest.py").read_text(encoding="utf-8"),
         "tests/ch03_attention/test_attention.py": """import torch
@@ -69,7 +69,7 @@ def test_features_stand_side_by_side(impl):
     heads = torch.arange(8.0).view(1, 2, 2, 2)
     assert impl.join_heads(heads)[0, 0].tolist() == [0, 1, 4, 5]
 """,
-        "tests/misconceptions/ch03.py": """import torch
+        "tests/ch03_attention/misconceptions.py": """import torch
 from minidistil.course.check import Misconception
 MISCONCEPTIONS = [Misconception("only flattened", "join_heads", "w", "l", lambda heads: heads.flatten(2),
     inputs=[(torch.arange(8.0).view(1, 2, 2, 2),)])]
@@ -204,9 +204,10 @@ def test_what_cannot_be_interrupted_is_killed_and_a_forged_verdict_does_not_coun
 
 
 def test_the_command_and_a_real_chapter(tmp_path: Path) -> None:
-    bank = course_folder() / "tests" / "misconceptions"
     (tmp_path / "ada").mkdir()
-    (tmp_path / "ada" / "ch03_attention.py").write_bytes((bank / "ch03_correct_loops.py").read_bytes())
+    (tmp_path / "ada" / "ch03_attention.py").write_bytes(
+        (read_chapter("ch03").tests / "correct" / "loops.py").read_bytes()
+    )
     command = ["grade", str(tmp_path), "--csv", str(tmp_path / "grades.csv"), "--chapters", "ch03,ch04", "--seconds"]
     subprocess.run([sys.executable, "-m", "minidistil", *command, "400"], timeout=500, check=True)
     rows = list(csv.DictReader((tmp_path / "grades.csv").read_text(encoding="utf-8").splitlines()))
@@ -223,7 +224,7 @@ def test_who_handed_in_what_shows_in_the_names(tmp_path: Path) -> None:
     for name in ("dan/ch01_wordpiece.py", "dan/twice/ch01_wordpiece.py"):
         (tmp_path / name).write_text("")
     (tmp_path / "kim").mkdir()
-    for place in (".ipynb_checkpoints", "__MACOSX", "tests/misconceptions"):  # beside her file, not instead of it
+    for place in (".ipynb_checkpoints", "__MACOSX"):  # beside her file, not instead of it
         (tmp_path / "liz" / place).mkdir(parents=True)
         (tmp_path / "liz" / place / "ch01_wordpiece-checkpoint.py").write_text("")
     (tmp_path / "liz" / "ch01_wordpiece.py").write_text("")

@@ -11,8 +11,8 @@ from minidistil.ch04_encoder import encoder
 from minidistil.ch05_weights.fillmask import fill_mask
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.cli.main import main
+from minidistil.course.chapters import course_folder, read_chapter
 from minidistil.course.graduate import KNOWN, SENTENCE, Graduation, graduate
-from minidistil.course.learner import course_folder, read_chapter
 
 COURSE = course_folder()
 KEYS = ("ch01", "ch02", "ch03", "ch04")
@@ -33,7 +33,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def solve(mine: Path, key: str, ending: str = "") -> Path:
-    solution = sorted((COURSE / "tests" / "misconceptions").glob(f"{key}_correct_*.py"))[0]
+    solution = sorted((COURSE / "tests" / read_chapter(key).name / "correct").glob("*.py"))[0]
     path = mine / read_chapter(key).path.name
     path.write_text(solution.read_text(encoding="utf-8") + ending, encoding="utf-8")
     return path

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from minidistil.cli.main import main
+from minidistil.course.chapters import Chapter, course_folder, read_chapter
 from minidistil.course.handout import handout
-from minidistil.course.learner import course_folder, read_chapter
 from minidistil.course.stubs import definitions, is_stub, lines_of
 
 COURSE = course_folder()
 WITHHELD = ("ch01", "ch02", "ch03", "ch04")
-BANK = COURSE / "tests" / "misconceptions"
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +38,19 @@ def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def places(chapter: Chapter) -> list[tuple[str, Path]]:
+    """Each exercise with the file that has the package's own."""
+    return [(name, Path(*own.__module__.split(".")).with_suffix(".py")) for name, own in chapter.solutions().items()]
+
+
 @pytest.mark.parametrize("key", WITHHELD)
 def test_the_package_holds_the_stubs_of_the_exercises(copy: Path, key: str) -> None:
     chapter = read_chapter(key)
-    for exercise in chapter.exercises:
-        module = Path(*exercise.module.split(".")).with_suffix(".py")
-        solution, left = code_of(COURSE / module, exercise.name), code_of(copy / module, exercise.name)
-        assert left == code_of(chapter.path, exercise.name)
+    for name, module in places(chapter):
+        solution, left = code_of(COURSE / module, name), code_of(copy / module, name)
+        assert left == code_of(chapter.path, name)
         assert left != solution
-        assert is_stub(definitions((copy / module).read_text(encoding="utf-8"))[exercise.name])
+        assert is_stub(definitions((copy / module).read_text(encoding="utf-8"))[name])
 
 
 def test_no_line_of_the_withheld_code_shows_in_the_package_or_in_the_outputs_of_notebooks(copy: Path) -> None:
@@ -55,8 +58,8 @@ def test_no_line_of_the_withheld_code_shows_in_the_package_or_in_the_outputs_of_
     secret = {
         line.strip()
         for key in WITHHELD
-        for exercise in read_chapter(key).exercises
-        for line in code_of(COURSE / Path(*exercise.module.split(".")).with_suffix(".py"), exercise.name).splitlines()
+        for name, module in places(read_chapter(key))
+        for line in code_of(COURSE / module, name).splitlines()
         if len(line.strip()) > 30
     }
     secret -= {line.strip() for path in (COURSE / "exercises").glob("*.py") for line in path.read_text().splitlines()}
@@ -73,8 +76,8 @@ def test_no_line_of_the_withheld_code_shows_in_the_package_or_in_the_outputs_of_
 
 def _other_modules() -> list[Path]:
     """Modules without an exercise of these chapters: what stands there as well is no secret."""
-    solved = {module.partition(".")[2] for key in WITHHELD for module in read_chapter(key).modules}
-    return [path for path in (COURSE / "minidistil").rglob("*.py") if path.stem not in solved]
+    solved = {COURSE / module for key in WITHHELD for _, module in places(read_chapter(key))}
+    return [path for path in (COURSE / "minidistil").rglob("*.py") if path not in solved]
 
 
 def test_the_rest_is_there_and_what_would_give_it_away_is_not(copy: Path) -> None:
@@ -86,7 +89,8 @@ def test_the_rest_is_there_and_what_would_give_it_away_is_not(copy: Path) -> Non
         "tests/ch03_attention/test_attention.py",
     } <= names
     assert not [name for name in names if name.startswith(".git")]
-    assert not [name for name in names for key in WITHHELD if name.startswith(f"tests/misconceptions/{key}")]
+    secret = re.compile(rf"tests/({'|'.join(WITHHELD)})_\w+/(misconceptions\.py|correct/)")
+    assert not [name for name in names if secret.match(name)]
     assert not {"exercises/INSTRUCTORS.md", "tests/course/test_exercises.py", "tests/course/test_grade.py"} & names
     assert "A copy for students, without the solutions of ch01" in (copy / "README.md").read_text(encoding="utf-8")
     for page in ("README.md", "exercises/README.md"):
@@ -102,7 +106,7 @@ def test_before_anything_is_written_the_copy_checks_and_says_so(copy: Path) -> N
     assert "Not yet: 0 of 6 exercises of ch03 pass." in result.stdout
     assert (
         "NotImplementedError"
-        in run(copy, "-c", "import minidistil.ch01_wordpiece.normalize as w; w.normalize('x')").stderr
+        in run(copy, "-c", "import minidistil.ch01_wordpiece.normalization as w; w.normalize('x')").stderr
     )
 
 
@@ -121,14 +125,15 @@ def test_the_copy_runs_on_the_learners_code(copy: Path, tmp_path: Path) -> None:
     solved = tmp_path / "solved"
     shutil.copytree(copy, solved)
     for key in WITHHELD:
-        shutil.copy2(sorted(BANK.glob(f"{key}_correct_*.py"))[0], solved / "exercises" / read_chapter(key).path.name)
+        chapter = read_chapter(key)
+        shutil.copy2(sorted((chapter.tests / "correct").glob("*.py"))[0], solved / "exercises" / chapter.path.name)
     checked = run(solved, "-m", "minidistil", "check", "ch03")
     assert "Passed: all 6 exercises of ch03" in checked.stdout, checked.stdout + checked.stderr
     program = """import json, minidistil as md
 from minidistil.ch03_attention import attention
 from minidistil.ch04_encoder import encoder
 from minidistil.ch05_weights import weights
-from minidistil.ch01_wordpiece import normalize as words
+from minidistil.ch01_wordpiece import normalization as words
 print(json.dumps([attention.MultiHeadAttention.__module__, encoder.Block.__module__, words.normalize.__module__,
     md.Encoder.__mro__[2].__module__, md.MaskedLM.from_pretrained("minilm").encoder.__class__.__module__]))
 model, tokenizer = md.MaskedLM.from_pretrained("minilm"), md.WordPiece.from_pretrained("minilm")
@@ -182,7 +187,7 @@ def test_bad_requests_leave_nothing_and_are_one_sentence(tmp_path: Path, capsys:
 def test_exercises_that_are_solved_are_no_stubs_to_hand_out(copy: Path, tmp_path: Path) -> None:
     solved = tmp_path / "solved"
     shutil.copytree(copy, solved)
-    shutil.copy2(BANK / "ch03_correct_loops.py", solved / "exercises" / "ch03_attention.py")
+    shutil.copy2(read_chapter("ch03").tests / "correct" / "loops.py", solved / "exercises" / "ch03_attention.py")
     result = run(solved, "-m", "minidistil", "handout", str(tmp_path / "new"))
     assert result.returncode == 2
     assert "ch03_attention.py has no stub for attention_weights, it is solved" in result.stderr

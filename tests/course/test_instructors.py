@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from minidistil.cli.main import main
-from minidistil.course.check import misconceptions
+from minidistil.course.chapters import chapter_keys
 from minidistil.course.grade import COLUMNS
-from minidistil.course.instructors import bank, page, with_bank
-from minidistil.course.learner import chapter_keys
+from minidistil.course.misconceptions import misconceptions
+from minidistil.course.pages import bank, page, with_bank
 from tests.test_readme import ROOT
 
 WORKFLOW = ROOT / ".github" / "workflows" / "tests.yml"
@@ -17,7 +17,7 @@ WORKFLOW = ROOT / ".github" / "workflows" / "tests.yml"
 
 def test_the_table_of_misconceptions_is_that_of_the_code() -> None:
     text = page().read_text(encoding="utf-8")
-    assert text == with_bank(text), "run `python -m minidistil.course.instructors`"
+    assert text == with_bank(text), "run `python -m minidistil.course.pages`"
     rows = [line for line in bank() if line.startswith("| `")]
     assert len(rows) == sum(len(misconceptions(key)) for key in chapter_keys())
     assert all(row.replace("\\|", "").count("|") == 5 for row in rows)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import minidistil
+from minidistil.course.chapters import read_chapter
 from minidistil.course.check import Result, Verdict
-from minidistil.course.learner import read_chapter
 from minidistil.course.progress import LEGEND, progress, remember
 
 STUB = '''def is_punctuation(char):
@@ -29,13 +29,13 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "exercises" / "hints").mkdir(parents=True)
     (tmp_path / "tests").mkdir()
     for key, names in {
-        "ch01": ("characters.is_punctuation", "words.normalize"),
-        "ch02": ("attention.join_heads",),
+        "ch01": ("is_punctuation", "normalize"),
+        "ch03": ("join_heads",),
     }.items():
-        hints = "".join(f"\n## minidistil.{name}\n1. a\n2. b\n3. c\n" for name in names)
+        hints = "".join(f"\n## {name}\n1. a\n2. b\n3. c\n" for name in names)
         (tmp_path / "exercises" / "hints" / f"{key}.md").write_text(f"# The {key}\n{hints}")
-    (tmp_path / "exercises" / "ch01_words.py").write_text(STUB)
-    (tmp_path / "exercises" / "ch02_join.py").write_text("def join_heads(heads):\n    raise NotImplementedError\n")
+    (tmp_path / "exercises" / "ch01_wordpiece.py").write_text(STUB)
+    (tmp_path / "exercises" / "ch03_attention.py").write_text("def join_heads(heads):\n    raise NotImplementedError\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MINIDISTIL_CACHE", str(tmp_path / "cache"))
     return tmp_path
@@ -49,15 +49,15 @@ def judged(key: str, *states: str) -> None:
 
 def test_a_fresh_course_is_not_begun(course: Path) -> None:
     assert list(progress()) == [
-        "ch01  The ch01  ..  not begun: exercises/ch01_words.py",
-        "ch02  The ch02  .   not begun: exercises/ch02_join.py",
+        "ch01  The ch01  ..  not begun: exercises/ch01_wordpiece.py",
+        "ch03  The ch03  .   not begun: exercises/ch03_attention.py",
         LEGEND,
         "0 of 2 chapters done.",
     ]
 
 
 def test_what_is_written_shows_without_a_check_and_a_verdict_holds_until_the_file_changes(course: Path) -> None:
-    path = course / "exercises" / "ch01_words.py"
+    path = course / "exercises" / "ch01_wordpiece.py"
     path.write_text(STUB.replace("raise NotImplementedError\n", "return False\n", 1))
     assert "o.  1 of 2 written; next: minidistil check ch01" in next(progress())
     judged("ch01", "failed", "not written")
@@ -79,10 +79,10 @@ def test_a_verdict_on_another_file_is_not_the_chapters(course: Path) -> None:
 
 
 def test_a_file_that_python_cannot_read_does_not_hide_the_others(course: Path) -> None:
-    (course / "exercises" / "ch01_words.py").write_text("def broken(:\n")
+    (course / "exercises" / "ch01_wordpiece.py").write_text("def broken(:\n")
     lines = list(progress())
-    assert "??  ch01_words.py, line 1: Python cannot read it" in lines[0]
-    assert lines[1].startswith("ch02")
+    assert "??  ch01_wordpiece.py, line 1: Python cannot read it" in lines[0]
+    assert lines[1].startswith("ch03")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"file": 1}'])
@@ -94,14 +94,14 @@ def test_a_spoiled_cache_counts_as_none(course: Path, content: str) -> None:
 
 def test_the_command_checks_again_what_changed(course: Path) -> None:
     (course / "tests" / "conftest.py").write_text(
-        (Path(__file__).parent / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8"
+        (Path(__file__).parents[1] / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8"
     )
-    (course / "tests" / "misconceptions").mkdir()
-    (course / "tests" / "misconceptions" / "ch02.py").write_text("MISCONCEPTIONS = []\n")
-    (course / "tests" / "test_attention.py").write_text("def test_it(impl):\n    assert impl.join_heads(1) == 2\n")
-    (course / "exercises" / "ch02_join.py").write_text("def join_heads(heads):\n    return 2\n")
+    tests = course / "tests" / "ch03_attention"
+    tests.mkdir()
+    (tests / "test_attention.py").write_text("def test_it(impl):\n    assert impl.join_heads(1) == 2\n")
+    (course / "exercises" / "ch03_attention.py").write_text("def join_heads(heads):\n    return 2\n")
     command = [sys.executable, "-m", "minidistil", "progress", "--check"]
     environment = os.environ | {"PYTHONPATH": str(Path(minidistil.__file__).parent.parent)}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
-    assert "ch02  The ch02  #   done: 1 of 1 pass\n" in result.stdout
-    assert json.loads((course / "cache" / "verdicts" / "ch02.json").read_text())["states"] == {"join_heads": "passed"}
+    assert "ch03  The ch03  #   done: 1 of 1 pass\n" in result.stdout
+    assert json.loads((course / "cache" / "verdicts" / "ch03.json").read_text())["states"] == {"join_heads": "passed"}

@@ -13,7 +13,7 @@ import torch
 from huggingface_hub import constants
 
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.hub.download import download as hub_module
+from minidistil.hub import download as hub_module
 from minidistil.hub.official import OFFICIAL, OfficialModel, Pin, locate
 from tests.ch05_weights.test_weights import SMALL
 from tests.local_hub import COMMIT, Hub, running_hub

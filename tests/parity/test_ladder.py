@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from minidistil.cli.main import main
+from minidistil.parity import ladder as parity
 from minidistil.parity.ladder import Comparison, compare_model_card, devices, ladder
-from minidistil.parity.ladder import ladder as parity
 from minidistil.parity.peers import (
     ARCHITECTURES,
     FP32,

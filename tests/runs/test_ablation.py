@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from minidistil.runs.distillation import ablation
+from minidistil.runs import ablation
 from minidistil.runs.ablation import GROUPS, Condition, ablate, configured, starting_student, table
 from minidistil.cli.main import main
 from minidistil.ch02_masking.corpus import Corpus

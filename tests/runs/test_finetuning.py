@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
-from minidistil.runs.distillation import finetuning as module
+from minidistil.runs import finetuning as module
 from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
 from minidistil.cli.main import main
-from minidistil.cli.finetune import RECORDED, load, loaders, record
+from minidistil.cli.finetune import RECORDED, record
+from minidistil.ch10_tasks.load import load, loaders
 from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.files import data_folder
 from minidistil.runs.finetuning import finetune

@@ -14,7 +14,8 @@ from minidistil import plots
 from minidistil.ch08_training.checkpoints import Progress, save_checkpoint
 from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch04_encoder.encoder import EncoderConfig
-from minidistil.ch09_evaluation.evaluation import masked_text, score
+from minidistil.ch09_evaluation.evaluation import score
+from minidistil.ch09_evaluation.held_out import masked_text
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.runs.run_folder import RunFolder
 from minidistil.runs.distillation import distil

@@ -1,23 +1,22 @@
 """The bank of misconceptions as a table for instructors, made from the code.
 
-`python -m minidistil.course.instructors` writes it anew into exercises/INSTRUCTORS.md.
+`python -m minidistil.course.pages` writes it anew into exercises/INSTRUCTORS.md.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from minidistil.course.check import misconceptions
-from minidistil.course.learner import chapter_keys, course_folder, read_chapter
+from minidistil.course.chapters import chapter_keys, course_folder, read_chapter
+from minidistil.course.misconceptions import misconceptions
 
-BEGIN = "<!-- from here on made by `python -m minidistil.course.instructors` -->"
+BEGIN = "<!-- from here on made by `python -m minidistil.course.pages` -->"
 
 
 def bank() -> Iterator[str]:
     """The table's lines, a chapter after the other."""
     keys = chapter_keys()
-    folder = course_folder() / "tests" / "misconceptions"
     known = {key: misconceptions(key) for key in keys}
-    variants = {key: len(list(folder.glob(f"{key}_correct_*.py"))) for key in keys}
+    variants = {key: len(list((read_chapter(key).tests / "correct").glob("*.py"))) for key in keys}
     yield BEGIN
     yield ""
     yield (

@@ -1,4 +1,4 @@
-"""The public names: documented, typed, on their page; the version and its change log."""
+"""The public names: documented and typed, also once installed; the version and its change log."""
 
 import ast
 import inspect
@@ -15,29 +15,10 @@ from typing import Any
 import pytest
 
 import minidistil
-from minidistil.course import api
 from tests.test_readme import ROOT
 
 FUNCTIONS = [name for name in minidistil.__all__ if inspect.isfunction(getattr(minidistil, name))]
 CLASSES = [name for name in minidistil.__all__ if inspect.isclass(getattr(minidistil, name))]
-
-
-def test_the_page_is_that_of_the_code() -> None:
-    assert api.PAGE.read_text(encoding="utf-8") == api.page(), "run `python -m minidistil.course.api`"
-
-
-def test_every_public_name_is_on_the_page_and_can_be_imported() -> None:
-    headings = re.findall(r"^## (\w+)$", api.page(), flags=re.M)
-    assert headings == minidistil.__all__
-    assert all(hasattr(minidistil, name) for name in headings)
-
-
-def test_the_page_has_what_a_public_module_takes_from_others_and_what_functions_return() -> None:
-    page = api.page()
-    for name in ("corpus.hub", "corpus.sequences", "ModelOutput", "Encoding.offsets", "Comparison.retention"):
-        assert f"# {name}\n" in page, name
-    settings = page.partition("\n## TeachConfig\n")[2].partition("\n## ")[0]
-    assert settings.count("    learning_rate: float") == 1, "a field that a subclass sets anew stands once"
 
 
 def raises(thing: Any) -> bool:
@@ -98,6 +79,8 @@ def test_a_type_checker_sees_the_types_of_what_is_installed(tmp_path: Path) -> N
     assert wheel.name.startswith(f"minidistil-{minidistil.__version__}-")
     with zipfile.ZipFile(wheel) as archive:
         assert "minidistil/py.typed" in archive.namelist()
+        files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "minidistil").rglob("*.py")}
+        assert files <= set(archive.namelist()), "a folder is missing in pyproject.toml's packages"
         archive.extractall(tmp_path / "installed")
     (tmp_path / "user.py").write_text(USER)
     command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "user.py"]

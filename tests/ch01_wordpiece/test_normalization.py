@@ -7,7 +7,7 @@ import pytest
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from minidistil.ch01_wordpiece.normalize import Characters, count_words, normalize, plain_words, split_words
+from minidistil.ch01_wordpiece.normalization import Characters, count_words, normalize, plain_words, split_words
 
 TEXTS = {
     "lower case": "Hello WORLD",

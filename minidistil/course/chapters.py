@@ -1,0 +1,96 @@
+"""The chapters of the course and their exercises, as the files say.
+
+A chapter has one name everywhere, such as ch03_attention. Its exercises are found by that name:
+
+    exercises/ch03_attention.py         the stubs, with the package's own signatures
+    exercises/hints/ch03.md             a heading for each exercise, in order, with three hints
+    minidistil/ch03_attention/          the package's own solutions; `__init__.py` exports each exercise
+    tests/ch03_attention/               the tests; those that ask for the fixture `impl` judge a learner's file
+    tests/ch03_attention/misconceptions.py   the wrong implementations that `check` knows by name
+    tests/ch03_attention/correct/       whole solutions written in other ways, which must pass
+"""
+
+import importlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import minidistil
+
+HINTS = 3  # for each exercise
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function or class that the learner writes."""
+
+    name: str
+    hints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The exercises of one chapter and the files around them."""
+
+    key: str  # "ch03"
+    name: str  # "ch03_attention"
+    title: str
+    path: Path  # the learner's file
+    exercises: tuple[Exercise, ...]
+
+    @property
+    def tests(self) -> Path:
+        """The folder with the chapter's tests, misconceptions and other correct solutions."""
+        return self.path.parent.parent / "tests" / self.name
+
+    def solutions(self) -> dict[str, Any]:
+        """The package's own functions and classes, by the name of their exercise."""
+        face = importlib.import_module(f"minidistil.{self.name}")
+        return {exercise.name: getattr(face, exercise.name) for exercise in self.exercises}
+
+
+def course_folder() -> Path:
+    """The checkout: the folder with exercises/ and tests/. MINIDISTIL_COURSE, or here or above, or around the package.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    here = Path(os.environ.get("MINIDISTIL_COURSE") or Path.cwd())
+    for folder in (here, *here.parents, Path(minidistil.__file__).parent.parent):
+        if (folder / "exercises" / "hints").is_dir() and (folder / "tests").is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"There are no exercises in {here} or above: run this command in a checkout of minidistil, "
+        "which holds exercises/ and tests/."
+    )
+
+
+def chapter_keys() -> list[str]:
+    """The chapters that have exercises: "ch01" …"""
+    return sorted(path.stem for path in (course_folder() / "exercises" / "hints").glob("ch*.md"))
+
+
+def read_chapter(key: str) -> Chapter:
+    """A chapter by its key.
+
+    Raises:
+        ValueError: there is no such chapter.
+        FileNotFoundError: the learner's file is gone.
+    """
+    if key not in chapter_keys():
+        raise ValueError(f"There is no chapter {key!r} with exercises: expected one of {', '.join(chapter_keys())}.")
+    folder = course_folder() / "exercises"
+    files = sorted(folder.glob(f"{key}_*.py"))
+    if not files:
+        raise FileNotFoundError(f"The file {folder / key}_….py is gone: get it back with `git checkout exercises`.")
+    title, *sections = re.split(r"^## ", (folder / "hints" / f"{key}.md").read_text(encoding="utf-8"), flags=re.M)
+    return Chapter(key, files[0].stem, title.strip().lstrip("# "), files[0], tuple(map(_read_exercise, sections)))
+
+
+def _read_exercise(section: str) -> Exercise:
+    """A section of a hints file: the exercise's name, then numbered hints."""
+    name, _, body = section.partition("\n")
+    hints = [" ".join(hint.split()) for hint in re.split(r"^\d\. ", body, flags=re.M)[1:]]
+    return Exercise(name.strip(), tuple(hints))

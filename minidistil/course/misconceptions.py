@@ -1,0 +1,132 @@
+"""Misconceptions: wrong implementations that people really write, by which `check` recognises what went wrong.
+
+A chapter's bank is tests/chNN_NAME/misconceptions.py. Each is a function or class under a decorator:
+
+    @misconception("attention_weights", "no division by the root", inputs=[(QUERY, KEY)])
+    def root_forgotten(query, key, visible=None):
+        \"\"\"The scores are bare dot products: the wider the vectors, the closer the softmax is to all or nothing.
+
+        Divide the scores by math.sqrt(query.shape[-1]) before the softmax.
+        \"\"\"
+"""
+
+import importlib.util
+import inspect
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from minidistil.course.chapters import read_chapter
+from minidistil.course.learner import time_limit
+
+AnyImplementation = TypeVar("AnyImplementation", bound=Callable[..., Any])
+
+SECONDS_PER_CALL = 2.0  # for one of the learner's functions on one input of the bank
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong implementation that people really write.
+
+    It is recognised by its outputs on `inputs`, argument tuples on which it differs from the right
+    one. Where outputs are drawn at random, or the exercise is a class, `symptom` looks instead: it
+    gets an implementation and says whether that one has it.
+    """
+
+    name: str
+    exercise: str
+    what: str  # one sentence: what is wrong
+    look: str  # one sentence: what to look at
+    wrong: Callable[..., Any]
+    inputs: Sequence[tuple[Any, ...]] = ()
+    symptom: Callable[[Any], bool] | None = None
+
+    def shows_in(self, function: Callable[..., Any]) -> bool:
+        """Whether the function has this misconception."""
+        try:
+            with time_limit(SECONDS_PER_CALL):
+                if self.symptom is not None:
+                    return bool(self.symptom(function))
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # a learner's exit() too
+            return False
+        return bool(self.inputs) and all(
+            same(outcome(function, arguments), outcome(self.wrong, arguments)) for arguments in self.inputs
+        )
+
+
+def misconception(
+    exercise: str,
+    name: str,
+    inputs: Sequence[tuple[Any, ...]] = (),
+    symptom: Callable[[Any], bool] | None = None,
+    symptom_of: Callable[[Any], Callable[[Any], bool]] | None = None,
+) -> Callable[[AnyImplementation], AnyImplementation]:
+    """Mark a wrong implementation. Its docstring has two paragraphs: what is wrong, and what to look at.
+
+    Args:
+        exercise: the name of the function or class that is implemented.
+        name: a few words that name the mistake.
+        inputs, symptom: as in `Misconception`.
+        symptom_of: makes the symptom from the wrong implementation.
+    """
+
+    def mark(wrong: AnyImplementation) -> AnyImplementation:
+        what, _, look = (inspect.getdoc(wrong) or "").partition("\n\n")
+        shows = symptom if symptom_of is None else symptom_of(wrong)
+        found = Misconception(name, exercise, " ".join(what.split()), " ".join(look.split()), wrong, inputs, shows)
+        wrong.misconception = found  # type: ignore[attr-defined]  # read by `misconceptions`
+        return wrong
+
+    return mark
+
+
+def misconceptions(key: str) -> Sequence[Misconception]:
+    """The bank of a chapter, in the order of its file; empty in a copy that withholds it."""
+    path = read_chapter(key).tests / "misconceptions.py"
+    if not path.is_file():
+        return ()
+    spec = importlib.util.spec_from_file_location(f"misconceptions_{key}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    marked = [each.misconception for each in vars(module).values() if "misconception" in getattr(each, "__dict__", ())]
+    return [*getattr(module, "MISCONCEPTIONS", ()), *marked]
+
+
+def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """What a call gives, with iterators unrolled; an exception counts as its type."""
+    try:
+        with time_limit(SECONDS_PER_CALL):
+            return _plain(function(*arguments))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a learner's exit() too
+        return type(error)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality of outcomes, numbers up to 1e-5."""
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-5) or (math.isnan(left) and math.isnan(right))
+    return bool(left == right)
+
+
+def _plain(value: Any) -> Any:
+    """Tensors, tuples and iterators as lists; dictionaries as sorted lists of pairs."""
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if isinstance(value, dict):
+        return sorted(_plain(list(value.items())), key=repr)
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return value
+    return [_plain(each) for each in value]
