@@ -22,6 +22,7 @@ from minidistil.course.misconceptions import Misconception, misconceptions, outc
 
 KEYS = chapter_keys()
 CORRECT = {key: sorted((read_chapter(key).tests / "correct").glob("*.py")) for key in KEYS}
+BASE = {key: read_chapter(key).tests / "correct" / "base.py" for key in KEYS}
 WRONG = [(key, each) for key in KEYS for each in misconceptions(key)]
 
 
@@ -37,7 +38,7 @@ def result_of(verdict: Verdict, name: str) -> tuple[str, str]:
 def solved_but(tmp_path: Path, ending: str, key: str = "ch01") -> Path:
     """A whole solution whose last lines replace something."""
     path = tmp_path / f"{key}_learner.py"
-    path.write_text(CORRECT[key][0].read_text(encoding="utf-8") + "\n\n" + ending, encoding="utf-8")
+    path.write_text(BASE[key].read_text(encoding="utf-8") + "\n\n" + ending, encoding="utf-8")
     return path
 
 
@@ -96,7 +97,7 @@ def test_other_correct_implementations_pass(key: str, path: Path) -> None:
 
 @functools.cache
 def outcomes_of_a_solution(key: str) -> list[Outcome]:
-    return run_tests(Learner(read_chapter(key), CORRECT[key][0]))
+    return run_tests(Learner(read_chapter(key), BASE[key]))
 
 
 @pytest.mark.parametrize("pair", WRONG, ids=named)
@@ -220,7 +221,7 @@ def test_a_loop_that_does_not_end_is_stopped(tmp_path: Path) -> None:
 def test_exercises_after_an_endless_one_are_judged(
     key: str, name: str, endless: str, right: set[str], tmp_path: Path
 ) -> None:
-    solution = CORRECT[key][0]
+    solution = BASE[key]
     path = tmp_path / "mine.py"
     path.write_text(solution.read_text(encoding="utf-8") + "\n\n" + endless)
     states = {result.name: result.state for result in check(key, path).results}
@@ -229,7 +230,7 @@ def test_exercises_after_an_endless_one_are_judged(
 
 
 def test_a_right_function_is_not_blamed_for_one_that_it_calls(tmp_path: Path) -> None:
-    solution = CORRECT["ch06"][0]
+    solution = BASE["ch06"]
     swapped = (
         "\n\n_right = soft_target_loss\ndef soft_target_loss(student_logits, teacher_logits, temperature=2.0):\n"
         "    return _right(teacher_logits, student_logits, temperature)\n"
@@ -356,7 +357,7 @@ def test_the_command_in_a_process_of_its_own() -> None:
     untouched = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert untouched.returncode == 1, untouched.stderr
     assert "Not yet: 0 of 8 exercises of ch01 pass." in untouched.stdout
-    solved = subprocess.run([*command, "--file", str(CORRECT["ch01"][0])], capture_output=True, text=True, timeout=300)
+    solved = subprocess.run([*command, "--file", str(BASE["ch01"])], capture_output=True, text=True, timeout=300)
     assert solved.returncode == 0, solved.stdout
     assert "Passed: all 8 exercises" in solved.stdout
 
@@ -374,7 +375,7 @@ def test_pytest_itself_takes_the_learners_file() -> None:
     ]
     outputs = [
         subprocess.run([*command, what], capture_output=True, text=True, timeout=300, cwd=course_folder())
-        for what in ("exercises", str(CORRECT["ch01"][0]))
+        for what in ("exercises", str(BASE["ch01"]))
     ]
     assert outputs[0].returncode == 1
     assert "NotImplementedError" in outputs[0].stdout

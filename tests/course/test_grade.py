@@ -206,7 +206,7 @@ def test_what_cannot_be_interrupted_is_killed_and_a_forged_verdict_does_not_coun
 def test_the_command_and_a_real_chapter(tmp_path: Path) -> None:
     (tmp_path / "ada").mkdir()
     (tmp_path / "ada" / "ch03_attention.py").write_bytes(
-        (read_chapter("ch03").tests / "correct" / "loops.py").read_bytes()
+        (read_chapter("ch03").tests / "correct" / "base.py").read_bytes()
     )
     command = ["grade", str(tmp_path), "--csv", str(tmp_path / "grades.csv"), "--chapters", "ch03,ch04", "--seconds"]
     subprocess.run([sys.executable, "-m", "minidistil", *command, "400"], timeout=500, check=True)
