@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 
-from minidistil.ch02_masking.corpus import Corpus, HubCorpus
-from minidistil.files import write_atomically
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import described, device_of
-from minidistil.runs.distillation import distil
-from minidistil.ch08_training.settings import DistilConfig
-from minidistil.ch07_student.student import default_layers, student_config, student_of
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.corpus import Corpus, HubCorpus
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import default_layers, student_config, student_of
+from minidistil.ch08_training.device import described, device_of
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.files import write_atomically
+from minidistil.runs.distillation import distil
 
 FIGURES = ("student_masked_accuracy", "student_perplexity", "retention", "agreement", "hidden_cosine")
 

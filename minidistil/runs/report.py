@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.fillmask import fill_mask
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
 
 SENTENCES = (
     "Returns a [MASK] of the elements in the list.",

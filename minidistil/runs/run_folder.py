@@ -1,20 +1,25 @@
-"""Chapter 8. The folder that every run has, whatever it trains: its settings, its log, its final figures.
+"""The folder that every run has, whatever it trains: its settings and plan, its log, its final figures.
 
-`config.json` says what the run is; a call with other settings is refused. `metrics.json` is written last: where it
-lies, the run is finished. Of several processes only the first writes.
+`config.json` has the settings and the plan; a call with other settings is refused. `metrics.jsonl` has a line for each
+logged step, `curves.png` draws it, `tensorboard/` has the same where TensorBoard is installed, `checkpoints/` is
+removed at the end. A finished run has `report.md`, `model/` (Hugging Face format, with the vocabulary) and, written
+last, `metrics.json`: where it is, the run is finished. Of several processes only the first writes.
 """
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from minidistil.files import require_space, write_atomically
+from minidistil import plots
 from minidistil.ch08_training.parallel import from_first, rank
+from minidistil.ch08_training.plan import Plan
+from minidistil.files import require_space, write_atomically
 
 Say = Callable[[str], None]
 
@@ -42,10 +47,11 @@ class RunFolder:
 
     def __init__(self, folder: Path, settings: dict[str, Any], say: Say):
         self.folder, self.say = folder, say if rank() == 0 else _nothing
+        self.checkpoints = folder / "checkpoints"
         self.settings = from_first(self._with_earlier(settings))
 
     def _with_earlier(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings, with what an earlier go at the same run noted down."""
+        """The settings, with what an earlier call of the same run added."""
         path = self.folder / "config.json"
         if not path.exists():
             return settings
@@ -66,7 +72,7 @@ class RunFolder:
     def require_room_for(self, model: nn.Module) -> None:
         """Raise OSError unless there is a place for what is still to be written: two checkpoints, and the model.
 
-        A checkpoint holds each weight and the optimiser's two moments; one may lie there already. A finished run writes
+        A checkpoint holds each weight and the optimiser's two moments; one may be there already. A finished run writes
         nothing more.
         """
         needed = 8 * 4 * sum(parameter.numel() for parameter in model.parameters())
@@ -77,7 +83,7 @@ class RunFolder:
         """What is wrong with the place for so many bytes, checkpoints that lie there included; empty if nothing is."""
         if (self.folder / "metrics.json").is_file():
             return ""
-        there = sum(path.stat().st_size for path in self.folder.glob("checkpoints/step-*.safetensors"))
+        there = sum(path.stat().st_size for path in self.checkpoints.glob("step-*.safetensors"))
         try:
             require_space(self.folder, needed - there)
         except OSError as error:
@@ -86,9 +92,38 @@ class RunFolder:
 
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the folder, whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file of the folder, whole or not at all."""
         if rank() == 0:
-            text = json.dumps(value, indent=2) + "\n"
             write_atomically(self.folder / name, lambda part: part.write_text(text, encoding="utf-8"))
+
+    def draw(self, name: str, figure: Any) -> None:
+        """Write a picture of the folder, whole or not at all."""
+        if rank() == 0:
+            write_atomically(self.folder / name, lambda part: plots.save(figure, part))
+
+    def plan(self) -> Plan | None:
+        """The plan that an earlier call of this run made, or None."""
+        return Plan(**self.settings["plan"]) if "plan" in self.settings else None
+
+    def keep_plan(self, plan: Plan) -> None:
+        """Write the plan into config.json: a later call goes on with it."""
+        self.settings["plan"] = asdict(plan)
+        self.write_json("config.json", self.settings)
+
+    def finish(self, metrics: dict[str, Any], log: list[dict[str, Any]]) -> Run:
+        """Write the whole log and, last, metrics.json; then remove the checkpoints.
+
+        Args:
+            metrics: the final figures, in the first process.
+        """
+        self.append_log(log, -1)
+        self.write_json("metrics.json", metrics)
+        if rank() == 0:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+        return Run(self.folder, from_first(metrics), log)
 
     def finished(self) -> Run | None:
         """The finished run in the folder, if there is one."""
