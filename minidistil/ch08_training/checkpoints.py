@@ -1,6 +1,6 @@
-"""Chapter 8. Checkpoints: all that a run needs to go on as if nothing had happened, in one file.
+"""Checkpoints: everything that a run needs to go on as if it had not stopped, in one file.
 
-Nothing random is among it: the draws of micro-batch n hang on the seed and on n alone (see `training`).
+No random state is in it: the random draws of micro-batch n depend on the seed and on n alone (see `training`).
 """
 
 import json
@@ -24,13 +24,13 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names for the running means of gr
 
 @dataclass
 class Progress:
-    """How far a run is."""
+    """How far a run has come."""
 
     step: int = 0
     seconds: float = 0.0
     tokens: int = 0
     log: list[dict[str, Any]] = field(default_factory=list)
-    positions: list[Any] = field(default_factory=list)  # of the processes in a streamed text
+    positions: list[Any] = field(default_factory=list)  # in a streamed text, one a process
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def optimizer_is_whole(optimizer: torch.optim.AdamW, step: int) -> bool:
 
 
 def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
-    """All tensors that the next step hangs on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
+    """All tensors that the next step depends on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
 
     AdamW has no moments of a parameter that is frozen, and before the first step of none.
     """

@@ -1,4 +1,4 @@
-"""Chapter 8. How many steps a run takes, and the learning rate at each of them.
+"""How many steps a run takes, and the learning rate at each of them.
 
 A run that is given a time instead of a number of steps starts from a guess, and corrects it by the time that its own
 steps took. Each correction is kept with the plan: the plan alone, not the clock, decides what step n does.
@@ -7,7 +7,7 @@ steps took. Each correction is kept with the plan: the plan alone, not the clock
 import math
 from dataclasses import dataclass, field
 
-CORRECT_AT = (0.1, 0.4, 0.75)  # shares of the steps after which a run looks at the clock
+CORRECT_AT = (0.1, 0.4, 0.75)  # fractions of the steps after which the number of steps is corrected
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Plan:
         return place + (self.steps - place) * (step - start) / (end - start)
 
     def correction_is_due(self, step: int) -> bool:
-        """Whether, after so many steps, the time that they took should be looked at: never twice, also if resumed."""
+        """Whether the plan is to be corrected after so many steps: never twice, also in a resumed run."""
         done = len(self.corrections)
         if done and step <= self.corrections[-1][0]:
             return False

@@ -1,15 +1,15 @@
-"""Chapter 8. One training loop, for teaching and for distilling, in one process or in several.
+"""One training loop, for teaching and for distilling, in one process or in several.
 
 The optimiser's settings are those of DistilBERT's distillation script (huggingface/transformers,
 research_projects/distillation, train.py and distiller.py). What that script lacks is here: exact
-resume, bf16, and a stop that says what went wrong.
+resume, bf16, and a report of what went wrong when a loss is NaN.
 
-**Exact resume.** Nothing random is carried along: all draws of micro-batch n (its place in the epoch's
-order, its masks, its dropout) come from generators seeded by (seed, n). A checkpoint of weights, optimiser
-and step number, and of the place in a streamed text, is therefore all of the state there is.
+**Exact resume.** No random state has to be saved: all draws of micro-batch n (its place in the epoch's
+order, its masks, its dropout) come from generators seeded by (seed, n). A checkpoint of weights, optimiser,
+step number and position in a streamed text is therefore the whole state.
 
-**Several processes.** Each has a copy of the model and every so-many-th micro-batch; after the last one of a
-step the gradients are averaged over all processes, so that all copies take the same step.
+**Several processes.** Each has a copy of the model and, of n processes, every n-th micro-batch; after the last one of
+a step the gradients are averaged over all processes, so that all copies take the same step.
 """
 
 import itertools
@@ -58,13 +58,13 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.eps, fused=True)
 
 
-def set_dropout(model: nn.Module, share: float) -> None:
-    """Use this dropout everywhere in the model."""
+def set_dropout(model: nn.Module, probability: float) -> None:
+    """Use this dropout probability everywhere in the model."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
-            module.p = share
+            module.p = probability
         elif hasattr(module, "dropout") and isinstance(module.dropout, float):
-            module.dropout = share  # type: ignore[assignment]  # a float of our own modules
+            module.dropout = probability  # type: ignore[assignment]  # a float of our own modules
 
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:
@@ -81,7 +81,7 @@ def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float
     """Shrink all gradients by one factor, in place, so that together they are no longer than `max_norm`.
 
     Returns:
-        Their length as it was, by `gradient_norm`; if it is not finite they are spoilt, and nobody should use them.
+        Their length as it was, by `gradient_norm`; if it is not finite, the gradients must not be used.
     """
     norm = gradient_norm(parameters)
     if norm > max_norm:

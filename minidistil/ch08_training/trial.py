@@ -1,4 +1,4 @@
-"""Chapter 8. A few steps on a copy of the model, to choose how the run will go on this machine."""
+"""A few trial steps on a copy of the model: they choose the precision and the number of steps on this machine."""
 
 import copy
 import math
@@ -27,10 +27,10 @@ def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConf
     keep_freed_memory()
     budget = math.inf if config.budget_seconds is None else config.budget_seconds
     if config.steps is None and math.isinf(budget) and math.isinf(longest(feed, config)):
-        raise ValueError("Nobody has counted a streamed text: say how long to read it, with --budget or --steps.")
+        raise ValueError("The length of a streamed text is not known: give --budget or --steps.")
     tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
     measured = trial_seconds(model, losses, feed, config, tried)
-    precision = min(measured, key=lambda name: median(measured[name]))  # one step that was held up decides nothing
+    precision = min(measured, key=lambda name: median(measured[name]))  # one step that was delayed must not decide
     seconds = mean(measured[precision]) * config.accumulate
     steps = config.steps
     if steps is None:

@@ -1,8 +1,8 @@
-"""Chapter 9's long experiment: which part of the recipe is worth how much.
+"""The ablation study of chapter 9: how much each part of the recipe contributes.
 
-Sanh et al. (2019), section 4.1 and table 4, leave out one loss at a time, or the copied weights, and compare what is
-left with the whole. The same is done here on the offline ladder, several times with other seeds: a difference counts
-only if it is larger than what a seed moves. A second group of runs changes one setting at a time instead.
+Sanh et al. (2019), section 4.1 and table 4, leave out one loss at a time, or the copied weights, and compare the result
+with the whole recipe. The same is done here with the offline teacher, with several seeds: a difference counts only if
+it is larger than the differences between seeds. A second group of runs changes one setting at a time instead.
 """
 
 import datetime

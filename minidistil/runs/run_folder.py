@@ -145,7 +145,7 @@ class RunFolder:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Changes with any weight of the model."""
+    """A hash that changes with any weight of the model."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
