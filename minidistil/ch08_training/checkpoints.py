@@ -61,6 +61,10 @@ def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, 
     """All tensors that the next step depends on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
 
     AdamW has no moments of a parameter that is frozen, and before the first step of none.
+
+    >>> model = nn.Linear(2, 1)
+    >>> sorted(training_state(model, torch.optim.AdamW(model.parameters())))
+    ['model.bias', 'model.weight']
     """
     tensors = {}
     for name, parameter in model.named_parameters():
@@ -77,6 +81,11 @@ def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: to
 
     Raises:
         KeyError, RuntimeError: a parameter's tensor is missing or of another shape.
+
+    >>> model = nn.Linear(1, 1, bias=False)
+    >>> restore_state({"model.weight": torch.tensor([[2.0]])}, model, torch.optim.AdamW(model.parameters()), step=0)
+    >>> model.weight.item()
+    2.0
     """
     for name, parameter in model.named_parameters():
         with torch.no_grad():

@@ -185,7 +185,11 @@ def masked(
 
 
 def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> range:
-    """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th."""
+    """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th.
+
+    >>> list(numbers_of_step(step=1, accumulate=2, rank=0, world_size=3))
+    [6, 9]
+    """
     together = accumulate * world_size
     return range(step * together + rank, (step + 1) * together, world_size)
 

@@ -48,7 +48,11 @@ class Plan:
 
 
 def schedule(step: float, steps: int, warmup_share: float) -> float:
-    """Factor on the learning rate at a step (from 0): linear up over the warm-up, linear down to 0."""
+    """Factor on the learning rate at a step (from 0): linear up over the warm-up, linear down to 0.
+
+    >>> [schedule(step, steps=5, warmup_share=0.4) for step in (0, 1, 2, 4)]
+    [0.5, 1.0, 1.0, 0.3333333333333333]
+    """
     warmup = math.ceil(warmup_share * steps)
     if step < warmup:
         return (step + 1) / warmup

@@ -50,7 +50,12 @@ from minidistil.ch08_training.settings import TrainingConfig
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; weight decay on matrices only, never on biases and layer norms."""
+    """AdamW; weight decay on matrices only, never on biases and layer norms.
+
+    >>> optimizer = make_optimizer(nn.Linear(2, 2), TrainingConfig(weight_decay=0.1))
+    >>> [group["weight_decay"] for group in optimizer.param_groups]
+    [0.1, 0.0]
+    """
     trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     plain = [parameter for name, parameter in trained if parameter.dim() < 2]
     decayed = [parameter for name, parameter in trained if parameter.dim() >= 2]
@@ -82,6 +87,11 @@ def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float
 
     Returns:
         Their length as it was, by `gradient_norm`; if it is not finite, the gradients must not be used.
+
+    >>> weight = nn.Parameter(torch.zeros(2))
+    >>> weight.grad = torch.tensor([3.0, 4.0])
+    >>> clip_gradients([weight], max_norm=1.0), weight.grad
+    (5.0, tensor([0.6000, 0.8000]))
     """
     norm = gradient_norm(parameters)
     if norm > max_norm:
@@ -115,6 +125,12 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
 
     Returns:
         Each micro-batch's loss terms, detached and in fp32.
+
+    >>> step = Step(nn.Linear(1, 1, bias=False), lambda model, batch: {"loss": model(batch.labels).sum()}, "fp32")
+    >>> batches = [(number, Batch(*[torch.tensor([[x]])] * 3)) for number, x in enumerate((2.0, 4.0))]
+    >>> terms = accumulate_gradients(step, batches, seed=56)
+    >>> step.model.weight.grad.item()
+    3.0
     """
     module.zero_grad()
     device = device_of(module)
