@@ -3,6 +3,7 @@
 No random state is in it: the random draws of micro-batch n depend on the seed and on n alone (see `training`).
 """
 
+import hashlib
 import json
 import signal
 import threading
@@ -95,29 +96,56 @@ def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: to
             optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
 
 
-def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress) -> None:
-    """Write weights, optimiser and progress as one safetensors file, then remove older ones."""
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, run: str = ""
+) -> None:
+    """Write weights, optimiser and progress as one safetensors file, then remove older ones.
+
+    Args:
+        run: identifies the run; `load_checkpoint` refuses checkpoints of another one.
+    """
     path = folder / f"step-{progress.step:08d}.safetensors"
-    tensors, metadata = training_state(model, optimizer), {"progress": json.dumps(asdict(progress))}
+    tensors = training_state(model, optimizer)
+    metadata = {"progress": json.dumps(asdict(progress)), "run": run, "digest": digest(tensors)}
     write_atomically(path, lambda part: save_file(tensors, part, metadata=metadata))
     for old in sorted(folder.glob("step-*.safetensors")):
         if old != path:
             old.unlink()
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW) -> Progress | None:
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """A hash of names and numbers: a damaged file is noticed before it is trained on."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(name.encode())
+        found.update(tensor.detach().cpu().contiguous().numpy().data)
+    return found.hexdigest()
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str = "") -> Progress | None:
     """Put the newest checkpoint into model and optimiser; None where there is none.
 
     Raises:
-        ValueError: the file is damaged or belongs to a model of another shape.
+        ValueError: the file is damaged, or belongs to another run or a model of another shape.
     """
     paths = sorted(folder.glob("step-*.safetensors"))
     if not paths:
         return None
     try:
         with safe_open(paths[-1], framework="pt") as file:
-            progress = Progress(**json.loads(file.metadata()["progress"]))
+            metadata = file.metadata()
+            progress = Progress(**json.loads(metadata["progress"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dictionary
+        if (
+            type(progress.step) is not int
+            or progress.step < 1
+            or not all(isinstance(line, dict) for line in progress.log)
+        ):
+            raise ValueError("its progress is no progress")
+        if metadata.get("run", run) != run:
+            raise ValueError("it was written by a run with other settings")
+        if metadata.get("digest", "") not in ("", digest(tensors)):
+            raise ValueError("its numbers are not those that were written")
         restore_state(tensors, model, optimizer, progress.step)
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(

@@ -19,6 +19,15 @@ class Plan:
     seconds_per_step: float  # as measured before the first one
     corrections: list[list[int]] = field(default_factory=list)  # [after this step, so many steps in all]
 
+    def __post_init__(self) -> None:
+        counts = [self.steps, *(number for correction in self.corrections for number in correction)]
+        if not all(type(number) is int and number > 0 for number in counts):
+            raise ValueError(f"steps must be positive whole numbers, got {counts}")
+        if not all(len(correction) == 2 for correction in self.corrections):
+            raise ValueError(f"corrections must be pairs of steps, got {self.corrections}")
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision must be fp32 or bf16, got {self.precision!r}")
+
     @property
     def end(self) -> int:
         """Number of steps, as far as is known now."""

@@ -146,12 +146,21 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
 
 
 def train(
-    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, plan: Plan, checkpoints: Path
+    model: nn.Module,
+    losses: Losses,
+    feed: Feed,
+    config: TrainingConfig,
+    plan: Plan,
+    checkpoints: Path,
+    run: str = "",
 ) -> Iterator[Progress]:
     """Train the model in place, resuming from the newest checkpoint.
 
     Leaves a checkpoint in the folder every `checkpoint_seconds`, at the end and, in a process by itself, when
     interrupted. The plan may be corrected between two steps.
+
+    Args:
+        run: identifies the run; checkpoints of another one are refused.
 
     Yields:
         The progress after every step; a resumed run also yields once before its first step.
@@ -165,7 +174,7 @@ def train(
     set_dropout(model, config.dropout)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = make_optimizer(model, config)
-    progress = load_checkpoint(checkpoints, model, optimizer) or Progress()
+    progress = load_checkpoint(checkpoints, model, optimizer, run) or Progress()
     if progress.positions:
         feed.load_state_dict(progress.positions[rank()])
     module = averaging_gradients(Step(model, losses, plan.precision, feed.batch_class))
@@ -195,13 +204,13 @@ def train(
                 position = read[-1][-1]  # behind this step, whatever has been read since
             yield progress
             if from_first(time.perf_counter() - saved > config.checkpoint_seconds):
-                _save(checkpoints, model, optimizer, progress, position)
+                _save(checkpoints, model, optimizer, progress, position, run)
                 saved, saved_step = time.perf_counter(), progress.step
     finally:  # also when interrupted: the last whole step is kept
         reader.close()
         in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
         if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step):
-            _save(checkpoints, model, optimizer, progress, position)
+            _save(checkpoints, model, optimizer, progress, position, run)
     model.eval()
 
 
@@ -242,9 +251,11 @@ def _count_step(
     )
 
 
-def _save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, position: Any) -> None:
+def _save(
+    folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, position: Any, run: str
+) -> None:
     """A checkpoint, written by the first process, with the places of all in their texts."""
     positions = gather(position)
     progress.positions = positions if positions[0] else []
     if rank() == 0:
-        save_checkpoint(folder, model, optimizer, progress)
+        save_checkpoint(folder, model, optimizer, progress, run)

@@ -71,37 +71,38 @@ def distil(
         student.load_state_dict(MaskedLM.from_pretrained(finished.folder / "model").state_dict())
         return finished
 
-    held_out = held_out_text(corpus, tokenizer, config) if rank() == 0 else None
-    if "student_masked_accuracy_before" not in folder.settings:  # of the student as it came, so in the first call only
-        accuracy = score(student, held_out).accuracy if held_out else 0.0
-        folder.settings["student_masked_accuracy_before"] = from_first(accuracy)
-    validation = validation_text(corpus, tokenizer, config)
+    with folder.locked():
+        held_out = held_out_text(corpus, tokenizer, config) if rank() == 0 else None
+        if "student_masked_accuracy_before" not in folder.settings:  # only known in the first call
+            accuracy = score(student, held_out).accuracy if held_out else 0.0
+            folder.settings["student_masked_accuracy_before"] = from_first(accuracy)
+        validation = validation_text(corpus, tokenizer, config)
 
-    feed = open_feed(corpus, tokenizer, config)
-    losses = distillation_losses(teacher, config)
-    plan = measured_plan(folder, student, losses, feed, config)
-    scored = 1.0 if config.ce_positions == "all" else config.mask_share
-    length = feed.tokens_per_batch / config.batch_size
-    at_most = full_speed(student, plan, step_operations(teacher.config, student.config, length, scored))
+        feed = open_feed(corpus, tokenizer, config)
+        losses = distillation_losses(teacher, config)
+        plan = measured_plan(folder, student, losses, feed, config)
+        scored = 1.0 if config.ce_positions == "all" else config.mask_share
+        length = feed.tokens_per_batch / config.batch_size
+        at_most = full_speed(student, plan, step_operations(teacher.config, student.config, length, scored))
 
-    with RunLog(folder, plan, at_most, plots.training_curves) as log:
-        for progress in train(student, losses, feed, config, plan, folder.checkpoints):
-            keep_to_budget(folder, plan, progress, feed, config)
-            validate(student, validation, progress, config)
-            log.write(progress)
+        with RunLog(folder, plan, at_most, plots.training_curves) as log:
+            for progress in train(student, losses, feed, config, plan, folder.checkpoints, folder.identity):
+                keep_to_budget(folder, plan, progress, feed, config)
+                validate(student, validation, progress, config)
+                log.write(progress)
 
-    metrics: dict[str, Any] = {}
-    if held_out:
-        folder.say("evaluating teacher and student on held-out documents …")
-        metrics = _figures(teacher, student, held_out, plan.precision)
-        metrics["student_masked_accuracy_before"] = folder.settings["student_masked_accuracy_before"]
-        metrics |= effort(progress, plan, at_most)
-        student.save_pretrained(folder.folder / "model")
-        tokenizer.save(folder.folder / "model")
-        results = comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
-        folder.draw("curves.png", plots.training_curves(progress.log))
-        folder.write_text("report.md", run_report(folder.settings, results))
-    return folder.finish(metrics, progress.log)
+        metrics: dict[str, Any] = {}
+        if held_out:
+            folder.say("evaluating teacher and student on held-out documents …")
+            metrics = _figures(teacher, student, held_out, plan.precision)
+            metrics["student_masked_accuracy_before"] = folder.settings["student_masked_accuracy_before"]
+            metrics |= effort(progress, plan, at_most)
+            student.save_pretrained(folder.folder / "model")
+            tokenizer.save(folder.folder / "model")
+            results = comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
+            folder.draw("curves.png", plots.training_curves(progress.log))
+            folder.write_text("report.md", run_report(folder.settings, results))
+        return folder.finish(metrics, progress.log)
 
 
 def _require_a_pair(teacher: MaskedLM, student: MaskedLM, config: DistilConfig) -> None:

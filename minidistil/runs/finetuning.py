@@ -108,36 +108,39 @@ def finetune(
     if finished := folder.finished():
         return finished
 
-    features = {name: task.features(rows, tokenizer, config.max_length) for name, rows in examples.items()}
-    _say_what_was_cut(folder, model, features, config)
-    feed = FeatureFeed(features["train"], tokenizer, config, task.model_class)
-    folder.require_room_for(model)
-    steps_per_epoch = math.ceil(feed.batches_per_epoch / (config.accumulate * world_size()))
-    losses = task_losses(task, teacher, config)
-    plan = _plan(folder, model, losses, feed, config, steps_per_epoch)
+    with folder.locked():
+        features = {name: task.features(rows, tokenizer, config.max_length) for name, rows in examples.items()}
+        _say_what_was_cut(folder, model, features, config)
+        feed = FeatureFeed(features["train"], tokenizer, config, task.model_class)
+        folder.require_room_for(model)
+        steps_per_epoch = math.ceil(feed.batches_per_epoch / (config.accumulate * world_size()))
+        losses = task_losses(task, teacher, config)
+        plan = _plan(folder, model, losses, feed, config, steps_per_epoch)
 
-    epochs: list[dict[str, Any]] = from_first(_read(folder, "epochs.json") or [])  # what each evaluation found
-    with RunLog(folder, plan, digits=3) as log:
-        for progress in train(model, losses, feed, config, plan, folder.checkpoints):
-            epoch, rest = divmod(progress.step, steps_per_epoch)
-            epochs = epochs[:epoch]  # an earlier call may have been further than its last checkpoint
-            if not rest and len(epochs) < epoch:
-                epochs = from_first([*epochs, _evaluate(folder, model, dataset, features, tokenizer, epochs)])
-            log.write(progress)
+        epochs: list[dict[str, Any]] = from_first(
+            folder.read_json("epochs.json", list) or []
+        )  # what each evaluation found
+        with RunLog(folder, plan, digits=3) as log:
+            for progress in train(model, losses, feed, config, plan, folder.checkpoints, folder.identity):
+                epoch, rest = divmod(progress.step, steps_per_epoch)
+                epochs = epochs[:epoch]  # an earlier call may have been further than its last checkpoint
+                if not rest and len(epochs) < epoch:
+                    epochs = from_first([*epochs, _evaluate(folder, model, dataset, features, tokenizer, epochs)])
+                log.write(progress)
 
-    metrics: dict[str, Any] = {}
-    if rank() == 0:
-        metrics = {
-            **_figures(folder, task, epochs),
-            "examples": {name: len(rows) for name, rows in examples.items()},
-            "cut": {name: sum(feature.cut > 0 for feature in rows) for name, rows in features.items()},
-            "parameters": parameters(model),
-            **_effort(progress, plan),
-        }
-        folder.append_log(progress.log, -1)
-        _draw(folder, task, progress, metrics, steps_per_epoch)
-        folder.write_text("report.md", finetuning_report(folder.settings, metrics))
-    return folder.finish(metrics, progress.log)
+        metrics: dict[str, Any] = {}
+        if rank() == 0:
+            metrics = {
+                **_figures(folder, task, epochs),
+                "examples": {name: len(rows) for name, rows in examples.items()},
+                "cut": {name: sum(feature.cut > 0 for feature in rows) for name, rows in features.items()},
+                "parameters": parameters(model),
+                **_effort(progress, plan),
+            }
+            folder.append_log(progress.log, -1)
+            _draw(folder, task, progress, metrics, steps_per_epoch)
+            folder.write_text("report.md", finetuning_report(folder.settings, metrics))
+        return folder.finish(metrics, progress.log)
 
 
 def _require_fit(who: str, model: TaskModel, task: Task, tokenizer: WordPiece, config: FinetuneConfig) -> None:
@@ -226,7 +229,7 @@ def _figures(folder: RunFolder, task: Task, epochs: list[dict[str, Any]]) -> dic
         "best_epoch": best["epoch"],
         "epochs": epochs,
         "classes": list(task.id2label),
-        "confusion": _read(folder, "confusion.json"),
+        "confusion": json.loads((folder.folder / "confusion.json").read_text(encoding="utf-8")),
     }
 
 
@@ -249,12 +252,6 @@ def _draw(folder: RunFolder, task: Task, progress: Progress, metrics: dict[str, 
         right, asked = sum(row[place] for place, row in enumerate(table)), sum(map(sum, table))
         title = f"{task.name}: {right:,} of {asked:,} are right after epoch {best}"
         folder.draw("confusion.png", plots.confusion_matrix(table, task.id2label, title))
-
-
-def _read(folder: RunFolder, name: str) -> Any:
-    """What a JSON file of the folder holds; None where there is none."""
-    path = folder.folder / name
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -6,14 +6,17 @@ removed at the end. A finished run has `report.md`, `model/` (Hugging Face forma
 last, `metrics.json`: where it is, the run is finished. Of several processes only the first writes.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from torch import nn
 
 from minidistil import plots
@@ -49,18 +52,16 @@ class RunFolder:
         self.folder, self.say = folder, say if rank() == 0 else _nothing
         self.checkpoints = folder / "checkpoints"
         self.settings = from_first(self._with_earlier(settings))
+        self.identity: str = self.settings.get("run", "")  # also in its checkpoints
 
     def _with_earlier(self, settings: dict[str, Any]) -> dict[str, Any]:
         """The settings, with what an earlier call of the same run added."""
-        path = self.folder / "config.json"
-        if not path.exists():
-            return settings
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-            noted = [key for key in settings if key in earlier or key == "kind"]  # an earlier version noted less
-            changed = [key for key in noted if earlier[key] != settings[key]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no run's configuration: choose another folder with --out.") from error
+        earlier = self.read_json("config.json", dict)
+        if earlier is None:
+            return settings | {"run": uuid.uuid4().hex}
+        if "kind" not in earlier:
+            raise ValueError(f"{self.folder / 'config.json'} is no run's configuration: choose another --out.")
+        changed = [key for key in settings if key in earlier and not _agree(earlier[key], settings[key])]
         if changed:
             details = "; ".join(_difference(key, earlier[key], settings[key]) for key in changed)
             raise ValueError(
@@ -68,6 +69,33 @@ class RunFolder:
                 "or delete it to start afresh."
             )
         return earlier
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder, within the context, and clear what a killed one left half-written.
+
+        Raises:
+            ValueError: another process is at work in the folder.
+        """
+        lock = FileLock(self.folder / ".lock", timeout=0)
+        problem = ""
+        if rank() == 0:
+            try:
+                lock.acquire()
+            except Timeout:
+                problem = (
+                    f"Another process is at work in the folder {self.folder}: wait until it is finished, or choose "
+                    "another folder with --out."
+                )
+        if problem := from_first(problem):
+            raise ValueError(problem)
+        try:
+            if rank() == 0:
+                for part in self.folder.rglob(".*.part"):
+                    part.unlink()
+            yield
+        finally:
+            lock.release()
 
     def require_room_for(self, model: nn.Module) -> None:
         """Raise OSError unless there is a place for what is still to be written: two checkpoints, and the model.
@@ -90,6 +118,26 @@ class RunFolder:
             return str(error)
         return ""
 
+    def read_json(self, name: str, kind: type) -> Any:
+        """What a JSON file of the folder holds; None where there is none.
+
+        Raises:
+            ValueError: it is no regular file, no JSON, or holds no value of this kind.
+        """
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except ValueError:
+            value = None
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"{path} is damaged: expected a JSON file with a {kind.__name__}. Delete the folder to start afresh, "
+                "or choose another with --out."
+            )
+        return value
+
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the folder, whole or not at all."""
         self.write_text(name, json.dumps(value, indent=2) + "\n")
@@ -106,7 +154,15 @@ class RunFolder:
 
     def plan(self) -> Plan | None:
         """The plan that an earlier call of this run made, or None."""
-        return Plan(**self.settings["plan"]) if "plan" in self.settings else None
+        if "plan" not in self.settings:
+            return None
+        try:
+            return Plan(**self.settings["plan"])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The plan in {self.folder / 'config.json'} is damaged ({error}): delete the folder to start afresh, "
+                "or choose another with --out."
+            ) from error
 
     def keep_plan(self, plan: Plan) -> None:
         """Write the plan into config.json: a later call goes on with it."""
@@ -127,12 +183,18 @@ class RunFolder:
 
     def finished(self) -> Run | None:
         """The finished run in the folder, if there is one."""
-        path = self.folder / "metrics.json"
-        if not from_first(path.is_file()):
+        metrics = from_first(self.read_json("metrics.json", dict))
+        if metrics is None:
             return None
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        return Run(self.folder, metrics, [json.loads(line) for line in lines], was_finished=True)
+        path = self.folder / "metrics.jsonl"
+        try:
+            log = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"The run in {self.folder} is finished, but {path} is missing or damaged ({error}): delete the folder "
+                "to start afresh, or choose another with --out."
+            ) from error
+        return Run(self.folder, metrics, log, was_finished=True)
 
     def append_log(self, log: list[dict[str, Any]], written: int) -> None:
         """Bring metrics.jsonl, which has `written` lines of the log, up to date; below 0: write it anew."""
@@ -156,8 +218,19 @@ def _nothing(line: str) -> None:
     """Say nothing."""
 
 
+def _agree(earlier: Any, now: Any) -> bool:
+    """Whether a setting is the same; of several in one, those that an older version did not write may be missing."""
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        return all(earlier[name] == now[name] for name in now if name in earlier)
+    return bool(earlier == now)
+
+
 def _difference(key: str, earlier: Any, now: Any) -> str:
     if not isinstance(earlier, dict) or not isinstance(now, dict):
         return f"{key} {earlier} there, {now} now"
-    parts = [f"{name} {earlier.get(name)} there, {now.get(name)} now" for name in now if earlier.get(name) != now[name]]
+    parts = [
+        f"{name} {earlier[name]} there, {now.get(name)} now"
+        for name in now
+        if name in earlier and earlier[name] != now[name]
+    ]
     return f"{key}: {', '.join(parts)}"

@@ -82,44 +82,49 @@ def teach(
     if finished := folder.finished():
         return finished
 
-    held_out: dict[str, MaskedText] = {}
-    if rank() == 0:
-        held_out[f"held-out documents of {corpus.name}"] = held_out_text(corpus, tokenizer, config)
-        for path in test_text:
-            cut = sequences(text_files([path]), tokenizer, config.max_length)
-            held_out[Path(path).name] = masked_text(cut, tokenizer)
-    validation = validation_text(corpus, tokenizer, config)
+    with folder.locked():
+        held_out: dict[str, MaskedText] = {}
+        if rank() == 0:
+            held_out[f"held-out documents of {corpus.name}"] = held_out_text(corpus, tokenizer, config)
+            for path in test_text:
+                cut = sequences(text_files([path]), tokenizer, config.max_length)
+                held_out[Path(path).name] = masked_text(cut, tokenizer)
+        validation = validation_text(corpus, tokenizer, config)
 
-    feed = open_feed(corpus, tokenizer, config)
-    counts = from_first(feed.token_counts())  # of a stream each process has seen another part
-    rows = train_frequent_rows_only(model, counts, config.trained_tokens)
-    plan = measured_plan(folder, model, masked_lm_losses, feed, config)
-    length = feed.tokens_per_batch / config.batch_size
-    at_most = full_speed(model, plan, 3 * forward_operations(model.config, length, config.mask_share))
+        feed = open_feed(corpus, tokenizer, config)
+        counts = from_first(feed.token_counts())  # of a stream each process has seen another part
+        rows = train_frequent_rows_only(model, counts, config.trained_tokens)
+        plan = measured_plan(folder, model, masked_lm_losses, feed, config)
+        length = feed.tokens_per_batch / config.batch_size
+        at_most = full_speed(model, plan, 3 * forward_operations(model.config, length, config.mask_share))
 
-    with RunLog(folder, plan, at_most, plots.training_curves) as log:
-        for progress in train(model, masked_lm_losses, feed, config, plan, folder.checkpoints):
-            keep_to_budget(folder, plan, progress, feed, config)
-            validate(model, validation, progress, config)
-            log.write(progress)
+        with RunLog(folder, plan, at_most, plots.training_curves) as log:
+            for progress in train(model, masked_lm_losses, feed, config, plan, folder.checkpoints, folder.identity):
+                keep_to_budget(folder, plan, progress, feed, config)
+                validate(model, validation, progress, config)
+                log.write(progress)
 
-    metrics: dict[str, Any] = {}
-    if held_out:
-        own = take_changes(model, official, rows)
-        figures = {name: asdict(score(model, text)) | {"hidden_tokens": text.count} for name, text in held_out.items()}
-        metrics = {"figures": figures, "teacher_parameters": parameters(model), **effort(progress, plan, at_most)}
-        settings = {"settings": "config", "corpus": "corpus", "start": "start"}
-        provenance = {name: folder.settings[key] for name, key in settings.items()} | effort(progress, plan, at_most)
-        save_own_layers(own, folder.folder / "own", provenance | {"figures": figures})
-        model.save_pretrained(folder.folder / "model")
-        tokenizer.save(folder.folder / "model")
-        results = "\n".join(
-            f"* {name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"
-            for name, scores in figures.items()
-        )
-        folder.draw("curves.png", plots.training_curves(progress.log))
-        folder.write_text("report.md", run_report(folder.settings, results))
-    return folder.finish(metrics, progress.log)
+        metrics: dict[str, Any] = {}
+        if held_out:
+            own = take_changes(model, official, rows)
+            figures = {
+                name: asdict(score(model, text)) | {"hidden_tokens": text.count} for name, text in held_out.items()
+            }
+            metrics = {"figures": figures, "teacher_parameters": parameters(model), **effort(progress, plan, at_most)}
+            settings = {"settings": "config", "corpus": "corpus", "start": "start"}
+            provenance = {name: folder.settings[key] for name, key in settings.items()} | effort(
+                progress, plan, at_most
+            )
+            save_own_layers(own, folder.folder / "own", provenance | {"figures": figures})
+            model.save_pretrained(folder.folder / "model")
+            tokenizer.save(folder.folder / "model")
+            results = "\n".join(
+                f"* {name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"
+                for name, scores in figures.items()
+            )
+            folder.draw("curves.png", plots.training_curves(progress.log))
+            folder.write_text("report.md", run_report(folder.settings, results))
+        return folder.finish(metrics, progress.log)
 
 
 def _require_same_architecture(start: MaskedLM, official: BareEncoder) -> None:
