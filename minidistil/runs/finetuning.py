@@ -108,18 +108,17 @@ def finetune(
     if finished := folder.finished():
         return finished
 
+    features = {name: task.features(rows, tokenizer, config.max_length) for name, rows in examples.items()}
+    _say_what_was_cut(folder, model, features, config)
+    feed = FeatureFeed(features["train"], tokenizer, config, task.model_class)
+    folder.require_room_for(model)
     with folder.locked():
-        features = {name: task.features(rows, tokenizer, config.max_length) for name, rows in examples.items()}
-        _say_what_was_cut(folder, model, features, config)
-        feed = FeatureFeed(features["train"], tokenizer, config, task.model_class)
-        folder.require_room_for(model)
         steps_per_epoch = math.ceil(feed.batches_per_epoch / (config.accumulate * world_size()))
         losses = task_losses(task, teacher, config)
         plan = _plan(folder, model, losses, feed, config, steps_per_epoch)
 
-        epochs: list[dict[str, Any]] = from_first(
-            folder.read_json("epochs.json", list) or []
-        )  # what each evaluation found
+        # What the evaluation after each epoch found.
+        epochs: list[dict[str, Any]] = from_first(folder.read_json("epochs.json", list) or [])
         with RunLog(folder, plan, digits=3) as log:
             for progress in train(model, losses, feed, config, plan, folder.checkpoints, folder.identity):
                 epoch, rest = divmod(progress.step, steps_per_epoch)
