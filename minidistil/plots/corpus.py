@@ -1,7 +1,7 @@
 """Chapter 2 in pictures: lengths, batches, masks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, RED, Figure, log_ticks, new_figure
@@ -24,7 +24,7 @@ def document_lengths(lengths: Sequence[int], limit: int) -> Figure:
     return figure
 
 
-def batch_padding(lengths: Sequence[int], groupings: dict[str, Sequence[Sequence[int]]]) -> Figure:
+def batch_padding(lengths: Sequence[int], groupings: Mapping[str, Sequence[Sequence[int]]]) -> Figure:
     """A bar for each batch, as high as its longest sequence: text below, padding above."""
     figure, axes = new_figure(9, 3.3, len(groupings))
     for axis, (name, batches) in zip(axes, groupings.items(), strict=True):
@@ -96,7 +96,7 @@ def mask_map(kinds: Any, title: str, rows: str = "sequence") -> Figure:
     return figure
 
 
-def replacement_shares(measured: dict[str, Sequence[float]], expected: Sequence[float]) -> Figure:
+def replacement_shares(measured: Mapping[str, Sequence[float]], expected: Sequence[float]) -> Figure:
     """The fractions of [MASK], random and kept tokens among the chosen ones, and the expected ones as lines."""
     figure, (axis,) = new_figure(6.5, 2.8)
     names = ("[MASK]", "random token", "kept")
@@ -114,7 +114,7 @@ def replacement_shares(measured: dict[str, Sequence[float]], expected: Sequence[
     return figure
 
 
-def smoothing(counts: Sequence[int], chosen: dict[float, Sequence[float]], examples: dict[str, int]) -> Figure:
+def smoothing(counts: Sequence[int], chosen: Mapping[float, Sequence[float]], examples: Mapping[str, int]) -> Figure:
     """What smoothing does: the weight of one occurrence, and how often a token is masked in total.
 
     Args:

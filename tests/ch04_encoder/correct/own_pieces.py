@@ -75,22 +75,3 @@ class Encoder(nn.Module):
         states = (embedded, *(state for state, _ in outputs))
         weights = tuple(each for _, each in outputs)
         return ModelOutput(states[-1], states if output_hidden_states else None, weights if output_attentions else None)
-
-
-def count_parameters(config):
-    def size(*modules):
-        return sum(parameter.numel() for module in modules for parameter in module.parameters())
-
-    with torch.device("meta"):
-        embeddings, layers = Embeddings(config), [Block(config) for _ in range(config.num_hidden_layers)]
-    tables = {"word": embeddings.word, "position": embeddings.position, "token-type": embeddings.token_type}
-    counts = {f"{name} embeddings": 0 if table is None else size(table) for name, table in tables.items()}
-    return counts | {
-        "attention": size(*(layer.attention for layer in layers)),
-        "feed-forward": size(*(layer.expand for layer in layers), *(layer.contract for layer in layers)),
-        "layer norms": size(
-            embeddings.norm,
-            *(layer.attention_norm for layer in layers),
-            *(layer.output_norm for layer in layers),
-        ),
-    }
