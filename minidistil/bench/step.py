@@ -10,7 +10,6 @@ Letters in shapes: B sequences, L tokens, V vocabulary.
 import contextlib
 import math
 import multiprocessing
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -200,5 +199,4 @@ def processor_seconds(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
         return time.perf_counter()
-    times = os.times()
-    return times.user + times.system
+    return time.process_time()

@@ -195,17 +195,11 @@ def centred(differences: Tensor) -> Tensor:
 
 
 def bias_scores(conditional: Tensor, prior: Tensor) -> Tensor:
-    """The log probability bias score of Kurita et al. (2019), in nats; above 0: nearer to the first group.
+    """(T, 2, W), (T, 2) -> (T, W): the log probability bias score of Kurita et al. (2019), in nats.
 
-    How many times more probable does the word make the first group, and how many times the second? The score is the
-    difference of the logarithms.
-
-    Args:
-        conditional: (T, 2, W) the probability of each group where the word is named.
-        prior: (T, 2) the same where the word is hidden.
-
-    Returns:
-        (T, W).
+    From the probability of each group where the word is named and where it is hidden: how many times more probable does
+    the word make the first group, and how many times the second? The score is the difference of the logarithms. Above
+    0 the word is nearer to the first group.
 
     >>> bias_scores(torch.tensor([[[0.2], [0.4]]]), torch.tensor([[0.1, 0.4]])).round(decimals=3)
     tensor([[0.6930]])

@@ -25,15 +25,12 @@ def bootstrap_interval(
     level: float = 0.95,
     resamples: int = 2000,
 ) -> Tensor:
-    """A percentile interval for a statistic: draw T whole templates with replacement, many times.
+    """A percentile interval for a statistic, (2, *S): draw T whole templates with replacement, many times.
 
     Args:
         table: (T, …) one row for each template. What is in a row stays together: its words, its groups, its models.
         statistic: such a table -> a tensor of shape S, a number for instance.
         level: fraction of the resampled statistics between the two ends.
-
-    Returns:
-        (2, *S), the lower and the upper end.
 
     Raises:
         ValueError: fewer than two templates, or a level that is not between 0 and 1.

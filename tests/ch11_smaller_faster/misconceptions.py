@@ -69,11 +69,7 @@ def one_scale_for_all(x, dim=None):
     return _step(x.abs().amax())
 
 
-@misconception(
-    "symmetric_scale",
-    "a scale of 0",
-    inputs=[(torch.zeros(2, 2), -1), (torch.tensor([[0.0, 0.0], [3.0, 4.0]]), -1)],
-)
+@misconception("symmetric_scale", "a scale of 0", inputs=[(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), -1)])
 def zero_row(x, dim=None):
     """A row of zeros gets the scale 0, and dividing by it gives NaN.
 

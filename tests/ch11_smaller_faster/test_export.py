@@ -17,6 +17,7 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch11_smaller_faster import export
 from minidistil.ch11_smaller_faster.export import OnnxModel, export_onnx, largest_difference, round_onnx
 from minidistil.ch11_smaller_faster.quantisation import signal_to_noise
+from minidistil.parity.peers import random_batch
 
 SMALL = EncoderConfig(
     vocab_size=120, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40,
@@ -46,37 +47,23 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     return found
 
 
-def batches(types: int) -> list[dict[str, Tensor]]:
-    """Padding on the right, on the left, anywhere; one sequence, many, more tokens than a slice; one token, 64."""
-    found = []
-    for batch, length in ((1, 1), (1, 64), (2, 5), (5, 33), (SLICE // 64 + 3, 64)):
-        for pattern in ("none", "right", "left", "anywhere"):
-            place, lengths = torch.arange(length), torch.randint(1, length + 1, (batch, 1))
-            mask = {
-                "none": torch.ones(batch, length),
-                "right": place < lengths,
-                "left": place >= length - lengths,
-                "anywhere": (torch.rand(batch, length) < 0.5) | (place == 0),
-            }[pattern]
-            inputs = {"input_ids": torch.randint(0, 120, (batch, length)), "attention_mask": mask.long()}
-            found.append(inputs | ({"token_type_ids": torch.randint(0, types, (batch, length))} if types else {}))
-    return found
-
-
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
 @torch.no_grad()
 def test_onnxruntime_gives_the_logits_of_the_model_and_of_transformers(
     exported: dict[Any, tuple[Any, Path]], kind: tuple[str, str], tmp_path: Path
 ) -> None:
     model, path = exported[kind]
-    graph, types = OnnxModel(path), model.config.type_vocab_size
+    graph = OnnxModel(path)
     model.save_pretrained(tmp_path)
     peer = AutoModelForMaskedLM if kind[1] == "fill-mask" else AutoModelForSequenceClassification
     official = peer.from_pretrained(tmp_path)
-    for number, inputs in enumerate(batches(types)):
-        assert (graph(**inputs) - model(**inputs).logits).abs().max() < 1e-5
-        assert number != 9 or (graph(**inputs) - official(**inputs).logits).abs().max() < 1e-5
-    assert graph.inputs == ["input_ids", "attention_mask", "token_type_ids"][: 3 if types else 2]
+    # padding on the right, on the left, anywhere; 1 to 64 tokens; more tokens than a slice
+    batches = [random_batch(model.config, seed) for seed in range(20)]
+    for inputs in [*batches, export.sample(model, SLICE // 64 + 3, 64)]:
+        given = {name: tensor for name, tensor in inputs.items() if name != "labels"}
+        assert (graph(**given) - model(**given).logits).abs().max() < 1e-5
+        assert (graph(**given) - official(**given).logits).abs().max() < 1e-5
+    assert graph.inputs == ["input_ids", "attention_mask", "token_type_ids"][: 3 if kind[0] == "bert" else 2]
 
 
 def test_batch_and_length_are_open_and_the_file_is_whole(exported: dict[Any, tuple[Any, Path]]) -> None:

@@ -343,9 +343,13 @@ def _widths(function):
     return tuple(float(high - low) > 1e-9 for low, high in intervals)
 
 
-def _symmetric(function):
-    low, high = _ends(function, _TEMPLATES.expand(5, 4))
-    return abs(float(low + high) / 2 - float(_TEMPLATES.mean())) < 1e-6
+def _vary(*expected, symmetric=None):
+    def symptom(function):
+        low, high = _ends(function, _TEMPLATES.expand(5, 4))
+        centred_on_the_mean = abs(float(low + high) / 2 - float(_TEMPLATES.mean())) < 1e-6
+        return _widths(function)[: len(expected)] == expected and symmetric in (None, centred_on_the_mean)
+
+    return symptom
 
 
 def _halves_the_level(function):
@@ -365,11 +369,7 @@ def _takes_the_extremes(function):
     return bool(seen) and torch.allclose(ends, ends.new_tensor([min(seen), max(seen)])) and _widths(function)[1]
 
 
-@misconception(
-    "bootstrap_interval",
-    "words drawn instead of templates",
-    symptom=lambda function: _widths(function)[:2] == (True, False),
-)
+@misconception("bootstrap_interval", "words drawn instead of templates", symptom=_vary(True, False))
 def words_drawn(table, statistic, generator, level=0.95, resamples=2000):
     """The words are drawn, so the interval shows the effect of the list of words, not of the wording.
 
@@ -378,28 +378,20 @@ def words_drawn(table, statistic, generator, level=0.95, resamples=2000):
     return _percentiles(_drawn(table, statistic, generator, level, resamples, lambda t, g: _rows(t.T, g).T), level)
 
 
-@misconception(
-    "bootstrap_interval",
-    "cells drawn as if they were independent",
-    symptom=lambda function: _widths(function)[:2] == (True, True) and not _symmetric(function),
-)
+@misconception("bootstrap_interval", "cells drawn as if independent", symptom=_vary(True, True, symmetric=False))
 def cells_drawn(table, statistic, generator, level=0.95, resamples=2000):
     """Single cells are drawn, but the words of a sentence vary together: the interval is too narrow.
 
     Whole rows: table[rows], with everything that is in them.
     """
 
-    def resample(table, generator):
+    def cells(table, generator):
         return table.flatten()[torch.randint(table.numel(), table.shape, generator=generator)]
 
-    return _percentiles(_drawn(table, statistic, generator, level, resamples, resample), level)
+    return _percentiles(_drawn(table, statistic, generator, level, resamples, cells), level)
 
 
-@misconception(
-    "bootstrap_interval",
-    "standard error of all cells",
-    symptom=lambda function: _widths(function)[:2] == (True, True) and _symmetric(function),
-)
+@misconception("bootstrap_interval", "standard error of all cells", symptom=_vary(True, True, symmetric=True))
 def standard_error_of_cells(table, statistic, generator, level=0.95, resamples=2000):
     """The interval is the value plus and minus a multiple of the standard error over all cells.
 
@@ -411,11 +403,7 @@ def standard_error_of_cells(table, statistic, generator, level=0.95, resamples=2
     return torch.stack([value - half, value + half])
 
 
-@misconception(
-    "bootstrap_interval",
-    "drawn without replacement",
-    symptom=lambda function: _widths(function) == (False, False, False),
-)
+@misconception("bootstrap_interval", "drawn without replacement", symptom=_vary(False, False, False))
 def without_replacement(table, statistic, generator, level=0.95, resamples=2000):
     """Each resample is the same table in another order, so the statistic never changes.
 
@@ -456,9 +444,7 @@ def smallest_and_largest(table, statistic, generator, level=0.95, resamples=2000
     return _quantiles(_drawn(table, statistic, generator, level, resamples), 0.0, 1.0)
 
 
-@misconception(
-    "bootstrap_interval", "rows torn apart", symptom=lambda function: _widths(function) == (False, True, True)
-)
+@misconception("bootstrap_interval", "rows torn apart", symptom=_vary(False, True, True))
 def rows_torn_apart(table, statistic, generator, level=0.95, resamples=2000):
     """Each column draws its own templates: values of the same sentence are no longer compared with each other.
 
@@ -489,6 +475,10 @@ def _p_values(function, rows):
     return [round(value, 6) for value in function(values, torch.Generator().manual_seed(1), 99).tolist()]
 
 
+def _gives(rows, p_value):
+    return lambda function: _p_values(function, rows) == [p_value, p_value]
+
+
 _CERTAIN = [[1.0, -1.0]] * 40  # the right answer is 0.01 for both
 _SINGLE = [[1.0, -2.0]]  # one template: 1 for both
 
@@ -498,11 +488,7 @@ def _is_one_sided(function):
     return up < 0.1 < 0.9 < down
 
 
-@misconception(
-    "sign_flip_p_values",
-    "observed table not counted",
-    symptom=lambda function: _p_values(function, _CERTAIN) == [0, 0],
-)
+@misconception("sign_flip_p_values", "observed table not counted", symptom=_gives(_CERTAIN, 0))
 def observed_not_counted(differences, generator, resamples=9999):
     """The p-value can be 0, as if no way to swap were as far from 0, but the observed one is.
 
@@ -511,11 +497,7 @@ def observed_not_counted(differences, generator, resamples=9999):
     return _as_far(differences, generator, resamples) / resamples
 
 
-@misconception(
-    "sign_flip_p_values",
-    "1 added only above the line",
-    symptom=lambda function: _p_values(function, _SINGLE) == [round(100 / 99, 6)] * 2,
-)
+@misconception("sign_flip_p_values", "1 added only to the numerator", symptom=_gives(_SINGLE, round(100 / 99, 6)))
 def counted_above_only(differences, generator, resamples=9999):
     """The observed table is counted in the numerator, but not in the denominator.
 
@@ -548,11 +530,7 @@ def one_tail_of_two(differences, generator, resamples=9999):
     return (1 + above.sum(0).double()) / (1 + resamples)
 
 
-@misconception(
-    "sign_flip_p_values",
-    "equal does not count",
-    symptom=lambda function: _p_values(function, _SINGLE) == [0.01, 0.01],
-)
+@misconception("sign_flip_p_values", "equal does not count", symptom=_gives(_SINGLE, 0.01))
 def equal_is_not_as_far(differences, generator, resamples=9999):
     """A swap with the same distance is not counted; with few templates there are many of them.
 
@@ -562,11 +540,7 @@ def equal_is_not_as_far(differences, generator, resamples=9999):
     return (1 + far.sum(0).double()) / (1 + resamples)
 
 
-@misconception(
-    "sign_flip_p_values",
-    "templates shuffled instead of flipped",
-    symptom=lambda function: _p_values(function, _CERTAIN) == [1, 1],
-)
+@misconception("sign_flip_p_values", "templates shuffled instead of flipped", symptom=_gives(_CERTAIN, 1))
 def templates_shuffled(differences, generator, resamples=9999):
     """What is drawn (an order, or one sign for all) changes no distance of a mean from 0: every p-value is 1.
 
@@ -579,11 +553,7 @@ def templates_shuffled(differences, generator, resamples=9999):
     return count / (1 + resamples)
 
 
-@misconception(
-    "sign_flip_p_values",
-    "the fraction that is nearer",
-    symptom=lambda function: _p_values(function, _CERTAIN) == [0.99, 0.99],
-)
+@misconception("sign_flip_p_values", "the fraction that is nearer", symptom=_gives(_CERTAIN, 0.99))
 def fraction_nearer(differences, generator, resamples=9999):
     """1 minus the p-value is returned: large where the difference is certain.
 
