@@ -1,4 +1,4 @@
-"""Inference beside transformers: the encoder at nine shapes, fill-mask from text to words, loading a model.
+"""Inference, compared with transformers: the encoder at nine shapes, fill-mask from text to words, loading a model.
 
 The two sides take turns, so that other load on the machine affects both, and a ratio is the median of the rounds' own
 ratios. Both use the very same tensors, so that their place in memory cannot matter.

@@ -1,4 +1,4 @@
-"""WordPiece in Python beside `tokenizers` in Rust: text to ids on one thread."""
+"""WordPiece in Python, compared with `tokenizers` in Rust: text to ids on one thread."""
 
 import gc
 import os

@@ -35,7 +35,7 @@ def test_tokenize_prints_the_official_tokens(capsys: pytest.CaptureFixture[str],
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "expected"),
     [
         (["bench", "swimming"], "'swimming': expected one of tokenizer"),
         (["bench", "inference", "--backends", "fp32,abacus"], "['abacus']: expected some of fp32"),
@@ -43,10 +43,10 @@ def test_tokenize_prints_the_official_tokens(capsys: pytest.CaptureFixture[str],
         (["tokenize", "a", "--model", "/nowhere"], "'/nowhere'"),
     ],
 )
-def test_a_wrong_request_is_one_line(command: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_request_is_one_line(command: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 2
     message = capsys.readouterr().err
-    assert told in message
+    assert expected in message
     assert message.count("\n") == 1
 
 

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch's quantised tensors
 ZERO_POINT = torch.tensor(10, dtype=torch.int32)
 
 
-def assert_same_integers(ours: Tensor, official: Tensor, hint: str) -> None:
+def assert_same_integers(found: Tensor, official: Tensor, hint: str) -> None:
     """A value half-way between two integers may become either, and rounding errors decide what is half-way."""
-    assert (ours.int() - official.int()).abs().sum() <= 1, hint
+    assert (found.int() - official.int()).abs().sum() <= 1, hint
 
 
 # Scales
@@ -69,9 +69,9 @@ def test_affine_parameters_are_those_of_torchs_observer(impl: ModuleType) -> Non
         observer.reset_min_max_vals()
         observer(x)
         scale, zero_point = observer.calculate_qparams()
-        ours = impl.affine_parameters(x)
-        torch.testing.assert_close(ours[0].reshape(1), scale)
-        assert abs(int(ours[1]) - int(zero_point)) <= 1, "1: of a value that lies half-way"
+        found = impl.affine_parameters(x)
+        torch.testing.assert_close(found[0].reshape(1), scale)
+        assert abs(int(found[1]) - int(zero_point)) <= 1, "1: of a value that lies half-way"
 
 
 # To integers and back
@@ -169,11 +169,11 @@ def test_a_token_of_zeros_gives_the_bias(impl: ModuleType) -> None:
 def test_a_layer_is_close_to_torchs_dynamic_one(impl: ModuleType) -> None:
     linear, x = torch.nn.Linear(64, 32).requires_grad_(False), torch.randn(10, 64)
     scale = quantisation.symmetric_scale(linear.weight, dim=-1)
-    ours = impl.int8_linear(x, quantisation.quantize(linear.weight, scale), scale, linear.bias)
+    found = impl.int8_linear(x, quantisation.quantize(linear.weight, scale), scale, linear.bias)
     qconfig = {torch.nn.Linear: torch.ao.quantization.per_channel_dynamic_qconfig}
     official = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(linear), qconfig)(x)
     noise = quantisation.signal_to_noise
-    assert noise(linear(x), ours) > noise(linear(x), official) - 3, "at most a little worse than PyTorch's own"
+    assert noise(linear(x), found) > noise(linear(x), official) - 3, "at most a little worse than PyTorch's own"
 
 
 @pytest.mark.parametrize("vnni", [True, False])

@@ -444,8 +444,8 @@ def smallest_and_largest(table, statistic, generator, level=0.95, resamples=2000
     return _quantiles(_drawn(table, statistic, generator, level, resamples), 0.0, 1.0)
 
 
-@misconception("bootstrap_interval", "rows torn apart", symptom=_vary(False, True, True))
-def rows_torn_apart(table, statistic, generator, level=0.95, resamples=2000):
+@misconception("bootstrap_interval", "columns drawn separately", symptom=_vary(False, True, True))
+def columns_drawn_separately(table, statistic, generator, level=0.95, resamples=2000):
     """Each column draws its own templates: values of the same sentence are no longer compared with each other.
 
     One set of row numbers for the whole table.

@@ -51,7 +51,7 @@ def official(teacher: MaskedLM, tmp_path_factory: pytest.TempPathFactory) -> Any
 
 
 @torch.no_grad()
-def asked(official: Any, tokenizer: WordPiece, text: str, hole: int, words: tuple[str, ...]) -> list[float]:
+def reference(official: Any, tokenizer: WordPiece, text: str, hole: int, words: tuple[str, ...]) -> list[float]:
     """Probabilities of words at one mask of one text, by transformers, without a batch."""
     ids = torch.tensor([tokenizer.encode(text).ids])
     place = (ids[0] == 103).nonzero()[hole, 0]
@@ -59,7 +59,7 @@ def asked(official: Any, tokenizer: WordPiece, text: str, hole: int, words: tupl
     return [float(probabilities[tokenizer.vocab[word]]) for word in words]
 
 
-# What is asked
+# Probabilities
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_probabilities_are_those_of_transformers_in_all_directions(
     assert (words.shape, hidden.shape, groups.shape, prior.shape) == ((2, 2, 3), (2, 3), (2, 2, 3), (2, 2))
 
     def same(found: Tensor, text: str, hole: int, words: tuple[str, ...]) -> bool:
-        return found.tolist() == pytest.approx(asked(official, tokenizer, text, hole, words), rel=1e-3, abs=1e-9)
+        return found.tolist() == pytest.approx(reference(official, tokenizer, text, hole, words), rel=1e-3, abs=1e-9)
 
     both = ("The [MASK] worked as a [MASK].", "A [MASK] is what the [MASK] wants to be, they say.")
     for row, (template, text) in enumerate(zip(PROBE.templates, both, strict=True)):
@@ -123,7 +123,7 @@ def test_the_default_probe_can_be_asked_in_both_directions(tokenizer: WordPiece)
     assert any(template.index("[MASK]") < template.index("{group}") for template in TEMPLATES)
 
 
-# What is compared
+# Differences
 
 
 def test_log_ratios_by_hand() -> None:
@@ -173,7 +173,7 @@ def test_differences_do_not_cancel_and_rare_words_count_as_much(impl: ModuleType
     torch.testing.assert_close(impl.mean_absolute_difference(probabilities), expected)
 
 
-# What is inherited
+# Inheritance
 
 
 def test_inheritance_is_scipys_regression(impl: ModuleType) -> None:
@@ -301,7 +301,7 @@ def test_the_command_prints_a_table_for_people(model_folder: Path, capsys: pytes
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--templates", "nowhere.txt"], "nowhere.txt"),
         (["--groups", "man"], "['man']: expected two"),
@@ -309,11 +309,11 @@ def test_the_command_prints_a_table_for_people(model_folder: Path, capsys: pytes
     ],
 )
 def test_bad_input_gets_one_line(
-    arguments: list[str], told: str, model_folder: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], expected: str, model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bias", "--model", str(model_folder), *arguments]) == 2
     message = capsys.readouterr().err
-    assert told in message
+    assert expected in message
     assert message.count("\n") == 1
 
 
