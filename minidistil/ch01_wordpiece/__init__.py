@@ -12,7 +12,6 @@ from minidistil.ch01_wordpiece.vocabulary import (
     join_pair,
     learn,
     merge_pair,
-    merges,
     merges_plain,
 )
 from minidistil.ch01_wordpiece.wordpiece import join_pieces, longest_match, truncate
@@ -30,7 +29,6 @@ __all__ = [
     "learn",
     "longest_match",
     "merge_pair",
-    "merges",
     "merges_plain",
     "normalize",
     "plain_words",

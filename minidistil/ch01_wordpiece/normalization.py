@@ -11,7 +11,7 @@ Reference: Devlin et al. (2019), "BERT", and its tokenizer (google-research/bert
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 
 from minidistil.ch01_wordpiece.characters import (
     category,
@@ -114,11 +114,8 @@ def plain_words(stretch: str) -> list[str]:
 
 def count_words(texts: Iterable[str]) -> Counter[str]:
     """How often each word occurs in the texts."""
-    stretches: Counter[str] = Counter()
-    for text in texts:
-        stretches.update(split_stretches(text))
     words: Counter[str] = Counter()
-    for stretch, count in stretches.items():
+    for stretch, count in Counter(chain.from_iterable(map(split_stretches, texts))).items():
         for word in plain_words(stretch):
             words[word] += count
     return words

@@ -5,7 +5,7 @@ import math
 import torch
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.course.misconceptions import Misconception
+from minidistil.course.misconceptions import misconception
 
 # ---- chunks ----
 
@@ -24,7 +24,12 @@ def _chunks(document, tokenizer, max_length, frame=2, first_only=False, shortest
             yield torch.tensor(chunk)
 
 
+@misconception("chunks", "chunks without their own frame", inputs=[(LONG, TOKENIZER, 16), (LONGER, TOKENIZER, 16)])
 def chunks_without_their_own_frame(document, tokenizer, max_length):
+    """The document is framed once and then cut, so most chunks lack [CLS], [SEP] or both.
+
+    Cut the ids of the bare text, then put [CLS] and [SEP] around every piece.
+    """
     if max_length < 3:
         raise ValueError(f"max_length={max_length}: [CLS], one token and [SEP] need 3.")
     framed = [tokenizer.cls_token_id, *tokenizer.ids(document), tokenizer.sep_token_id]
@@ -34,19 +39,41 @@ def chunks_without_their_own_frame(document, tokenizer, max_length):
             yield torch.tensor(chunk)
 
 
+@misconception("chunks", "no room for the frame", inputs=[(LONG, TOKENIZER, 16), (LONGER, TOKENIZER, 16)])
 def no_room_for_the_frame(document, tokenizer, max_length):
+    """A chunk holds max_length tokens of text and becomes two longer with its frame.
+
+    The frame counts: a chunk has room for max_length - 2 tokens of text.
+    """
     return _chunks(document, tokenizer, max_length, frame=0)
 
 
+@misconception("chunks", "everything behind the limit lost", inputs=[(LONG, TOKENIZER, 16), (LONGER, TOKENIZER, 16)])
 def everything_behind_the_limit_lost(document, tokenizer, max_length):
+    """Only the first chunk of a long document is kept; the rest is thrown away.
+
+    Go on with the text where the chunk ended: range(0, len(ids), room).
+    """
     return _chunks(document, tokenizer, max_length, first_only=True)
 
 
+@misconception("chunks", "short chunks kept", inputs=[(SHORT, TOKENIZER, 128), (LONG + SHORT, TOKENIZER, 20)])
 def short_chunks_kept(document, tokenizer, max_length):
+    """Sequences of fewer than MIN_TOKENS tokens are kept.
+
+    After framing, drop what is shorter than min(MIN_TOKENS, max_length).
+    """
     return _chunks(document, tokenizer, max_length, shortest=3)
 
 
+@misconception(
+    "chunks", "chunks full of [UNK] kept", inputs=[(UNKNOWN, TOKENIZER, 128), (UNKNOWN + " a b c", TOKENIZER, 128)]
+)
 def unknown_chunks_kept(document, tokenizer, max_length):
+    """A sequence is kept even if half of its tokens or more are unknown.
+
+    Count unk_token_id in the framed chunk: it must be fewer than MAX_UNKNOWN of its length.
+    """
     return _chunks(document, tokenizer, max_length, most_unknown=2)
 
 
@@ -56,7 +83,12 @@ UNKNOWN = "x y z x y z x y z x y z"
 # ---- pad ----
 
 
+@misconception("pad", "padding on the left", inputs=[(THREE, 0), (THREE, 9)])
 def padded_on_the_left(batch, pad_token_id):
+    """The filling stands before the text, so positions no longer begin at [CLS].
+
+    BERT's positions count from the left: the text comes first, the filling after it.
+    """
     width = max(map(len, batch))
     ids = [[pad_token_id] * (width - len(sequence)) + sequence.tolist() for sequence in batch]
     mask = [[0] * (width - len(sequence)) + [1] * len(sequence) for sequence in batch]
@@ -67,18 +99,33 @@ def _pad(batch, pad_token_id):
     return torch.nn.utils.rnn.pad_sequence(list(batch), batch_first=True, padding_value=pad_token_id)
 
 
+@misconception("pad", "the mask guessed from the ids", inputs=[(HOLDS_ITS_PADDING, 9), (THREE, 5)])
 def mask_from_the_ids(batch, pad_token_id):
+    """Every id equal to that of padding counts as filling, even inside a text.
+
+    The mask comes from the lengths, not from the ids.
+    """
     input_ids = _pad(batch, pad_token_id)
     return input_ids, (input_ids != pad_token_id).long()
 
 
+@misconception("pad", "the mask upside down", inputs=[(THREE, 0), (THREE, 9)])
 def mask_upside_down(batch, pad_token_id):
+    """The mask is 1 at the filling and 0 at the text.
+
+    An attention mask says where to look: 1 for a real token.
+    """
     input_ids = _pad(batch, pad_token_id)
     lengths = torch.tensor([len(sequence) for sequence in batch])
     return input_ids, (torch.arange(input_ids.shape[1]) >= lengths[:, None]).long()
 
 
+@misconception("pad", "always filled with 0", inputs=[(THREE, 9), (HOLDS_ITS_PADDING, 7)])
 def always_filled_with_0(batch, pad_token_id):
+    """The filling is 0 whatever pad_token_id says; that works only where [PAD] happens to be 0.
+
+    Pass pad_token_id on to whatever fills the rectangle.
+    """
     lengths = torch.tensor([len(sequence) for sequence in batch])
     input_ids = _pad(batch, 0)
     return input_ids, (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
@@ -102,23 +149,48 @@ def _batches(lengths, batch_size, seed, shuffle=True, group=True, mix=True, whol
     return [batches[place] for place in places]
 
 
+@misconception("epoch_batches", "lengths not grouped", symptom=shows_random_company)
 def not_grouped(lengths, batch_size, seed):
+    """Short and long sequences share a batch, so a third of its positions is padding.
+
+    Sort the shuffled indices by the bin of their length before cutting.
+    """
     return _batches(lengths, batch_size, seed, group=False)
 
 
+@misconception("epoch_batches", "short ones first", symptom=shows_sorted_batches)
 def short_ones_first(lengths, batch_size, seed):
+    """The batches come in the order of their lengths, so an epoch begins with all the one-liners.
+
+    Shuffle once more, after cutting: this time the batches.
+    """
     return _batches(lengths, batch_size, seed, mix=False)
 
 
+@misconception("epoch_batches", "the same company in every epoch", symptom=shows_the_same_company)
 def the_same_company_in_every_epoch(lengths, batch_size, seed):
+    """The batches are shuffled but not the sequences: the same ones meet in every epoch.
+
+    Shuffle the indices before sorting, and sort by the bin with a sort that keeps the order within it.
+    """
     return _batches(lengths, batch_size, seed, shuffle=False)
 
 
+@misconception("epoch_batches", "last batch dropped", symptom=shows_lost_sequences)
 def last_batch_dropped(lengths, batch_size, seed):
+    """A last batch that is not full is left out, so some sequences are never read.
+
+    Keep the shorter slice at the end: every index comes once.
+    """
     return _batches(lengths, batch_size, seed, whole_only=True)
 
 
+@misconception("epoch_batches", "seed ignored", symptom=shows_the_same_epoch)
 def seed_ignored(lengths, batch_size, seed):
+    """Every seed gives the same epoch.
+
+    Both shuffles draw from torch.Generator().manual_seed(seed).
+    """
     return _batches(lengths, batch_size, seed, seeded=False)
 
 
@@ -164,24 +236,49 @@ def _counts(sequences, vocab_size):
     return torch.bincount(torch.cat(list(sequences)), minlength=vocab_size).double()
 
 
+@misconception("token_weights", "smoothing with the wrong sign", inputs=COUNTED)
 def smoothing_with_the_wrong_sign(sequences, vocab_size, smoothing=0.7):
+    """Frequent tokens get the large weights, rare ones the small.
+
+    The power is minus smoothing.
+    """
     return _counts(sequences, vocab_size).clamp(min=1) ** smoothing
 
 
+@misconception("token_weights", "unseen tokens of infinite weight", inputs=COUNTED)
 def unseen_tokens_of_infinite_weight(sequences, vocab_size, smoothing=0.7):
+    """A token that never occurs has count 0, and 0 to a negative power is infinite.
+
+    Count it as once: max(count, 1).
+    """
     return _counts(sequences, vocab_size) ** -smoothing
 
 
+@misconception("token_weights", "unseen tokens of weight 0", inputs=COUNTED)
 def unseen_tokens_never(sequences, vocab_size, smoothing=0.7):
+    """A token that does not occur here could never be hidden in another text.
+
+    Count it as once: max(count, 1), which makes its weight 1.
+    """
     counts = _counts(sequences, vocab_size)
     return torch.where(counts > 0, counts.clamp(min=1) ** -smoothing, 0.0)
 
 
+@misconception("token_weights", "smoothing added to the count", inputs=COUNTED)
 def smoothing_added_to_the_count(sequences, vocab_size, smoothing=0.7):
+    """The smoothing is added to the count, as in add-one smoothing of probabilities.
+
+    Here smoothing is an exponent: max(count, 1) ** -smoothing.
+    """
     return 1 / (_counts(sequences, vocab_size) + smoothing)
 
 
+@misconception("token_weights", "smoothing as a factor", inputs=COUNTED)
 def smoothing_times_the_count(sequences, vocab_size, smoothing=0.7):
+    """The count is multiplied by the smoothing instead of raised to a power.
+
+    Here smoothing is an exponent: max(count, 1) ** -smoothing.
+    """
     return 1 / (smoothing * _counts(sequences, vocab_size).clamp(min=1))
 
 
@@ -206,39 +303,84 @@ def _choose(ids, special, share, weights, generator, count=math.ceil, again=Fals
     return chosen
 
 
+@misconception("choose_positions", "[CLS] and [SEP] masked", symptom=shows_frames)
 def frame_masked(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """Padding is left out, but the frame is hidden like any word.
+
+    Leave out every token in special_ids, not the padding alone.
+    """
     return _choose(input_ids, {0}, share, weights, generator)
 
 
+@misconception("choose_positions", "padding masked", symptom=shows_padding)
 def padding_masked(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """Positions behind the end of a text are hidden; there is nothing to guess.
+
+    Padding is in special_ids too: its positions get no weight.
+    """
     return _choose(input_ids, set(special_ids) - {0}, share, weights, generator)
 
 
+@misconception("choose_positions", "share of the whole rectangle", symptom=shows_the_rectangle)
 def share_of_the_rectangle(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """The share is taken of all positions, padding and frame included, so too many words are hidden.
+
+    Count the ordinary tokens, not input_ids.numel().
+    """
     return _choose(input_ids, special_ids, share, weights, generator, everywhere=True)
 
 
+@misconception("choose_positions", "a coin for each token", symptom=shows_coins)
 def a_coin_for_each_token(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """Each token is drawn by itself, so the number hidden varies from batch to batch.
+
+    Work out the number first, then draw that many positions without repetition.
+    """
     return _choose(input_ids, special_ids, share, weights, generator, independent=True)
 
 
+@misconception("choose_positions", "rounded down", symptom=shows_the_floor)
 def rounded_down(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """The number is rounded down; a batch of a few tokens would hide none.
+
+    Use math.ceil.
+    """
     return _choose(input_ids, special_ids, share, weights, generator, count=math.floor)
 
 
+@misconception("choose_positions", "drawn with repetition", symptom=shows_repetition)
 def drawn_with_repetition(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """A position may be drawn twice, and then fewer are hidden than were asked for.
+
+    torch.multinomial draws without repetition unless told otherwise; torch.randint does not.
+    """
     return _choose(input_ids, special_ids, share, weights, generator, again=True)
 
 
+@misconception("choose_positions", "weights ignored", symptom=shows_no_weights)
 def weights_ignored(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """All tokens are drawn alike, whatever their weights.
+
+    A position's weight is weights[its token]: index the vector with input_ids.
+    """
     return _choose(input_ids, special_ids, share, None, generator)
 
 
+@misconception("choose_positions", "masking static", symptom=shows_static)
 def static_masks(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """The same positions are drawn every time, so the model meets the same riddle in every epoch.
+
+    Do not make or seed a generator inside: pass on the one that was given.
+    """
     return _choose(input_ids, special_ids, share, weights, torch.Generator().manual_seed(0))
 
 
+@misconception("choose_positions", "the heaviest always", symptom=shows_the_heaviest)
 def the_heaviest_always(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """The positions with the largest weights are taken, without any chance.
+
+    The weights are odds of a draw, not a ranking.
+    """
     if weights is None:
         return _choose(input_ids, special_ids, share, weights, generator)
     ordinary = ~torch.isin(input_ids, torch.tensor(sorted(special_ids)))
@@ -335,52 +477,101 @@ def _mask(ids, chosen, mask_id, vocab_size, generator, everywhere=False, mask=0.
     return torch.where(at & (draw >= mask + (1 - mask) / 2), (ids + shift) % vocab_size, masked)
 
 
+@misconception("mask_tokens", "80/10/10 applied to all tokens", symptom=shows_the_rule_everywhere)
 def rule_on_all_tokens(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """The rule replaces tokens that were not chosen: the model sees hardly any text.
+
+    Each replacement happens only where `chosen` is True and the draw says so.
+    """
     masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, everywhere=True)
     return masked, torch.where(chosen, input_ids, -100)
 
 
+@misconception("mask_tokens", "labels not set to -100", symptom=shows_labels_everywhere)
 def labels_without_minus_100(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """Every position has its token as label, so the loss counts what can be copied from the input.
+
+    Where `chosen` is False the label is IGNORE, -100.
+    """
     return _mask(input_ids, chosen, mask_token_id, vocab_size, generator), input_ids.clone()
 
 
+@misconception("mask_tokens", "labels 0 instead of -100", symptom=shows_0_in_labels)
 def labels_0_elsewhere(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """Positions that do not count have the label 0, which is [PAD], a token like any other to the loss.
+
+    Where `chosen` is False the label is IGNORE, -100.
+    """
     return _mask(input_ids, chosen, mask_token_id, vocab_size, generator), torch.where(chosen, input_ids, 0)
 
 
+@misconception("mask_tokens", "labels of the masked text", symptom=shows_labels_of_the_masked)
 def labels_of_the_masked_text(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """The labels are taken after the tokens were replaced: the answer to [MASK] is [MASK].
+
+    Take the labels from the original input_ids.
+    """
     masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator)
     return masked, torch.where(chosen, masked, -100)
 
 
+@misconception("mask_tokens", "kept tokens not asked for", symptom=shows_kept_without_label)
 def kept_tokens_not_asked(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """A chosen token that stays has no label, so the model is never asked about a token that it sees.
+
+    The labels depend on `chosen` alone, not on whether the token changed.
+    """
     masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator)
     return masked, torch.where(masked != input_ids, input_ids, -100)
 
 
+@misconception("mask_tokens", "the random token may be the original", symptom=shows_originals_drawn)
 def random_may_be_the_original(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """The random token is drawn from all tokens, the one that it replaces included.
+
+    Draw a shift from 1 to vocab_size - 1 and add it modulo vocab_size.
+    """
     masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, same=True)
     return masked, torch.where(chosen, input_ids, -100)
 
 
+@misconception("mask_tokens", "always [MASK]", symptom=shows_always_mask)
 def always_mask(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """Every chosen token becomes [MASK]; none is random and none stays.
+
+    A draw for each position: below 0.8 [MASK], from 0.9 on random, between them the token stays.
+    """
     masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, mask=1.0)
     return masked, torch.where(chosen, input_ids, -100)
 
 
+@misconception("mask_tokens", "one fate for the whole batch", symptom=shows_one_fate)
 def one_fate_for_the_batch(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """One number is drawn for all: in one batch all become [MASK], in another none does.
+
+    Draw a number for each position: torch.rand(input_ids.shape, generator=generator).
+    """
     masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, one=True)
     return masked, torch.where(chosen, input_ids, -100)
 
 
+@misconception("mask_tokens", "the input overwritten", symptom=shows_a_changed_input)
 def input_overwritten(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """The tokens are replaced in the tensor that was given, so the text is spoilt for the next epoch.
+
+    Work on input_ids.clone(), or use torch.where, which makes a new tensor.
+    """
     labels = torch.where(chosen, input_ids, -100)
     input_ids.copy_(_mask(input_ids, chosen, mask_token_id, vocab_size, generator))
     return input_ids, labels
 
 
+@misconception("mask_tokens", "10 % of the rest", symptom=shows_two_percent_random)
 def twice_ten_of_the_rest(input_ids, chosen, mask_token_id, vocab_size, generator=None):
-    """80 % of all, then 10 % of what is left, one after the other."""
+    """Random tokens are 10 % of those that did not become [MASK], so 2 % of all.
+
+    All three shares are of the chosen tokens: half of what does not become [MASK] is random.
+    """
     draws = [torch.rand(input_ids.shape, generator=generator) for _ in range(2)]
     random_tokens = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, mask=0.0)
     random_tokens = torch.where(random_tokens == input_ids, (input_ids + 1) % vocab_size, random_tokens)
@@ -456,311 +647,3 @@ def shows_a_changed_input(function):
 def shows_two_percent_random(function):
     as_mask, _, other = _shares(function)
     return abs(as_mask - 0.8) < 0.03 and abs(other - 0.02) < 0.01
-
-
-MISCONCEPTIONS = [
-    Misconception(
-        name="chunks without their own frame",
-        exercise="chunks",
-        what="The document is framed once and then cut, so most chunks lack [CLS], [SEP] or both.",
-        look="Cut the ids of the bare text, then put [CLS] and [SEP] around every piece.",
-        wrong=chunks_without_their_own_frame,
-        inputs=[(LONG, TOKENIZER, 16), (LONGER, TOKENIZER, 16)],
-    ),
-    Misconception(
-        name="no room for the frame",
-        exercise="chunks",
-        what="A chunk holds max_length tokens of text and becomes two longer with its frame.",
-        look="The frame counts: a chunk has room for max_length - 2 tokens of text.",
-        wrong=no_room_for_the_frame,
-        inputs=[(LONG, TOKENIZER, 16), (LONGER, TOKENIZER, 16)],
-    ),
-    Misconception(
-        name="everything behind the limit lost",
-        exercise="chunks",
-        what="Only the first chunk of a long document is kept; the rest is thrown away.",
-        look="Go on with the text where the chunk ended: range(0, len(ids), room).",
-        wrong=everything_behind_the_limit_lost,
-        inputs=[(LONG, TOKENIZER, 16), (LONGER, TOKENIZER, 16)],
-    ),
-    Misconception(
-        name="short chunks kept",
-        exercise="chunks",
-        what="Sequences of fewer than MIN_TOKENS tokens are kept.",
-        look="After framing, drop what is shorter than min(MIN_TOKENS, max_length).",
-        wrong=short_chunks_kept,
-        inputs=[(SHORT, TOKENIZER, 128), (LONG + SHORT, TOKENIZER, 20)],
-    ),
-    Misconception(
-        name="chunks full of [UNK] kept",
-        exercise="chunks",
-        what="A sequence is kept even if half of its tokens or more are unknown.",
-        look="Count unk_token_id in the framed chunk: it must be fewer than MAX_UNKNOWN of its length.",
-        wrong=unknown_chunks_kept,
-        inputs=[(UNKNOWN, TOKENIZER, 128), (UNKNOWN + " a b c", TOKENIZER, 128)],
-    ),
-    Misconception(
-        name="padding on the left",
-        exercise="pad",
-        what="The filling stands before the text, so positions no longer begin at [CLS].",
-        look="BERT's positions count from the left: the text comes first, the filling after it.",
-        wrong=padded_on_the_left,
-        inputs=[(THREE, 0), (THREE, 9)],
-    ),
-    Misconception(
-        name="the mask guessed from the ids",
-        exercise="pad",
-        what="Every id equal to that of padding counts as filling, even inside a text.",
-        look="The mask comes from the lengths, not from the ids.",
-        wrong=mask_from_the_ids,
-        inputs=[(HOLDS_ITS_PADDING, 9), (THREE, 5)],
-    ),
-    Misconception(
-        name="the mask upside down",
-        exercise="pad",
-        what="The mask is 1 at the filling and 0 at the text.",
-        look="An attention mask says where to look: 1 for a real token.",
-        wrong=mask_upside_down,
-        inputs=[(THREE, 0), (THREE, 9)],
-    ),
-    Misconception(
-        name="always filled with 0",
-        exercise="pad",
-        what="The filling is 0 whatever pad_token_id says; that works only where [PAD] happens to be 0.",
-        look="Pass pad_token_id on to whatever fills the rectangle.",
-        wrong=always_filled_with_0,
-        inputs=[(THREE, 9), (HOLDS_ITS_PADDING, 7)],
-    ),
-    Misconception(
-        name="lengths not grouped",
-        exercise="epoch_batches",
-        what="Short and long sequences share a batch, so a third of its positions is padding.",
-        look="Sort the shuffled indices by the bin of their length before cutting.",
-        wrong=not_grouped,
-        symptom=shows_random_company,
-    ),
-    Misconception(
-        name="short ones first",
-        exercise="epoch_batches",
-        what="The batches come in the order of their lengths, so an epoch begins with all the one-liners.",
-        look="Shuffle once more, after cutting: this time the batches.",
-        wrong=short_ones_first,
-        symptom=shows_sorted_batches,
-    ),
-    Misconception(
-        name="the same company in every epoch",
-        exercise="epoch_batches",
-        what="The batches are shuffled but not the sequences: the same ones meet in every epoch.",
-        look="Shuffle the indices before sorting, and sort by the bin with a sort that keeps the order within it.",
-        wrong=the_same_company_in_every_epoch,
-        symptom=shows_the_same_company,
-    ),
-    Misconception(
-        name="last batch dropped",
-        exercise="epoch_batches",
-        what="A last batch that is not full is left out, so some sequences are never read.",
-        look="Keep the shorter slice at the end: every index comes once.",
-        wrong=last_batch_dropped,
-        symptom=shows_lost_sequences,
-    ),
-    Misconception(
-        name="seed ignored",
-        exercise="epoch_batches",
-        what="Every seed gives the same epoch.",
-        look="Both shuffles draw from torch.Generator().manual_seed(seed).",
-        wrong=seed_ignored,
-        symptom=shows_the_same_epoch,
-    ),
-    Misconception(
-        name="smoothing with the wrong sign",
-        exercise="token_weights",
-        what="Frequent tokens get the large weights, rare ones the small.",
-        look="The power is minus smoothing.",
-        wrong=smoothing_with_the_wrong_sign,
-        inputs=COUNTED,
-    ),
-    Misconception(
-        name="unseen tokens of infinite weight",
-        exercise="token_weights",
-        what="A token that never occurs has count 0, and 0 to a negative power is infinite.",
-        look="Count it as once: max(count, 1).",
-        wrong=unseen_tokens_of_infinite_weight,
-        inputs=COUNTED,
-    ),
-    Misconception(
-        name="unseen tokens of weight 0",
-        exercise="token_weights",
-        what="A token that does not occur here could never be hidden in another text.",
-        look="Count it as once: max(count, 1), which makes its weight 1.",
-        wrong=unseen_tokens_never,
-        inputs=COUNTED,
-    ),
-    Misconception(
-        name="smoothing added to the count",
-        exercise="token_weights",
-        what="The smoothing is added to the count, as in add-one smoothing of probabilities.",
-        look="Here smoothing is an exponent: max(count, 1) ** -smoothing.",
-        wrong=smoothing_added_to_the_count,
-        inputs=COUNTED,
-    ),
-    Misconception(
-        name="smoothing as a factor",
-        exercise="token_weights",
-        what="The count is multiplied by the smoothing instead of raised to a power.",
-        look="Here smoothing is an exponent: max(count, 1) ** -smoothing.",
-        wrong=smoothing_times_the_count,
-        inputs=COUNTED,
-    ),
-    Misconception(
-        name="[CLS] and [SEP] masked",
-        exercise="choose_positions",
-        what="Padding is left out, but the frame is hidden like any word.",
-        look="Leave out every token in special_ids, not the padding alone.",
-        wrong=frame_masked,
-        symptom=shows_frames,
-    ),
-    Misconception(
-        name="padding masked",
-        exercise="choose_positions",
-        what="Positions behind the end of a text are hidden; there is nothing to guess.",
-        look="Padding is in special_ids too: its positions get no weight.",
-        wrong=padding_masked,
-        symptom=shows_padding,
-    ),
-    Misconception(
-        name="share of the whole rectangle",
-        exercise="choose_positions",
-        what="The share is taken of all positions, padding and frame included, so too many words are hidden.",
-        look="Count the ordinary tokens, not input_ids.numel().",
-        wrong=share_of_the_rectangle,
-        symptom=shows_the_rectangle,
-    ),
-    Misconception(
-        name="a coin for each token",
-        exercise="choose_positions",
-        what="Each token is drawn by itself, so the number hidden varies from batch to batch.",
-        look="Work out the number first, then draw that many positions without repetition.",
-        wrong=a_coin_for_each_token,
-        symptom=shows_coins,
-    ),
-    Misconception(
-        name="rounded down",
-        exercise="choose_positions",
-        what="The number is rounded down; a batch of a few tokens would hide none.",
-        look="Use math.ceil.",
-        wrong=rounded_down,
-        symptom=shows_the_floor,
-    ),
-    Misconception(
-        name="drawn with repetition",
-        exercise="choose_positions",
-        what="A position may be drawn twice, and then fewer are hidden than were asked for.",
-        look="torch.multinomial draws without repetition unless told otherwise; torch.randint does not.",
-        wrong=drawn_with_repetition,
-        symptom=shows_repetition,
-    ),
-    Misconception(
-        name="weights ignored",
-        exercise="choose_positions",
-        what="All tokens are drawn alike, whatever their weights.",
-        look="A position's weight is weights[its token]: index the vector with input_ids.",
-        wrong=weights_ignored,
-        symptom=shows_no_weights,
-    ),
-    Misconception(
-        name="masking static",
-        exercise="choose_positions",
-        what="The same positions are drawn every time, so the model meets the same riddle in every epoch.",
-        look="Do not make or seed a generator inside: pass on the one that was given.",
-        wrong=static_masks,
-        symptom=shows_static,
-    ),
-    Misconception(
-        name="the heaviest always",
-        exercise="choose_positions",
-        what="The positions with the largest weights are taken, without any chance.",
-        look="The weights are odds of a draw, not a ranking.",
-        wrong=the_heaviest_always,
-        symptom=shows_the_heaviest,
-    ),
-    Misconception(
-        name="80/10/10 applied to all tokens",
-        exercise="mask_tokens",
-        what="The rule replaces tokens that were not chosen: the model sees hardly any text.",
-        look="Each replacement happens only where `chosen` is True and the draw says so.",
-        wrong=rule_on_all_tokens,
-        symptom=shows_the_rule_everywhere,
-    ),
-    Misconception(
-        name="labels not set to -100",
-        exercise="mask_tokens",
-        what="Every position has its token as label, so the loss counts what can be copied from the input.",
-        look="Where `chosen` is False the label is IGNORE, -100.",
-        wrong=labels_without_minus_100,
-        symptom=shows_labels_everywhere,
-    ),
-    Misconception(
-        name="labels 0 instead of -100",
-        exercise="mask_tokens",
-        what="Positions that do not count have the label 0, which is [PAD], a token like any other to the loss.",
-        look="Where `chosen` is False the label is IGNORE, -100.",
-        wrong=labels_0_elsewhere,
-        symptom=shows_0_in_labels,
-    ),
-    Misconception(
-        name="labels of the masked text",
-        exercise="mask_tokens",
-        what="The labels are taken after the tokens were replaced: the answer to [MASK] is [MASK].",
-        look="Take the labels from the original input_ids.",
-        wrong=labels_of_the_masked_text,
-        symptom=shows_labels_of_the_masked,
-    ),
-    Misconception(
-        name="kept tokens not asked for",
-        exercise="mask_tokens",
-        what="A chosen token that stays has no label, so the model is never asked about a token that it sees.",
-        look="The labels depend on `chosen` alone, not on whether the token changed.",
-        wrong=kept_tokens_not_asked,
-        symptom=shows_kept_without_label,
-    ),
-    Misconception(
-        name="the random token may be the original",
-        exercise="mask_tokens",
-        what="The random token is drawn from all tokens, the one that it replaces included.",
-        look="Draw a shift from 1 to vocab_size - 1 and add it modulo vocab_size.",
-        wrong=random_may_be_the_original,
-        symptom=shows_originals_drawn,
-    ),
-    Misconception(
-        name="always [MASK]",
-        exercise="mask_tokens",
-        what="Every chosen token becomes [MASK]; none is random and none stays.",
-        look="A draw for each position: below 0.8 [MASK], from 0.9 on random, between them the token stays.",
-        wrong=always_mask,
-        symptom=shows_always_mask,
-    ),
-    Misconception(
-        name="one fate for the whole batch",
-        exercise="mask_tokens",
-        what="One number is drawn for all: in one batch all become [MASK], in another none does.",
-        look="Draw a number for each position: torch.rand(input_ids.shape, generator=generator).",
-        wrong=one_fate_for_the_batch,
-        symptom=shows_one_fate,
-    ),
-    Misconception(
-        name="the input overwritten",
-        exercise="mask_tokens",
-        what="The tokens are replaced in the tensor that was given, so the text is spoilt for the next epoch.",
-        look="Work on input_ids.clone(), or use torch.where, which makes a new tensor.",
-        wrong=input_overwritten,
-        symptom=shows_a_changed_input,
-    ),
-    Misconception(
-        name="10 % of the rest",
-        exercise="mask_tokens",
-        what="Random tokens are 10 % of those that did not become [MASK], so 2 % of all.",
-        look="All three shares are of the chosen tokens: half of what does not become [MASK] is random.",
-        wrong=twice_ten_of_the_rest,
-        symptom=shows_two_percent_random,
-    ),
-]
