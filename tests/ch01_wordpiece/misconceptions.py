@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 
 from minidistil.ch01_wordpiece.characters import is_chinese, is_control
-from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, join_pair
+from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, first_pieces, join_pair
 from minidistil.course.misconceptions import misconception
 
 # ---- is_punctuation ----
@@ -150,6 +150,7 @@ def last_word_forgotten(characters):
 
 _VOCAB = {piece: index for index, piece in enumerate(["a", "ab", "abc", "##c", "##d", "##cd", "##bcd", "##b"])}
 _WITHOUT_MARKS = _VOCAB | {"b": 8, "c": 9, "d": 10, "cd": 11}
+_ENDS, _A = {"ab": 0, "##c": 1, "a": 2, "##bc": 3}, {"a": 0, "##a": 1}
 
 
 def _match(word, vocab, mark="##", limit=MAX_WORD_LENGTH, rest=None, shortest=False):
@@ -178,11 +179,7 @@ def shortest_match(word, vocab):
     return _match(word, vocab, shortest=True)
 
 
-@misconception(
-    "longest_match",
-    "longest match from the end of the word",
-    inputs=[("abcd", _VOCAB), ("abc", {"ab": 0, "##c": 1, "a": 2, "##bc": 3})],
-)
+@misconception("longest_match", "match from the end of the word", inputs=[("abcd", _VOCAB), ("abc", _ENDS)])
 def match_from_the_wrong_end(word, vocab):
     """Pieces are cut off the end of the word first; WordPiece starts at its beginning.
 
@@ -212,11 +209,7 @@ def continuation_mark_forgotten(word, vocab):
     return _match(word, vocab, mark="")
 
 
-@misconception(
-    "longest_match",
-    "length limit forgotten",
-    inputs=[("a" * 101, {"a": 0, "##a": 1}), ("a" * 500, {"a": 0, "##a": 1})],
-)
+@misconception("longest_match", "length limit forgotten", inputs=[("a" * 101, _A), ("a" * 500, _A)])
 def length_limit_forgotten(word, vocab):
     """A word of more than 100 characters is cut into pieces; in BERT's tokenizer it is [UNK].
 
@@ -236,16 +229,14 @@ def only_the_rest_unknown(word, vocab):
 
 # ---- truncate ----
 
+_FIVE_AND_TWO = ([[1, 2, 3, 4, 5], [6, 7]], 4)
+
 
 def _cut(parts, lengths):
     return [part[:length] for part, length in zip(parts, lengths)]
 
 
-@misconception(
-    "truncate",
-    "only the second text cut",
-    inputs=[([[1, 2, 3, 4, 5], [6, 7]], 4), ([[1, 2, 3, 4], [5, 6, 7, 8]], 6)],
-)
+@misconception("truncate", "only the second text cut", inputs=[_FIVE_AND_TWO, ([[1, 2, 3, 4], [5, 6, 7, 8]], 6)])
 def only_the_second_cut(parts, room):
     """The first text stays whole, and all dropped tokens come from the second one.
 
@@ -254,9 +245,7 @@ def only_the_second_cut(parts, room):
     return _cut(parts, [room] if len(parts) == 1 else [len(parts[0]), max(0, room - len(parts[0]))])
 
 
-@misconception(
-    "truncate", "half of the room for each text", inputs=[([[1, 2, 3, 4, 5], [6]], 4), ([[1], [2, 3, 4, 5, 6]], 4)]
-)
+@misconception("truncate", "half of the room each", inputs=[([[1, 2, 3, 4, 5], [6]], 4), ([[1], [2, 3, 4, 5, 6]], 4)])
 def half_for_each(parts, room):
     """Each text gets half of the room, even if the shorter one does not need its half.
 
@@ -265,7 +254,7 @@ def half_for_each(parts, room):
     return _cut(parts, [room] if len(parts) == 1 else [room // 2, room - room // 2])
 
 
-@misconception("truncate", "truncated on the left", inputs=[([[1, 2, 3]], 2), ([[1, 2, 3, 4, 5], [6, 7]], 4)])
+@misconception("truncate", "truncated on the left", inputs=[([[1, 2, 3]], 2), _FIVE_AND_TWO])
 def truncated_on_the_left(parts, room):
     """The beginning of the text is thrown away instead of its end.
 
@@ -308,11 +297,11 @@ def space_before_pieces(pieces):
 # ---- count_pairs ----
 
 
-@misconception(
-    "count_pairs",
-    "word counts ignored",
-    inputs=[([(["a", "##b"], 5)],), ([(["a", "##b"], 2), (["a", "##b", "##c"], 3)],)],
-)
+def _counted(**words):
+    return ([(first_pieces(word), count) for word, count in words.items()],)
+
+
+@misconception("count_pairs", "word counts ignored", inputs=[_counted(ab=5), _counted(ab=2, abc=3)])
 def word_counts_ignored(words):
     """Every word counts once, however often it occurs in the text.
 
@@ -321,11 +310,7 @@ def word_counts_ignored(words):
     return Counter(pair for pieces, _ in words for pair in zip(pieces, pieces[1:]))
 
 
-@misconception(
-    "count_pairs",
-    "pairs counted once per word",
-    inputs=[([(["a", "##n", "##a", "##n", "##a"], 1)],), ([(["a", "##b", "##b", "##b"], 2)],)],
-)
+@misconception("count_pairs", "pairs counted once per word", inputs=[_counted(anana=1), _counted(abbb=2)])
 def pairs_counted_once_per_word(words):
     """A pair that occurs twice in one word, as in “banana”, is counted once.
 
@@ -341,14 +326,12 @@ def pairs_counted_once_per_word(words):
 # ---- merge_pair ----
 
 
-@misconception(
-    "merge_pair",
-    "only the first occurrence merged",
-    inputs=[
-        (["b", "##a", "##n", "##a", "##n"], ("##a", "##n")),
-        (["h", "##m", "##m", "##m", "##m"], ("##m", "##m")),
-    ],
-)
+def _merge(word, pair):
+    pieces, place = first_pieces(word), word.rindex(pair)
+    return pieces, tuple(pieces[place : place + 2])
+
+
+@misconception("merge_pair", "only the first occurrence merged", inputs=[_merge("banan", "an"), _merge("hmmmm", "mm")])
 def only_the_first_merged(pieces, pair):
     """After one merge the rest of the word is left as it was.
 
@@ -360,11 +343,7 @@ def only_the_first_merged(pieces, pair):
     return list(pieces)
 
 
-@misconception(
-    "merge_pair",
-    "a piece merged twice",
-    inputs=[(["h", "##m", "##m", "##m"], ("##m", "##m")), (["a", "##a", "##a", "##a"], ("##a", "##a"))],
-)
+@misconception("merge_pair", "a piece merged twice", inputs=[_merge("hmmm", "mm"), _merge("aaaa", "aa")])
 def merged_piece_used_again(pieces, pair):
     """After a merge the second piece of the pair is used again as the first of the next one.
 
@@ -379,11 +358,7 @@ def merged_piece_used_again(pieces, pair):
     return merged
 
 
-@misconception(
-    "merge_pair",
-    "## in the middle of a piece",
-    inputs=[(["h", "##u", "##g"], ("##u", "##g")), (["h", "##u"], ("h", "##u"))],
-)
+@misconception("merge_pair", "## in the middle of a piece", inputs=[_merge("hug", "ug"), _merge("hu", "hu")])
 def merged_piece_marked_in_the_middle(pieces, pair):
     """The two names are put together as they are, so “##u” and “##g” become “##u##g”.
 
