@@ -5,15 +5,7 @@ Read in this order: characters, normalization, vocabulary, tokenizer_json, wordp
 
 from minidistil.ch01_wordpiece.characters import is_chinese, is_control, is_punctuation
 from minidistil.ch01_wordpiece.normalization import count_words, normalize, plain_words, split_words, words_of
-from minidistil.ch01_wordpiece.vocabulary import (
-    Merger,
-    count_pairs,
-    first_pieces,
-    join_pair,
-    learn,
-    merge_pair,
-    merges_plain,
-)
+from minidistil.ch01_wordpiece.vocabulary import Merger, count_pairs, first_pieces, join_pair, learn, merge_pair
 from minidistil.ch01_wordpiece.wordpiece import join_pieces, longest_match, truncate
 
 __all__ = [
@@ -29,7 +21,6 @@ __all__ = [
     "learn",
     "longest_match",
     "merge_pair",
-    "merges_plain",
     "normalize",
     "plain_words",
     "split_words",

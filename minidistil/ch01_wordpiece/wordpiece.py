@@ -7,7 +7,7 @@ BERT's uncased tokenizer has five steps:
 3. split at white space and around every punctuation mark;
 4. in each word, repeatedly take the longest piece of the vocabulary that the rest of the word begins with; every piece
    but the first is written with "##"; a word that cannot be covered becomes [UNK];
-5. truncate, and add the frame: [CLS] A [SEP], or [CLS] A [SEP] B [SEP] for a pair.
+5. truncate, and add [CLS] and [SEP]: [CLS] A [SEP], or [CLS] A [SEP] B [SEP] for a pair.
 
 References: Schuster and Nakajima (2012), "Japanese and Korean Voice Search" (the vocabulary); Devlin et al. (2019),
 "BERT" (section 3, the input); Wu et al. (2016), "Google's Neural Machine Translation System" (section 4.1, step 4).

@@ -97,11 +97,11 @@ def test_until_the_first_tie_the_vocabulary_is_that_of_tokenizers() -> None:
     while (pair := merger.best()) is not None and list(merger.pairs.values()).count(merger.pairs[pair]) == 1:
         merged.append(join_pair(pair))
         merger.merge(pair)
-    ours = learn(words, len(set(merged)) + 8 + len(SPECIAL_TOKENS))
-    official = official_vocabulary((" ".join([word] * count) for word, count in words.items()), len(ours))
+    tokens = learn(words, len(set(merged)) + 8 + len(SPECIAL_TOKENS))
+    official = official_vocabulary((" ".join([word] * count) for word, count in words.items()), len(tokens))
     assert len(set(merged)) > 50
-    assert set(ours) == set(official)
-    assert ours[-50:] == official[-50:]
+    assert set(tokens) == set(official)
+    assert tokens[-50:] == official[-50:]
 
 
 def test_each_merge_of_tokenizers_is_a_best_one_here(docs_corpus: Corpus) -> None:
@@ -134,17 +134,17 @@ def measures(vocab: Iterable[str], words: Counter[str]) -> tuple[float, float, f
 
 def test_8192_entries_from_the_docs_in_a_minute_as_good_as_those_of_tokenizers(docs_corpus: Corpus) -> None:
     start = time.process_time()
-    ours = WordPiece.train(docs_corpus.train).tokens
+    tokens = WordPiece.train(docs_corpus.train).tokens
     assert time.process_time() - start < 60
-    assert len(ours) == 8192
+    assert len(tokens) == 8192
     official = official_vocabulary(docs_corpus.train, 8192)
     held_out = count_words([*docs_corpus.validation, *docs_corpus.test])
-    coverage, fertility, unknown = measures(ours, held_out)
+    coverage, fertility, unknown = measures(tokens, held_out)
     official_coverage, official_fertility, official_unknown = measures(official, held_out)
     assert abs(coverage - official_coverage) < 0.002
     assert fertility == pytest.approx(official_fertility, rel=0.002)
     assert unknown <= official_unknown + 1e-4
-    assert len(set(ours) & set(official)) > 0.98 * 8192
+    assert len(set(tokens) & set(official)) > 0.98 * 8192
 
 
 def test_a_small_vocabulary_stops_where_nothing_is_left_to_merge() -> None:

@@ -23,7 +23,7 @@ def test_a_short_document_is_one_sequence_equal_to_the_official_tokenizers(
 
 
 def test_short_chunks_are_dropped(impl: ModuleType, tokenizer: WordPiece) -> None:
-    kept, dropped = "word " * 10, "word " * 9  # with the frame 12 and 11 tokens
+    kept, dropped = "word " * 10, "word " * 9  # with [CLS] and [SEP] 12 and 11 tokens
     assert [len(ids) for ids in impl.chunks(kept, tokenizer, 128)] == [12]
     assert list(impl.chunks(dropped, tokenizer, 128)) == []
     assert [len(ids) for ids in impl.chunks("word " * 135, tokenizer, 128)] == [128]  # 126 and the rest of 9
