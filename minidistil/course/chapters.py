@@ -1,13 +1,13 @@
-"""The chapters of the course and their exercises, as the files say.
+"""The chapters of the course, with their exercises and hints, read from the files of a checkout.
 
 A chapter has one name everywhere, such as ch03_attention. Its exercises are found by that name:
 
     exercises/ch03_attention.py         the stubs, with the package's own signatures
     exercises/hints/ch03.md             a heading for each exercise, in order, with three hints
     minidistil/ch03_attention/          the package's own solutions; `__init__.py` exports each exercise
-    tests/ch03_attention/               the tests; those that ask for the fixture `impl` judge a learner's file
+    tests/ch03_attention/               the tests; those with the fixture `impl` judge a learner's file
     tests/ch03_attention/misconceptions.py   the wrong implementations that `check` knows by name
-    tests/ch03_attention/correct/       whole solutions written in other ways, which must pass
+    tests/ch03_attention/correct/       whole solutions, written in different ways, which must pass
 """
 
 import importlib
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import minidistil
+from minidistil.course.stubs import unwritten
 
 HINTS = 3  # for each exercise
 
@@ -32,7 +33,7 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Chapter:
-    """The exercises of one chapter and the files around them."""
+    """The exercises of one chapter and the files that belong to it."""
 
     key: str  # "ch03"
     name: str  # "ch03_attention"
@@ -42,7 +43,7 @@ class Chapter:
 
     @property
     def tests(self) -> Path:
-        """The folder with the chapter's tests, misconceptions and other correct solutions."""
+        """The folder with the chapter's tests, misconceptions and correct solutions."""
         return self.path.parent.parent / "tests" / self.name
 
     def solutions(self) -> dict[str, Any]:
@@ -52,7 +53,9 @@ class Chapter:
 
 
 def course_folder() -> Path:
-    """The checkout: the folder with exercises/ and tests/. MINIDISTIL_COURSE, or here or above, or around the package.
+    """The checkout, a folder with exercises/ and tests/: in or above MINIDISTIL_COURSE or the current folder.
+
+    If there is none, it is the checkout that the package itself lies in.
 
     Raises:
         FileNotFoundError: there is none.
@@ -63,7 +66,7 @@ def course_folder() -> Path:
             return folder
     raise FileNotFoundError(
         f"There are no exercises in {here} or above: run this command in a checkout of minidistil, "
-        "which holds exercises/ and tests/."
+        "which has the folders exercises/ and tests/."
     )
 
 
@@ -77,14 +80,14 @@ def read_chapter(key: str) -> Chapter:
 
     Raises:
         ValueError: there is no such chapter.
-        FileNotFoundError: the learner's file is gone.
+        FileNotFoundError: the learner's file is missing.
     """
     if key not in chapter_keys():
         raise ValueError(f"There is no chapter {key!r} with exercises: expected one of {', '.join(chapter_keys())}.")
     folder = course_folder() / "exercises"
     files = sorted(folder.glob(f"{key}_*.py"))
     if not files:
-        raise FileNotFoundError(f"The file {folder / key}_….py is gone: get it back with `git checkout exercises`.")
+        raise FileNotFoundError(f"The file {folder / key}_….py is missing: restore it with `git checkout exercises`.")
     title, *sections = re.split(r"^## ", (folder / "hints" / f"{key}.md").read_text(encoding="utf-8"), flags=re.M)
     return Chapter(key, files[0].stem, title.strip().lstrip("# "), files[0], tuple(map(_read_exercise, sections)))
 
@@ -94,3 +97,26 @@ def _read_exercise(section: str) -> Exercise:
     name, _, body = section.partition("\n")
     hints = [" ".join(hint.split()) for hint in re.split(r"^\d\. ", body, flags=re.M)[1:]]
     return Exercise(name.strip(), tuple(hints))
+
+
+def hint(key: str, number: int = 1, name: str | None = None) -> str:
+    """Hint `number` of a chapter's exercise; by default of the first one that is not written yet.
+
+    Raises:
+        ValueError: no such chapter, exercise or number, or Python cannot read the learner's file.
+    """
+    chapter = read_chapter(key)
+    exercises = {exercise.name: exercise for exercise in chapter.exercises}
+    if name is not None and name not in exercises:
+        raise ValueError(f"{key} has no exercise {name!r}: expected one of {', '.join(exercises)}.")
+    if not 1 <= number <= HINTS:
+        raise ValueError(f"There is no hint {number}: each exercise has hints 1 to {HINTS}.")
+    if name is None:
+        stubs = unwritten(chapter.path)
+        name = next((each for each in exercises if each in stubs), None)
+    if name is None:
+        raise ValueError(
+            f"All exercises of {key} are written: name the one that you want a hint for, {', '.join(exercises)}."
+        )
+    more = f"\nOne more: minidistil hint {key} {number + 1} {name}" if number < HINTS else ""
+    return f"{name}, hint {number} of {HINTS}: {exercises[name].hints[number - 1]}{more}"
