@@ -1,7 +1,7 @@
-"""`minidistil progress`: a map of the exercises, from the files as they are and the last verdict on each.
+"""`minidistil progress`: a map of the exercises, from the learner's files and the last verdict on each of them.
 
-`check` leaves its verdict on a chapter's own file in the cache folder, with the file's hash; it counts
-for as long as the file stays the same.
+`check` stores its verdict on a chapter's own file in the cache folder, with the file's hash: it is valid as long as the
+file does not change.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _MARKS = {"passed": "#", "failed": "x", "borrowed": "x", "not written": ".", "no
 
 
 def remember(verdict: Verdict) -> None:
-    """Keep a verdict on a chapter's own file; one on another file is not the chapter's."""
+    """Store a verdict on a chapter's own file; one on another file (`check --file`) is not stored."""
     if verdict.path != verdict.chapter.path.resolve():
         return
     record = {
@@ -33,7 +33,7 @@ def remember(verdict: Verdict) -> None:
 
 
 def progress(check_again: bool = False) -> Iterator[str]:
-    """The map, a line a chapter; with `check_again`, chapters that changed since their last check are checked."""
+    """The map, a line for each chapter; with `check_again`, chapters are checked that changed since the last time."""
     keys = chapter_keys()
     chapters = [read_chapter(key) for key in keys]
     width = max(len(chapter.title) for chapter in chapters)
@@ -85,7 +85,7 @@ def _recall(chapter: Chapter) -> dict:
     try:
         record = json.loads(_place(chapter).read_text(encoding="utf-8"))
         return record if record["file"] == _digest(chapter.path) else {}
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or not ours: a cache may be anything
+    except (OSError, ValueError, KeyError, TypeError):  # there is none yet, or the file holds something else
         return {}
 
 
