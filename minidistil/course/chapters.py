@@ -24,14 +24,6 @@ HINTS = 3  # for each exercise
 
 
 @dataclass(frozen=True)
-class Exercise:
-    """One function or class that the learner writes."""
-
-    name: str
-    hints: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Chapter:
     """The exercises of one chapter and the files that belong to it."""
 
@@ -39,7 +31,7 @@ class Chapter:
     name: str  # "ch03_attention"
     title: str
     path: Path  # the learner's file
-    exercises: tuple[Exercise, ...]
+    hints: dict[str, list[str]]  # for each exercise, a function or class that the learner writes, in order
 
     @property
     def tests(self) -> Path:
@@ -49,7 +41,7 @@ class Chapter:
     def solutions(self) -> dict[str, Any]:
         """The package's own functions and classes, by the name of their exercise."""
         face = importlib.import_module(f"minidistil.{self.name}")
-        return {exercise.name: getattr(face, exercise.name) for exercise in self.exercises}
+        return {name: getattr(face, name) for name in self.hints}
 
 
 def course_folder() -> Path:
@@ -89,14 +81,11 @@ def read_chapter(key: str) -> Chapter:
     if not files:
         raise FileNotFoundError(f"The file {folder / key}_….py is missing: restore it with `git checkout exercises`.")
     title, *sections = re.split(r"^## ", (folder / "hints" / f"{key}.md").read_text(encoding="utf-8"), flags=re.M)
-    return Chapter(key, files[0].stem, title.strip().lstrip("# "), files[0], tuple(map(_read_exercise, sections)))
-
-
-def _read_exercise(section: str) -> Exercise:
-    """A section of a hints file: the exercise's name, then numbered hints."""
-    name, _, body = section.partition("\n")
-    hints = [" ".join(hint.split()) for hint in re.split(r"^\d\. ", body, flags=re.M)[1:]]
-    return Exercise(name.strip(), tuple(hints))
+    hints = {}
+    for section in sections:  # the exercise's name, then numbered hints
+        name, *numbered = re.split(r"^\d\. ", section, flags=re.M)
+        hints[name.strip()] = [" ".join(hint.split()) for hint in numbered]
+    return Chapter(key, files[0].stem, title.strip().lstrip("# "), files[0], hints)
 
 
 def hint(key: str, number: int = 1, name: str | None = None) -> str:
@@ -106,17 +95,14 @@ def hint(key: str, number: int = 1, name: str | None = None) -> str:
         ValueError: no such chapter, exercise or number, or Python cannot read the learner's file.
     """
     chapter = read_chapter(key)
-    exercises = {exercise.name: exercise for exercise in chapter.exercises}
-    if name is not None and name not in exercises:
-        raise ValueError(f"{key} has no exercise {name!r}: expected one of {', '.join(exercises)}.")
+    if name is not None and name not in chapter.hints:
+        raise ValueError(f"{key} has no exercise {name!r}: expected one of {', '.join(chapter.hints)}.")
     if not 1 <= number <= HINTS:
         raise ValueError(f"There is no hint {number}: each exercise has hints 1 to {HINTS}.")
     if name is None:
         stubs = unwritten(chapter.path)
-        name = next((each for each in exercises if each in stubs), None)
+        name = next((each for each in chapter.hints if each in stubs), None)
     if name is None:
-        raise ValueError(
-            f"All exercises of {key} are written: name the one that you want a hint for, {', '.join(exercises)}."
-        )
+        raise ValueError(f"All exercises of {key} are written: name the one you mean, {', '.join(chapter.hints)}.")
     more = f"\nOne more: minidistil hint {key} {number + 1} {name}" if number < HINTS else ""
-    return f"{name}, hint {number} of {HINTS}: {exercises[name].hints[number - 1]}{more}"
+    return f"{name}, hint {number} of {HINTS}: {chapter.hints[name][number - 1]}{more}"

@@ -186,10 +186,8 @@ def judge(learner: Learner, outcomes: Sequence[Outcome]) -> Verdict:
 
 
 def _judge(name: str, learner: Learner, outcomes: Sequence[Outcome]) -> Result:
-    if learner.borrowed[name]:
-        return Result(name, "borrowed")
-    if not learner.written[name]:
-        return Result(name, "not written")
+    if name in learner.unsolved:
+        return Result(name, learner.unsolved[name])
     alone = [outcome.failure for outcome in outcomes if outcome.called == {name}]
     if not alone:
         return Result(name, "failed", ["no test called it: does another function fail before it?"])

@@ -82,7 +82,7 @@ def grade(folder: Path, keys: Sequence[str] = (), seconds: float = 120, memory: 
         raise OSError("grade needs the limits of Linux or macOS; on Windows, run it in WSL.")
     for each in submissions(folder, keys):
         each.student, each.error = _plain(each.student), _plain(each.error)
-        each.of = len(read_chapter(each.chapter).exercises) if each.chapter in chapter_keys() else 0
+        each.of = len(read_chapter(each.chapter).hints) if each.chapter in chapter_keys() else 0
         if each.path is not None:
             start = time.monotonic()
             _judge(each.path, each, seconds, memory)

@@ -47,8 +47,7 @@ class Pieces:
 
     def packages(self) -> list[str]:
         """The package's functions that ran."""
-        names = [exercise.name for exercise in self.chapter.exercises]
-        return [name for name in names if name in self.called and name not in self.written]
+        return [name for name in self.chapter.hints if name in self.called and name not in self.written]
 
 
 @dataclass

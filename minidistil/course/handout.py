@@ -63,7 +63,7 @@ def handout(folder: Path, keys: Sequence[str] = ()) -> dict[str, list[str]]:
 
 def _require_stubs(chapter: Chapter) -> None:
     found = definitions(chapter.path.read_text(encoding="utf-8"))
-    solved = [each.name for each in chapter.exercises if each.name not in found or not is_stub(found[each.name])]
+    solved = [name for name in chapter.hints if name not in found or not is_stub(found[name])]
     if solved:
         raise ValueError(
             f"{chapter.path.name} has no stub for {solved[0]}, which is solved or missing: save your solutions "

@@ -56,13 +56,13 @@ class Learner:
         if missing:
             raise ValueError(f"{path.name} lacks {missing[0]}: each exercise must keep its name and its arguments.")
         self.functions: dict[str, Any] = {name: self.namespace[name] for name in self.own}
-        self.borrowed = {name: function in traps.values() for name, function in self.functions.items()}
-        self.written = {name: name not in stubs for name in self.own}
+        self.unsolved = {name: "not written" for name in self.own if name in stubs}
+        self.unsolved |= {name: "borrowed" for name, each in self.functions.items() if each in traps.values()}
         self.endless: set[str] = set()  # exercises that ran out of time in a test: later tests do not wait for them
 
     def solved(self) -> dict[str, Any]:
         """The functions that the learner has written."""
-        return {name: each for name, each in self.functions.items() if self.written[name] and not self.borrowed[name]}
+        return {name: each for name, each in self.functions.items() if name not in self.unsolved}
 
     def in_place(self) -> contextlib.AbstractContextManager[set[str]]:
         """Put the learner's functions in the place of the package's; gives the names of those that are called."""

@@ -17,6 +17,7 @@ from minidistil.cli.main import main
 from minidistil.course.chapters import course_folder, read_chapter
 from minidistil.course.check import Verdict, check, in_one_line
 from minidistil.course.learner import time_limit
+from tests.course.small_course import write_chapter
 
 
 def base(key: str) -> Path:
@@ -193,42 +194,36 @@ def test_a_wrong_request_is_one_sentence(
 def test_a_chapter_is_added_by_adding_files_and_may_ask_for_a_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {
-        "exercises/hints/ch03.md": "# Three\n\n## MultiHeadAttention\n1. a\n2. b\n3. c\n",
-        "exercises/ch03_attention.py": """from torch import nn
+    wrong = """from torch import nn
 class MultiHeadAttention(nn.Module):
     def __init__(self, hidden_size, num_attention_heads, dropout):
         super().__init__()
         self.output = nn.Identity()
     def forward(self, hidden_states, visible=None, output_attentions=False):
-        return self.output(hidden_states) * FACTOR, None
-""",
-        "tests/ch03_attention/test_attention.py": """import torch
+        return self.output(hidden_states) * 2, None
+"""
+    test = """import torch
 def test_it_gives_what_it_gets(impl):
     ones = torch.ones(1, 2, 4)
     assert torch.equal(impl.MultiHeadAttention(4, 2, 0.0)(ones)[0], ones)
-""",
-        "tests/ch03_attention/misconceptions.py": """from minidistil.course.misconceptions import misconception
+"""
+    bank = """from minidistil.course.misconceptions import misconception
 @misconception("MultiHeadAttention", "all doubled", symptom=lambda each: each(4, 2, 0.0)(1)[0] == 2)
 def doubled(*arguments):
     '''It doubles.
 
     Look there.
     '''
-""",
-        "tests/conftest.py": (course_folder() / "tests" / "conftest.py").read_text(encoding="utf-8"),
-    }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text.replace("FACTOR", "2"), encoding="utf-8")
+"""
+    write_chapter(tmp_path, "ch03_attention", wrong, ["MultiHeadAttention"], test, bank)
     command = [sys.executable, "-m", "minidistil", "check", "ch03"]
     monkeypatch.setenv("PYTHONPATH", str(Path(minidistil.__file__).parent.parent))
-    wrong = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert wrong.returncode == 1, wrong.stderr
-    assert "all doubled. It doubles.\n      What to look at: Look there." in wrong.stdout
-    (tmp_path / "exercises/ch03_attention.py").write_text(files["exercises/ch03_attention.py"].replace("FACTOR", "1"))
-    right = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert right.returncode == 0, right.stdout
+    failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert failed.returncode == 1, failed.stderr
+    assert "all doubled. It doubles.\n      What to look at: Look there." in failed.stdout
+    write_chapter(tmp_path, "ch03_attention", wrong.replace(" * 2", ""), ["MultiHeadAttention"], test, bank)
+    passed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert passed.returncode == 0, passed.stdout
 
 
 def test_outside_of_a_checkout_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,13 @@ from minidistil.cli.main import main
 from minidistil.course.chapters import read_chapter
 from minidistil.course.grade import COLUMNS, LARGEST, Grade, grade, submissions, write_csv
 from minidistil.course.sandbox import FILE_SIZE
+from tests.course.small_course import STUB, write_chapter
 
 RIGHT = "def join_heads(heads):\n    return heads.transpose(1, 2).flatten(2)\n"
 SUBMISSIONS: dict[str, str | bytes] = {
     "right": RIGHT,
     "wrong": "def join_heads(heads):\n    return heads.flatten(2)\n",
-    "untouched": "def join_heads(heads):\n    raise NotImplementedError\n",
+    "untouched": STUB,
     "exits": "import sys\nsys.exit(0)\n",
     "exits_hard": "import os\nos._exit(0)\n",
     "aborts": "import os\ndef join_heads(heads):\n    os.abort()\n",
@@ -47,26 +48,18 @@ FORGED = "import json, os, pathlib\nhere = pathlib.Path(__file__).parent\n" + ""
 
 def make_course(folder: Path) -> None:
     """A course of one exercise with one test."""
-    tests = Path(__file__).parents[1]
-    files = {
-        "exercises/hints/ch03.md": "# Three\n\n## join_heads\n1. a\n2. b\n3. c\n",
-        "exercises/ch03_attention.py": SUBMISSIONS["untouched"],
-        "tests/conftest.py": (tests / "conftest.py").read_text(encoding="utf-8"),
-        "tests/ch03_attention/test_attention.py": """import torch
+    test = """import torch
 def test_features_stand_side_by_side(impl):
     heads = torch.arange(8.0).view(1, 2, 2, 2)
     assert impl.join_heads(heads)[0, 0].tolist() == [0, 1, 4, 5]
-""",
-        "tests/ch03_attention/misconceptions.py": """import torch
+"""
+    bank = """import torch
 from minidistil.course.misconceptions import misconception
 @misconception("join_heads", "only flattened", inputs=[(torch.arange(8.0).view(1, 2, 2, 2),)])
 def only_flattened(heads):
     return heads.flatten(2)
-""",
-    }
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(str(text), encoding="utf-8")
+"""
+    write_chapter(folder, "ch03_attention", STUB, ["join_heads"], test, bank)
 
 
 @pytest.fixture(scope="module")
