@@ -1,4 +1,4 @@
-"""Files: the cache folder, writes that are whole or not at all, and hashes."""
+"""Files: the cache folder, writing a file as a whole or not at all, hashes, and free space."""
 
 import contextlib
 import hashlib
@@ -9,34 +9,34 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Folder for what can be made anew: MINIDISTIL_CACHE, else XDG_CACHE_HOME, else ~/.cache."""
+    """Folder for what can be made again: MINIDISTIL_CACHE, or minidistil/ in XDG_CACHE_HOME or in ~/.cache."""
     if explicit := os.environ.get("MINIDISTIL_CACHE"):
         return Path(explicit)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minidistil"
 
 
 def data_folder() -> Path:
-    """The project's own data: beside the package in a checkout, inside it once installed."""
+    """The project's own data: beside the package in a checkout, inside the package if it is installed."""
     package = Path(__file__).parent
     return package / "data" if (package / "data").is_dir() else package.parent / "data"
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], optional: bool = False) -> None:
-    """Let `write` make a file beside `path`, then move it there in one step.
+    """Let `write` write a temporary file beside `path`, then move it to `path` in one step.
 
-    A reader sees the old file or the new one, never a half; a failed write leaves no trace.
-    With `optional`, a failed write is no error (a cache that cannot be kept).
+    A reader sees the old file or the new one, never a part of it; a failed write leaves no file.
+    With `optional`, a failed write is not an error (for a cache).
 
     Raises:
-        OSError: the file could not be written (naming the path and the reason).
+        OSError: the file could not be written; the message has the path and the reason.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.touch()
         mode = part.stat().st_mode
         write(part)
-        part.chmod(mode)  # as any new file's: safetensors makes its own for their owner alone
+        part.chmod(mode)  # that of any new file; safetensors lets only the owner read its files
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -45,8 +45,8 @@ def write_atomically(path: Path, write: Callable[[Path], object], optional: bool
             part.unlink(missing_ok=True)
         if not optional:
             raise OSError(
-                f"{path} could not be written: {_reason(error)}. Expected a folder that you may write to, with space "
-                "left: free some, or choose another."
+                f"{path} could not be written: {_reason(error)}. Expected a folder that you may write to, with enough "
+                "free space: free some space, or choose another folder."
             ) from error
 
 
@@ -71,8 +71,8 @@ def require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(
-            f"Only {free / 2**20:.0f} MiB are free in {folder}, this run needs {needed / 2**20:.0f} MiB: "
-            "free some space or choose another folder with --out."
+            f"Only {free / 2**20:.0f} MiB are free in {folder}, but this run needs {needed / 2**20:.0f} MiB: "
+            "free some space, or choose another folder with --out."
         )
 
 

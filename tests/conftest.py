@@ -41,8 +41,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def _learner(request: pytest.FixtureRequest) -> Callable[[str], Learner]:
-    """Under --impl, the learner's file for a chapter, loaded once."""
+    """Under --impl, the learner's file for a chapter, loaded once; `check` has loaded it already."""
     option = request.config.getoption("--impl")
+    if loaded := getattr(request.config, "learner", None):
+        return lambda key: loaded
 
     @functools.cache
     def of_chapter(key: str) -> Learner:

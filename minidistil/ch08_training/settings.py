@@ -5,12 +5,18 @@ The official values are those of DistilBERT's distillation script and of the com
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from minidistil.ch06_losses.losses import require_weights
 
 PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def _setting(default: Any, text: str) -> Any:
+    """A field with a description, which is also the help of its flag on the command line."""
+    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
@@ -21,45 +27,41 @@ class TrainingConfig:
         ValueError: a setting is outside its range.
     """
 
-    seed: int = 56
-    steps: int | None = None  # optimiser steps; None: as many as the budget allows
-    budget_seconds: float | None = 270.0  # training time that steps=None aims at; None: max_epochs, however long
-    max_epochs: float = 3.0  # steps=None never takes more passes over the text than this
-    batch_size: int = 16  # sequences in a micro-batch
-    accumulate: int = 1  # micro-batches in an optimiser step
-    max_length: int = 128  # tokens in a sequence, frame included
-    learning_rate: float = 1e-3  # the highest, after the warm-up
-    betas: tuple[float, float] = (0.9, 0.98)  # with eps and weight_decay: of AdamW
-    eps: float = 1e-6
-    weight_decay: float = 0.0
-    warmup_share: float = 0.05  # of the steps; then linear decay to 0
-    max_grad_norm: float = 5.0  # a longer gradient is shortened to this
-    dropout: float = 0.0
-    mask_share: float = 0.25  # 0.15 in BERT; on a short budget more guesses a sequence pay (Wettig et al., 2023)
-    mask_smoothing: float = 0.0  # 0.7 in the paper's code: rare tokens masked more often
-    precision: str = "auto"  # auto: bf16 where it is measured to be faster
-    checkpoint_seconds: float = 60.0  # between two checkpoints
-    log_every: int = 10  # steps between two lines of metrics.jsonl
-    validate_every: int | None = 100  # steps between two looks at the validation split; None: never
-    workers: int = 0  # processes that prepare micro-batches ahead, beside this one; no result hangs on them
+    seed: int = _setting(56, "seed of all random draws")
+    steps: int | None = _setting(None, "optimiser steps (default: as many as the budget allows)")
+    budget_seconds: float | None = _setting(270.0, "training time to aim at")  # without steps; None: max_epochs
+    max_epochs: float = _setting(3.0, "most passes over the text, without steps")
+    batch_size: int = _setting(16, "sequences in a micro-batch of one process")
+    accumulate: int = _setting(1, "micro-batches in an optimiser step")
+    max_length: int = _setting(128, "tokens in the longest sequence, with [CLS] and [SEP]")
+    learning_rate: float = _setting(1e-3, "peak learning rate, reached after the warm-up")
+    betas: tuple[float, float] = _setting((0.9, 0.98), "beta1 and beta2 of AdamW")
+    eps: float = _setting(1e-6, "epsilon of AdamW")
+    weight_decay: float = _setting(0.0, "weight decay of AdamW")
+    warmup_share: float = _setting(0.05, "fraction of the steps in the warm-up; then linear decay to 0")
+    max_grad_norm: float = _setting(5.0, "norm that a longer gradient is clipped to")
+    dropout: float = _setting(0.0, "probability of dropout in the model that is trained")
+    # 0.15 in BERT; with little time more masked tokens in a sequence pay off (Wettig et al., 2023).
+    mask_share: float = _setting(0.25, "fraction of the tokens that are masked")
+    mask_smoothing: float = _setting(0.0, "above 0, rare tokens are masked more often; 0.7 in the paper's code")
+    precision: str = _setting("auto", "number format; auto: bf16 where it is measured to be faster")
+    checkpoint_seconds: float = _setting(60.0, "time between two checkpoints")
+    log_every: int = _setting(10, "steps between two lines of metrics.jsonl")
+    validate_every: int | None = _setting(100, "steps between two evaluations on the validation split")  # None: never
+    workers: int = _setting(0, "processes that prepare micro-batches ahead; results do not depend on it")
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "accumulate", "log_every"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        for name in ("warmup_share", "mask_share", "dropout"):
-            _require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a number from 0 to below 1")
-        for name in ("learning_rate", "max_grad_norm", "eps", "max_epochs"):
-            _require(getattr(self, name) > 0, name, getattr(self, name), "a number above 0")
-        budget = self.budget_seconds
-        _require(budget is None or budget > 0, "budget_seconds", budget, "a number above 0, or None")
-        for name in ("steps", "validate_every"):
-            _require(getattr(self, name) is None or getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        _require(self.workers >= 0, "workers", self.workers, "0 or more")
-        _require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
-        _require(self.precision in PRECISIONS, "precision", self.precision, " or ".join(PRECISIONS))
+        _require(self, "batch_size accumulate log_every", lambda value: value >= 1, "1 or more")
+        _require(self, "warmup_share mask_share dropout", lambda value: 0 <= value < 1, "a number from 0 to below 1")
+        _require(self, "learning_rate max_grad_norm eps max_epochs", lambda value: value > 0, "a number above 0")
+        _require(self, "budget_seconds", lambda value: value is None or value > 0, "a number above 0, or None")
+        _require(self, "steps validate_every", lambda value: value is None or value >= 1, "1 or more")
+        _require(self, "workers", lambda value: value >= 0, "0 or more")
+        _require(self, "max_length", lambda value: value >= 3, "3 or more")
+        _require(self, "precision", lambda value: value in PRECISIONS, " or ".join(PRECISIONS))
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as plain JSON values, without `workers`, which another go at the run may change."""
+        """The settings as plain JSON values, without `workers`, which may differ when the run is continued."""
         return json.loads(json.dumps({name: value for name, value in asdict(self).items() if name != "workers"}))
 
 
@@ -67,8 +69,8 @@ class TrainingConfig:
 class DistilConfig(TrainingConfig):
     """Settings of a distillation; `DistilConfig.paper()` has the official ones.
 
-    The official script's flags, with their published value (the script's default where the published command is
-    silent), and where they are here:
+    The official script's flags, their published values (the script's default for a flag that the published command
+    does not give), and the settings here:
 
     ================================  ==========  ==========================================================
     --alpha_ce, _mlm, _cos            5, 2, 1     alpha_ce, alpha_mlm, alpha_cos (README.md's command for one GPU)
@@ -82,7 +84,7 @@ class DistilConfig(TrainingConfig):
     --n_epoch                         3           max_epochs, with budget_seconds=None
     --batch_size                      5           batch_size, of one process
     --gradient_accumulation_steps     50          accumulate
-    --group_by_size                   on          fixed, in `batches.epoch_batches`; bins of 4 tokens
+    --group_by_size                   on          fixed, in `batching.epoch_batches`; bins of 4 tokens
     --learning_rate                   5e-4        learning_rate
     --warmup_prop                     0.05        warmup_share
     --adam_epsilon                    1e-6        eps
@@ -96,27 +98,27 @@ class DistilConfig(TrainingConfig):
     --initializer_range               0.02        without effect here: the student starts from copied weights
     --fp16                            off         precision (there fp16 by apex, here bf16)
     --log_interval                    500         log_every
-    --checkpoint_interval             4000        checkpoint_seconds: steps differ in length, a loss of work does not
+    --checkpoint_interval             4000        checkpoint_seconds: a limit on the work that can be lost
     ================================  ==========  ==========================================================
 
     Raises:
         ValueError: a setting is outside its range, or all weights of losses are 0.
     """
 
-    layers: tuple[int, ...] | None = None  # teacher's layers that the student starts from
-    alpha_ce: float = 5.0  # weight of each loss in the sum, as in `distillation_loss`
-    alpha_mlm: float = 2.0
-    alpha_cos: float = 1.0
-    alpha_mse: float = 0.0  # on logits; off in the published command
-    temperature: float = 2.0  # T, of both softmaxes in L_ce
-    ce_positions: str = "masked"  # or "all": at which positions L_ce compares the two
-    freeze_positions: bool = False  # keep the position embeddings as copied
+    layers: tuple[int, ...] | None = _setting(None, "teacher's layers to start from (default: every other one)")
+    alpha_ce: float = _setting(5.0, "weight of L_ce, against the teacher's predictions")
+    alpha_mlm: float = _setting(2.0, "weight of L_mlm, against the masked tokens")
+    alpha_cos: float = _setting(1.0, "weight of L_cos, against the teacher's hidden states")
+    alpha_mse: float = _setting(0.0, "weight of L_mse, against the teacher's logits")
+    temperature: float = _setting(2.0, "T, by which L_ce divides the logits of teacher and student")
+    ce_positions: str = _setting("masked", "positions that L_ce compares: masked or all")
+    freeze_positions: bool = _setting(False, "keep the position embeddings as copied")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_weights({name: getattr(self, name) for name in ("alpha_ce", "alpha_mlm", "alpha_cos", "alpha_mse")})
-        _require(self.temperature > 0, "temperature", self.temperature, "a number above 0")
-        _require(self.ce_positions in ("masked", "all"), "ce_positions", self.ce_positions, "masked or all")
+        _require(self, "temperature", lambda value: value > 0, "a number above 0")
+        _require(self, "ce_positions", lambda value: value in ("masked", "all"), "masked or all")
 
     @classmethod
     def paper(cls) -> "DistilConfig":
@@ -139,7 +141,7 @@ class DistilConfig(TrainingConfig):
 
 @dataclass(frozen=True)
 class TeachConfig(TrainingConfig):
-    """Settings of giving a headless encoder a masked-LM head.
+    """Settings for training a masked-LM head on an encoder that has none.
 
     Raises:
         ValueError: a setting is outside its range.
@@ -147,7 +149,7 @@ class TeachConfig(TrainingConfig):
 
     learning_rate: float = 5e-4
     max_epochs: float = 20.0
-    trained_tokens: int = 11500  # word embeddings of so many, the most frequent, are trained
+    trained_tokens: int = _setting(11500, "number of tokens, the most frequent, whose word embeddings are trained")
 
 
 _FOR_PLAIN_TEXT = ("steps", "budget_seconds", "max_epochs", "mask_share", "mask_smoothing", "validate_every")
@@ -155,35 +157,37 @@ _FOR_PLAIN_TEXT = ("steps", "budget_seconds", "max_epochs", "mask_share", "mask_
 
 @dataclass(frozen=True)
 class FinetuneConfig(TrainingConfig):
-    """Settings of a fine-tuning: BERT's (appendix A.3), and of a second distillation those of the official script.
+    """Settings of a fine-tuning: BERT's (appendix A.3); with a teacher, those of the official script for SQuAD.
 
     Raises:
         ValueError: a setting is outside its range.
     """
 
-    epochs: int = 3
-    batch_size: int = 32
-    learning_rate: float = 5e-5  # of 5e-5, 3e-5 and 2e-5, BERT's choices; a small model bears the highest
+    epochs: int = _setting(3, "passes over the examples")
+    batch_size: int = _setting(32, "texts in a micro-batch")
+    learning_rate: float = 5e-5  # BERT chooses from 5e-5, 3e-5 and 2e-5; a small model tolerates the highest
     betas: tuple[float, float] = (0.9, 0.999)
     warmup_share: float = 0.1
     max_grad_norm: float = 1.0
-    dropout: float = 0.1  # of encoder and head alike, in place of the shares in the model's configuration
-    validate_every: int | None = None  # a look follows each epoch instead
-    temperature: float = 2.0  # these three: with a teacher only
-    alpha_ce: float = 0.5
-    alpha_task: float = 0.5
+    dropout: float = 0.1  # of encoder and head, in place of the probabilities in the model's configuration
+    validate_every: int | None = None  # the evaluation after each epoch takes its place
+    temperature: float = _setting(2.0, "with a teacher: T, by which the logits of teacher and student are divided")
+    alpha_ce: float = _setting(0.5, "with a teacher: weight of the loss against its predictions")
+    alpha_task: float = _setting(0.5, "with a teacher: weight of the loss against the labels")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.epochs >= 1, "epochs", self.epochs, "1 or more")
-        _require(self.temperature > 0, "temperature", self.temperature, "a number above 0")
+        _require(self, "epochs", lambda value: value >= 1, "1 or more")
+        _require(self, "temperature", lambda value: value > 0, "a number above 0")
         require_weights({"alpha_ce": self.alpha_ce, "alpha_task": self.alpha_task})
 
     def to_json(self) -> dict[str, Any]:
-        """The settings that have a meaning here."""
+        """The settings that have an effect in fine-tuning."""
         return {name: value for name, value in super().to_json().items() if name not in _FOR_PLAIN_TEXT}
 
 
-def _require(holds: bool, name: str, value: object, expected: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} is {value}: expected {expected}.")
+def _require(config: TrainingConfig, names: str, holds: Callable[[Any], bool], expected: str) -> None:
+    for name in names.split():
+        value = getattr(config, name)
+        if not holds(value):
+            raise ValueError(f"{name} is {value}: expected {expected}.")

@@ -1,1 +1,1 @@
-"""The command line: each file has a command, its flags and its words."""
+"""The command line: each file has its commands, their flags and what they print."""

@@ -1,4 +1,4 @@
-"""TODO docstring."""
+"""`minidistil bias`: which of two groups a model connects words with, in the same sentences."""
 
 import argparse
 import json
@@ -7,19 +7,33 @@ from typing import Any
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch12_bias.bias import (
-    Probe,
-)
+from minidistil.ch12_bias.bias import Probe
 from minidistil.ch12_bias.probe import figures, inherited
+from minidistil.cli.options import MODEL, add_command, words
 
 CAUTION = (
-    "Differences of probabilities in made-up sentences, no more: near 0 does not mean fair, and none of this is a "
+    "These are differences of probabilities in made-up sentences: near 0 does not mean fair, and none of them is a "
     "measured harm. Other words for the same groups may differ as much; compare with --groups woman,lady."
 )
 
 
-def bias(options: argparse.Namespace) -> int:
-    """A probe put to one model or two."""
+def add(commands: Any) -> None:
+    """Add the command."""
+    what = "compare what a model says of two groups in the same sentences, with intervals"
+    flag = add_command(commands, "bias", run, what).add_argument
+    flag("--model", **MODEL)
+    flag("--teacher", metavar="NAME", help="compare with this model: which differences were inherited")
+    templates = "text file with one sentence in each line, which has {group} and [MASK]"
+    flag("--templates", type=Path, metavar="FILE", help=templates)
+    groups = f"the two words that replace {{group}} (default: {','.join(Probe.groups)})"
+    flag("--groups", type=words, metavar="A,B", help=groups)
+    occupations = f"words to compare at [MASK] (default: {len(Probe.words)} occupations)"
+    flag("--words", type=words, metavar="A,B,C", help=occupations)
+    flag("--json", action="store_true", help="print all figures as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Probe a model, and its teacher if one is given."""
     given = {"groups": options.groups, "words": options.words, "templates": _lines(options.templates)}
     probe = Probe(**{name: tuple(value) for name, value in given.items() if value is not None})
     result: dict[str, Any] = {"groups": probe.groups, "templates": probe.templates}
@@ -36,7 +50,7 @@ def bias(options: argparse.Namespace) -> int:
 
 
 def _lines(path: Path | None) -> list[str] | None:
-    """The templates of a file, one a line."""
+    """The templates of a file, one in each line."""
     if path is None:
         return None
     try:

@@ -1,8 +1,47 @@
-"""What each command for learners and instructors does; returns the exit code, as in `commands`."""
+"""`minidistil check`, `progress`, `hint` and `graduate` for learners, `grade` and `handout` for instructors."""
 
 import argparse
+from pathlib import Path
+from typing import Any
 
-from minidistil.cli.options import say
+from minidistil.cli.options import MODEL, add_command, say, words
+
+# Modules of minidistil.course are imported where they are needed: the other commands start without them.
+
+
+def add(commands: Any) -> None:
+    """Add the commands."""
+    flag = add_command(commands, "check", check, "run the package's own tests of a chapter on your code").add_argument
+    flag("chapter", help="ch01, ch02 …")
+    flag("--file", type=Path, metavar="FILE", help="your file (default: the chapter's file in exercises/)")
+
+    flag = add_command(commands, "progress", progress, "show which exercises are written, checked, passed").add_argument
+    flag("--check", action="store_true", help="first check the chapters that changed since their last check")
+
+    flag = add_command(commands, "hint", hint, "print a hint for an exercise").add_argument
+    flag("chapter", help="ch01, ch02 …")
+    flag("number", type=int, nargs="?", default=1, help="1, 2 or 3: each says more (default: %(default)s)")
+    flag("exercise", nargs="?", help="its name (default: the first one that is not written yet)")
+
+    what = "run the official weights on your own code and fill a mask"
+    flag = add_command(commands, "graduate", graduate, what).add_argument
+    flag("text", nargs="?", help="a sentence with one [MASK] (default: a sentence about a list)")
+    flag("--model", **MODEL)
+
+    what = "check a folder of submissions, each in a process with limits"
+    flag = add_command(commands, "grade", grade, what).add_argument
+    flag("folder", type=Path, help="a folder with a sub-folder or a file for each student")
+    flag("--csv", type=Path, metavar="FILE", help="also write the table to this file, as CSV")
+    flag("--chapters", type=words, default=(), metavar="ch01,ch02", help="grade only these chapters (default: all)")
+    time = "time for one chapter of one student (default: %(default)s)"
+    flag("--seconds", type=float, default=120, metavar="N", help=time)
+    memory = "memory for it, beyond what Python and torch take (default: %(default)s)"
+    flag("--memory", type=float, default=3, metavar="GIB", help=memory)
+
+    flag = add_command(commands, "handout", handout, "write a copy of the course without solutions").add_argument
+    flag("folder", type=Path, metavar="DIR", help="a folder that does not exist yet")
+    chapters = "leave out only the solutions of these chapters (default: all)"
+    flag("--chapters", type=words, default=(), metavar="ch03,ch04", help=chapters)
 
 
 def check(options: argparse.Namespace) -> int:
@@ -28,14 +67,14 @@ def progress(options: argparse.Namespace) -> int:
 
 def hint(options: argparse.Namespace) -> int:
     """One hint."""
-    from minidistil.course.learner import hint
+    from minidistil.course.chapters import hint
 
     say(hint(options.chapter, options.number, options.exercise))
     return 0
 
 
 def graduate(options: argparse.Namespace) -> int:
-    """The learner's pieces at work; 1 if they give something else than the package's."""
+    """A mask filled by the learner's code; 1 if the guesses differ from those of the package."""
     from minidistil.course.graduate import SENTENCE, graduate
 
     result = graduate(options.text or SENTENCE, options.model)
@@ -45,14 +84,14 @@ def graduate(options: argparse.Namespace) -> int:
 
 
 def grade(options: argparse.Namespace) -> int:
-    """A class's table."""
+    """The table of a class."""
     from minidistil.course.grade import grade, write_csv
 
     grades = []
     for each in grade(options.folder, options.chapters, options.seconds, options.memory):
         grades.append(each)
         say(each.line())
-        if options.csv:  # after each one: whatever happens, what is known is kept
+        if options.csv:  # after each submission, so that an interrupted grading keeps its rows
             write_csv(options.csv, grades)
     return 0
 
@@ -61,8 +100,7 @@ def handout(options: argparse.Namespace) -> int:
     """A copy of the course without solutions."""
     from minidistil.course.handout import handout
 
-    withheld = handout(options.folder, options.chapters)
-    for module, names in withheld.items():
+    for module, names in handout(options.folder, options.chapters).items():
         say(f"{module:<24} {', '.join(names)}")
     say(f"{options.folder} holds the course with stubs in their place. Students work with check, hint and progress.")
     return 0

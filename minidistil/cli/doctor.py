@@ -1,4 +1,4 @@
-"""What this machine has for the course, and what to do about what is missing."""
+"""`minidistil doctor`: what this machine has for the course, and what to do about what is missing."""
 
 import argparse
 import importlib.metadata
@@ -7,20 +7,50 @@ import platform
 import shutil
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
 from minidistil.ch02_masking.corpus import docs_are_cached
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.device import autocast
-from minidistil.cli.options import say
+from minidistil.cli.options import add_command, say
 from minidistil.files import cache_folder
 from minidistil.hub.download import reachability
 from minidistil.hub.official import OFFICIAL, available_offline
 
 
+def add(commands: Any) -> None:
+    """Add the command."""
+    what = "what this machine has, and what to do about what is missing"
+    parity = "compare with the official libraries on each device of this machine"
+    add_command(commands, "doctor", run, what).add_argument("--parity", action="store_true", help=parity)
+
+
+def run(options: argparse.Namespace) -> int:
+    """The report; with --parity the comparisons instead, and 1 if something differs."""
+    if options.parity:
+        return _parity()
+    for line in report():
+        print(line)
+    return 0
+
+
+def _parity() -> int:
+    from minidistil.parity.ladder import HEADER, devices, ladder
+
+    say(HEADER)
+    failed = 0
+    for device in devices():
+        for comparison in ladder(device):
+            say(comparison.line())
+            failed += comparison.fails
+    say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
+    return 1 if failed else 0
+
+
 def report() -> Iterator[str]:
-    """Lines about Python, torch, devices, precision, memory, disk, hub and models; a failing probe is itself a line."""
+    """Lines about Python, torch, devices, precision, memory, disk, hub and models; what fails is a line too."""
     yield f"Python       {platform.python_version()} on {platform.system()} {platform.machine()}"
     for name in ("torch", "tokenizers", "datasets", "transformers"):
         yield f"{name:<12} {_version(name)}"
@@ -74,8 +104,8 @@ def _memory() -> str:
     try:
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return "not told by this system; a run takes up to 4 GiB"
-    return f"{size:.1f} GiB{'' if size > 4 else ': a run takes up to 4 GiB, --batch-size 4 makes it fewer'}"
+        return "unknown on this system; a run takes up to 4 GiB"
+    return f"{size:.1f} GiB{'' if size > 4 else ': a run takes up to 4 GiB; --batch-size 4 takes less'}"
 
 
 def _own_layers() -> str:
@@ -83,30 +113,6 @@ def _own_layers() -> str:
         MaskedLM.from_pretrained("minilm")
     except (OSError, ValueError) as error:
         return f"not usable: {error}"
-    except NotImplementedError:  # a copy of the course in which solutions are withheld
-        return "not read: they need code that is still to be written"
+    except NotImplementedError:  # a copy of the course without solutions
+        return "not loaded: they need code that is not written yet"
     return "verified"
-
-
-def doctor(options: argparse.Namespace) -> int:
-    """What this machine has; with --parity the ladder of proof, 1 if something differs."""
-    if options.parity:
-        return _parity()
-    from minidistil.cli.doctor import report
-
-    for line in report():
-        print(line)
-    return 0
-
-
-def _parity() -> int:
-    from minidistil.parity.ladder import HEADER, devices, ladder
-
-    say(HEADER)
-    failed = 0
-    for device in devices():
-        for comparison in ladder(device):
-            say(comparison.line())
-            failed += comparison.fails
-    say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
-    return 1 if failed else 0

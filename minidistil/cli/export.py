@@ -1,4 +1,4 @@
-"""What `minidistil export` does: a model in a file for use elsewhere, checked as soon as it is written."""
+"""`minidistil export`: a model as an ONNX graph or in int8, checked as soon as it is written."""
 
 import argparse
 import shutil
@@ -6,31 +6,41 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from minidistil.cli.options import say
+import torch
+
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch05_weights.classifiers import SequenceClassifier
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch05_weights.weights import save_config
+from minidistil.ch09_evaluation.speed import parameters
+from minidistil.cli.options import A_MODEL, add_command, say
+from minidistil.files import write_atomically
+
+HEADS: dict[str, Any] = {"fill-mask": MaskedLM, "classification": SequenceClassifier}
 
 
-def export(options: argparse.Namespace) -> int:
-    """Write a model as an ONNX graph or in int8, with its configuration and tokenizer beside it."""
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-    from minidistil.ch05_weights.classifiers import SequenceClassifier
-    from minidistil.ch05_weights.heads import MaskedLM
-    from minidistil.ch09_evaluation.speed import parameters
+def add(commands: Any) -> None:
+    """Add the command."""
+    what = "a model as an ONNX graph or in int8, checked as soon as it is written"
+    flag = add_command(commands, "export", run, what).add_argument
+    flag("model", help=A_MODEL)
+    formats = "an ONNX graph, the graph in int8, or int8 weights for this library (default: %(default)s)"
+    flag("--format", choices=("onnx", "onnx-int8", "int8"), default="onnx", help=formats)
+    flag("--out", type=Path, required=True, metavar="DIR", help="folder for the files (required)")
+    flag("--task", choices=HEADS, default="fill-mask", help="the model's head (default: %(default)s)")
 
-    kind: Any = SequenceClassifier if options.task == "classification" else MaskedLM
-    model, tokenizer = kind.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+
+def run(options: argparse.Namespace) -> int:
+    """Write the model, with its configuration and tokenizer beside it."""
+    model, tokenizer = HEADS[options.task].from_pretrained(options.model), WordPiece.from_pretrained(options.model)
     path = _int8(model, options.out) if options.format == "int8" else _onnx(model, options.out, options.format)
     tokenizer.save(options.out)
     whole, size = 4 * parameters(model), path.stat().st_size
-    say(
-        f"{path}: {size / 2**20:.1f} MiB, {size / whole:.0%} of the weights in fp32; "
-        "config.json and tokenizer beside it."
-    )
+    say(f"{path}: {size / 2**20:.1f} MiB, {size / whole:.0%} of the weights in fp32, with config.json and tokenizer.")
     return 0
 
 
 def _int8(model: Any, folder: Path) -> Path:
-    import torch
-
     from minidistil.ch11_smaller_faster.export import sample
     from minidistil.ch11_smaller_faster.int8 import load_int8, save_int8, to_int8
     from minidistil.ch11_smaller_faster.quantisation import signal_to_noise
@@ -41,18 +51,16 @@ def _int8(model: Any, folder: Path) -> Path:
     with torch.no_grad():
         logits, written, exact = (each(**inputs).logits for each in (rounded, load_int8(type(model), folder), model))
     if not torch.equal(written, logits):
-        raise ValueError(f"{path} gives other logits than the model that was written: is the disk sound?")
-    say(f"read back and equal; against fp32 the logits stand {signal_to_noise(exact, logits):.0f} dB above the error.")
+        raise ValueError(f"{path}, read back, gives other logits than the model in memory: is the disk faulty?")
+    say(f"read back and equal; signal-to-noise ratio of the logits: {signal_to_noise(exact, logits):.0f} dB.")
     return path
 
 
 def _onnx(model: Any, folder: Path, kind: str) -> Path:
-    from minidistil.ch05_weights.weights import save_config
     from minidistil.ch11_smaller_faster.export import export_onnx, largest_difference, round_onnx
-    from minidistil.files import write_atomically
 
     with tempfile.TemporaryDirectory() as room:
-        # A graph in fp32 that is only a step to int8 must not take the place of one that somebody keeps.
+        # On the way to int8, the graph in fp32 must not replace a file that the user keeps.
         path, difference = export_onnx(model, folder if kind == "onnx" else Path(room))
         say(f"onnxruntime gives the same logits: the largest difference on six padded batches is {difference:.1e}.")
         if kind == "onnx-int8":

@@ -1,32 +1,52 @@
-"""Chapter 10. The command `finetune`: a task by name, a model, a folder with what came of it."""
+"""`minidistil finetune`: a task by name, an encoder, a folder with the results."""
 
 import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch05_weights.classifiers import TaskModel
+from minidistil.ch08_training.device import to_best_device
+from minidistil.ch08_training.parallel import processes
+from minidistil.ch08_training.settings import FinetuneConfig
 from minidistil.ch10_tasks.load import load
+from minidistil.ch10_tasks.tasks import Task
 from minidistil.cli.models import require_one_vocabulary
-from minidistil.cli.options import given, say
+from minidistil.cli.options import MODEL, add_command, add_settings, given, say, say_if_finished
 from minidistil.files import write_atomically
 
-if TYPE_CHECKING:
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-    from minidistil.ch05_weights.classifiers import TaskModel
-    from minidistil.ch10_tasks.tasks import Task
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    what = "train an encoder with a new head on a task: cola, sst-2, mrpc, sts-b …"
+    command = add_command(commands, "finetune", run, what)
+    flag, config = command.add_argument, FinetuneConfig()
+    tasks = "cola, sst-2, mrpc, sts-b, qqp, mnli, qnli, rte, wnli, squad (usually with --max-length 384), conll or imdb"
+    flag("task", help=tasks)
+    flag("--model", **MODEL)
+    files = "folder with the task's files, GLUE's as DIR/CoLA/train.tsv (default: from the hub)"
+    flag("--data", type=Path, metavar="DIR", help=files)
+    flag("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/TASK)")
+    flag("--results", type=Path, metavar="FILE", help="add the figures to this JSON file of many runs")
+    add_settings(command, config, "epochs", "seed", "learning_rate", "batch_size", "accumulate", "max_length")
+    add_settings(command, config, "precision")
+    teacher = "model/ of a run on the same task, from which to distil a second time, as the paper does on SQuAD"
+    flag("--teacher", metavar="DIR", help=teacher)
+    add_settings(command, config, "temperature", "alpha_ce", "alpha_task")
 
 
-def finetune(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Fine-tune a model on a task; with --teacher, a second distillation."""
-    from minidistil.ch08_training.parallel import processes
-    from minidistil.ch08_training.settings import FinetuneConfig
     from minidistil.runs.finetuning import finetune
 
     _require_teacher(options)
     config = FinetuneConfig(**given(options, FinetuneConfig))
     if options.results:
-        _table(options.results)  # what is wrong with it is better known before the training than after
+        _table(options.results)  # an error in that file is better known before the training than after it
     names = {"start": options.model, "teacher": options.teacher or ""}
     with processes():
         dataset = load(options.task, options.data)
@@ -36,28 +56,21 @@ def finetune(options: argparse.Namespace) -> int:
     if options.results:
         record(options.results, run.metrics, names | config.to_json())
     for split, each in run.metrics["metrics"].items():
-        told = ", ".join(f"{name} {value:.4f}" for name, value in each.items())
-        say(f"{dataset.task.name}, {split} (epoch {run.metrics['best_epoch']}): {told}")
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in each.items())
+        say(f"{dataset.task.name}, {split} (epoch {run.metrics['best_epoch']}): {figures}")
     say(f"training took {run.metrics['seconds']:.0f} s. In {run.folder}: metrics.json, report.md, curves.png, model/.")
-    if run.was_finished:
-        say(f"This run was finished already. To start afresh, delete {run.folder} or choose another folder with --out.")
-    return 0
+    return say_if_finished(run)
 
 
 def _require_teacher(options: argparse.Namespace) -> None:
-    """Raise ValueError where a flag says how to listen to a teacher, and there is none."""
+    """Raise ValueError where a setting of the second distillation was given, but no teacher."""
     idle = [name for name in ("temperature", "alpha_ce", "alpha_task") if getattr(options, name) is not None]
     if idle and not options.teacher:
         raise ValueError(f"--{idle[0].replace('_', '-')} goes with --teacher: without one it has no effect.")
 
 
-def _models(options: argparse.Namespace, task: "Task", seed: int) -> "tuple[TaskModel, WordPiece, TaskModel | None]":
-    """The model with a fresh head, its vocabulary, and the teacher, if there is to be one."""
-    import torch
-
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-    from minidistil.ch08_training.device import to_best_device
-
+def _models(options: argparse.Namespace, task: Task, seed: int) -> tuple[TaskModel, WordPiece, TaskModel | None]:
+    """The model with a new head, its vocabulary, and the teacher, if one was given."""
     torch.manual_seed(seed)  # of the new head
     model = to_best_device(task.model_class.with_fresh_head(options.model, task.id2label))
     tokenizer = WordPiece.from_pretrained(options.model)
@@ -72,7 +85,7 @@ RECORDED = ("task", "score", "metrics", "best_epoch", "epochs", "confusion", "ex
 
 
 def record(path: Path, metrics: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Put a run's figures into a JSON file of many, in the place of those with the same task and settings.
+    """Add a run's figures to a JSON file of many runs; they replace those of the same task and settings.
 
     Raises:
         ValueError: the file holds something else.
@@ -85,11 +98,11 @@ def record(path: Path, metrics: Mapping[str, Any], settings: Mapping[str, Any]) 
 
 
 def _table(path: Path) -> dict[str, Any]:
-    """The file of many runs; one without a run if it is not there yet."""
+    """The file of many runs; an empty table if the file does not exist yet."""
     try:
         table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
         for each in table["runs"]:
             each["task"], each["settings"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} holds no figures of runs: expected another file with --results.") from error
+        raise ValueError(f"{path} holds no figures of runs: give another file with --results.") from error
     return table

@@ -1,26 +1,81 @@
-"""What each command on models and text does: bring the library's pieces together, print what came of it.
-
-Each function takes the options that `cli` has read and returns the exit code. What a command needs is imported when it
-runs, so that the others start quickly.
-"""
+"""`minidistil fill`, `embed`, `evaluate`, `tokenize`, `bench` and `plan`: models on text, their speed and cost."""
 
 import argparse
 import dataclasses
 import datetime
+import inspect
 import json
 import math
 from pathlib import Path
 from typing import Any
 
-from minidistil.cli.options import _docs, given, say
+import numpy
+import torch
+
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking import corpus
+from minidistil.ch05_weights import heads
+from minidistil.ch05_weights.fillmask import fill_mask, require_fit
+from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
+from minidistil.ch08_training import cost
+from minidistil.ch08_training.device import described
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.ch09_evaluation.evaluation import compare, score
+from minidistil.ch09_evaluation.held_out import masked_documents
+from minidistil.ch09_evaluation.speed import parameters, size_in_bytes, speedup_by_shape
+from minidistil.cli.options import A_MODEL, MODEL, add_command, add_settings, docs_corpus, given, say, words
+from minidistil.files import write_atomically
+
+
+def add(commands: Any) -> None:
+    """Add the commands."""
+    flag = add_command(commands, "fill", fill, "guess the words behind [MASK]").add_argument
+    flag("text", nargs="+", help="a sentence with one [MASK] or several; or several sentences")
+    flag("--model", **MODEL)
+    flag("--top-k", type=int, default=5, metavar="K", help="number of words for each [MASK] (default: %(default)s)")
+    flag("--targets", type=words, metavar="A,B,C", help="rank only these words, each a single token")
+    flag("--json", action="store_true", help="print JSON: a list of guesses, or for several texts a list of lists")
+
+    what = "print a vector of length 1 for each text: similar texts have similar vectors"
+    flag = add_command(commands, "embed", embed, what).add_argument
+    flag("text", nargs="+", help="one text or several, each in quotation marks")
+    flag("--model", **MODEL)
+    file = "write a .npy array of shape (texts, width) to this file instead of printing JSON"
+    flag("--out", type=Path, metavar="FILE", help=file)
+
+    what = "measure masked accuracy and perplexity on held-out text"
+    flag = add_command(commands, "evaluate", evaluate, what).add_argument
+    flag("model", help=A_MODEL)
+    flag("--teacher", metavar="NAME", help="compare with this model: agreement, and how much of its accuracy is kept")
+    files = "text files, used as a whole (default: the test split of the docs corpus)"
+    flag("--text", type=Path, nargs="+", metavar="FILE", help=files)
+    flag("--json", action="store_true", help="print the figures as JSON")
+
+    flag = add_command(commands, "tokenize", tokenize, "print the tokens, ids and offsets of a text").add_argument
+    flag("text", help="a text in quotation marks")
+    flag("--model", **MODEL | {"help": "model name, hub id, folder or vocab.txt (default: %(default)s)"})
+    flag("--json", action="store_true", help="print ids, tokens, offsets and type_ids as JSON")
+
+    what = "compare the speed with that of the library that one would use instead"
+    flag = add_command(commands, "bench", bench, what).add_argument
+    flag("name", help="tokenizer, attention, inference or step")
+    backends = "for inference only, compare these: fp32, bf16, int8, onnx, onnx-int8"
+    flag("--backends", type=words, metavar="A,B", help=backends)
+
+    what = "estimate what the paper's distillation takes: memory, time and cost"
+    command = add_command(commands, "plan", plan, what)
+    flag, of = command.add_argument, inspect.signature(cost.plan).parameters
+    flag("--tokens", type=float, metavar="N", help=f"tokens in the text (default: {of['tokens'].default:g}, BERT's)")
+    speed = f"peak speed of a GPU in TFLOP/s (default: {of['teraflops'].default:g}, a V100 in fp32)"
+    flag("--tflops", type=float, dest="teraflops", metavar="X", help=speed)
+    used = "fraction of that speed that is used, 0 to 1 (default: that of the paper's run)"
+    flag("--utilisation", type=float, metavar="X", help=used)
+    flag("--price", type=float, metavar="X", help="price of one GPU for one hour, in any currency")
+    add_settings(command, DistilConfig.paper(), "batch_size", "max_length")
 
 
 def fill(options: argparse.Namespace) -> int:
     """Ranked words for each [MASK]."""
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-    from minidistil.ch05_weights.fillmask import fill_mask
-    from minidistil.ch05_weights.heads import MaskedLM
-
     model, tokenizer = MaskedLM.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
     results = fill_mask(options.text, model, tokenizer, options.top_k, options.targets)
     if options.json:
@@ -36,18 +91,13 @@ def fill(options: argparse.Namespace) -> int:
 
 def embed(options: argparse.Namespace) -> int:
     """A vector for each text."""
-    import numpy
-
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-    from minidistil.ch05_weights.heads import SentenceEncoder, embed
-    from minidistil.files import write_atomically
 
     def write(part: Path) -> None:
         with part.open("wb") as file:
             numpy.save(file, vectors.numpy())
 
     model, tokenizer = SentenceEncoder.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
-    vectors = embed(options.text, model, tokenizer)  # (N, D)
+    vectors = heads.embed(options.text, model, tokenizer)  # (N, D)
     if options.out is None:
         print(json.dumps(vectors.tolist()))
         return 0
@@ -58,18 +108,10 @@ def embed(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Figures on held-out text, of one model, or of two with 95 % intervals."""
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-    from minidistil.ch02_masking import corpus
-    from minidistil.ch05_weights.fillmask import require_fit
-    from minidistil.ch05_weights.heads import MaskedLM
-    from minidistil.ch09_evaluation.evaluation import compare, score
-    from minidistil.ch09_evaluation.held_out import masked_documents
-    from minidistil.ch09_evaluation.speed import parameters, size_in_bytes, speedup_by_shape
-
     tokenizer = WordPiece.from_pretrained(options.model)
     model = MaskedLM.from_pretrained(options.model)
     require_fit(tokenizer, model)
-    text = masked_documents(corpus.text_files(options.text) if options.text else _docs().test, tokenizer)
+    text = masked_documents(corpus.text_files(options.text) if options.text else docs_corpus().test, tokenizer)
     figures: dict[str, Any] = {"hidden_tokens": text.count, "documents": len(text.documents.unique())}
     figures |= {"parameters": parameters(model), "bytes": size_in_bytes(model)}
     if options.teacher:
@@ -93,11 +135,9 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def require_one_vocabulary(model: str, teacher: str) -> None:
     """Raise ValueError unless two models, given by name, have the same vocabulary."""
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-
     if WordPiece.from_pretrained(teacher).vocab != WordPiece.from_pretrained(model).vocab:
         raise ValueError(
-            f"The teacher {teacher} has another vocabulary than {model}: expected the same one, as both read the same "
+            f"The teacher {teacher} has another vocabulary than {model}: expected the same, as both read the same "
             "token ids."
         )
 
@@ -111,9 +151,7 @@ def _number(value: Any) -> str:
 
 
 def tokenize(options: argparse.Namespace) -> int:
-    """A text's tokens, one a line."""
-    from minidistil.ch01_wordpiece.wordpiece import WordPiece
-
+    """A text's tokens, one in each line."""
     encoding = WordPiece.from_pretrained(options.model).encode(options.text)
     if options.json:
         columns = ("ids", "tokens", "offsets", "type_ids")
@@ -125,11 +163,8 @@ def tokenize(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """The table of one benchmark, under the day and the machine that it is of."""
-    import torch
-
+    """The table of one benchmark, after the date and the machine."""
     from minidistil.bench import BENCHMARKS, backends
-    from minidistil.ch08_training.device import described
 
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
@@ -144,9 +179,6 @@ def bench(options: argparse.Namespace) -> int:
 
 def plan(options: argparse.Namespace) -> int:
     """What the paper's setting takes."""
-    from minidistil.ch08_training.cost import plan
-    from minidistil.ch08_training.settings import DistilConfig
-
     config = dataclasses.replace(DistilConfig.paper(), **given(options, DistilConfig))
     most = {"tokens": math.inf, "teraflops": math.inf, "utilisation": 1.0, "price": math.inf}
     extra = {name: getattr(options, name) for name in most if getattr(options, name) is not None}
@@ -155,6 +187,6 @@ def plan(options: argparse.Namespace) -> int:
             flag = "--tflops" if name == "teraflops" else f"--{name}"
             limit = "" if math.isinf(most[name]) else f", {most[name]:g} at most"
             raise ValueError(f"{flag} is {value:g}: expected a number above 0{limit}.")
-    for line in plan(config, **extra):
+    for line in cost.plan(config, **extra):
         say(line)
     return 0

@@ -1,65 +1,104 @@
-"""The flags that several commands of `minidistil` share, and how their values are read."""
+"""What several commands of `minidistil` share: flags, how their values are read, the text to train on, printing."""
 
 import argparse
 import dataclasses
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from minidistil.ch02_masking import corpus
+from minidistil.ch08_training.settings import PRECISIONS, TrainingConfig
+
+A_MODEL = "model name, hub id or folder"
+MODEL: dict[str, Any] = {"default": "minilm", "metavar": "NAME", "help": f"{A_MODEL} (default: %(default)s)"}
 
 
-def add_training_flags(command: argparse.ArgumentParser, out: str, learning_rate: str) -> None:
-    """Flags of `distil` and `teach`: the folder, and the settings of `TrainingConfig`."""
-    add = command.add_argument
-    add("--out", type=Path, default=Path(out), metavar="DIR", help=f"the run's folder ({out})")
-    add("--seed", type=int, metavar="N", help="start of every random draw (56)")
+def add_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str
+) -> argparse.ArgumentParser:
+    """Add a command that `run` carries out; `run` returns the exit code."""
+    command = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:].rstrip(' …')}.")
+    command.set_defaults(run=run)
+    return command
+
+
+def add_settings(command: Any, config: TrainingConfig, *names: str, flag: str = "", **options: Any) -> None:
+    """Add a flag for each of these settings, with type, default and description as the configuration has them.
+
+    A flag that is not given is None, so that `given` finds those that are. `flag` is its name where that is not the
+    setting's; `options` for `add_argument` go before what the configuration says.
+    """
+    for name in names:
+        (setting,) = (each for each in dataclasses.fields(config) if each.name == name)
+        kind = (get_args(setting.type) or (setting.type,))[0]  # int of int | None
+        how = {"type": kind, "metavar": {int: "N", float: "X"}.get(kind), "help": _description(type(config), name)}
+        how |= ({"choices": PRECISIONS} if name == "precision" else {}) | options
+        default = how.get("default", getattr(config, name))
+        if isinstance(default, float):
+            default = f"{default:g}{'s' * (how['type'] is seconds)}"
+        how["help"] += "" if default is None else f" (default: {default})"
+        command.add_argument(flag or f"--{name.replace('_', '-')}", dest=name, **how)
+
+
+def _description(config: type, name: str) -> str:
+    """The description of a setting; a class that changes the default alone inherits it."""
+    fields = (vars(kind).get("__dataclass_fields__", {}).get(name) for kind in config.__mro__)
+    return next(field.metadata["help"] for field in fields if field and field.metadata)
+
+
+def given(options: argparse.Namespace, config: type) -> dict[str, Any]:
+    """The settings of a configuration whose flags were given."""
+    names = {field.name for field in dataclasses.fields(config)}
+    return {name: value for name, value in vars(options).items() if name in names and value is not None}
+
+
+def add_training_flags(command: argparse.ArgumentParser, config: TrainingConfig, out: str) -> None:
+    """Add the flags of `distil` and `teach`: the run's folder, the settings of every run, and the text."""
+    folder = "the run's folder (default: %(default)s)"
+    command.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=folder)
     length = command.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, metavar="N", help="optimiser steps (as many as the budget allows)")
-    length.add_argument(
-        "--budget",
-        type=seconds,
-        metavar="6m",
-        dest="budget_seconds",
-        help="training time to aim at, as 90s, 6m, 1h (270s)",
-    )
-    add("--batch-size", type=int, metavar="B", help="sequences in a micro-batch of one process (16)")
-    add("--accumulate", type=int, metavar="N", help="micro-batches in an optimiser step (1)")
-    add("--max-length", type=int, metavar="L", help="tokens in the longest sequence (128)")
-    add("--learning-rate", type=float, metavar="X", help=f"the highest, after the warm-up ({learning_rate})")
-    add(
-        "--precision",
-        choices=("auto", "fp32", "bf16"),
-        help="auto, the default: bf16 where it is measured to be faster",
-    )
-    add(
-        "--workers",
-        type=int,
-        metavar="N",
-        help="processes that prepare micro-batches ahead; a stream has one at most (0)",
-    )
+    add_settings(length, config, "steps")
+    add_settings(length, config, "budget_seconds", flag="--budget", type=seconds, metavar="90s|6m|1h")
+    add_settings(command, config, "seed", "batch_size", "accumulate", "max_length", "learning_rate", "precision")
+    add_settings(command, config, "workers", "validate_every")
     add_text_flags(command)
-    add("--validate-every", type=int, metavar="N", help="steps between two looks at the validation split (100)")
 
 
 def add_text_flags(command: argparse.ArgumentParser) -> None:
-    """Flags that say what text is read."""
-    add = command.add_argument
-    add(
-        "--text",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="UTF-8 files, also .gz, one document a line, instead of the docs corpus (docstrings on this machine)",
+    """Add the flags that name the text to train on."""
+    flag = command.add_argument
+    files = "UTF-8 files, also .gz, one document a line (default: the docs corpus, the docstrings on this machine)"
+    flag("--text", type=Path, nargs="+", metavar="FILE", help=files)
+    flag("--docs", action="store_true", help="the docs corpus in addition to --text")
+    hub = (
+        "a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision. "
+        "Give --hub several times to take a document of each dataset in turn"
     )
-    add("--docs", action="store_true", help="the docs corpus as well as --text")
-    add(
-        "--hub",
-        nargs="+",
-        action="append",
-        metavar=("NAME", "CONFIG"),
-        help="a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision. "
-        "Given again: another dataset as well, a document of each in turn",
-    )
+    flag("--hub", nargs="+", action="append", metavar=("NAME", "CONFIG"), help=hub)
+
+
+def corpus_of(options: argparse.Namespace) -> Any:
+    """The text that the flags of `add_text_flags` name."""
+    if options.hub:
+        if options.text or options.docs or max(map(len, options.hub)) > 3:
+            raise ValueError(
+                "--hub takes the name, configuration and revision of one dataset (give --hub again for another "
+                "dataset) and cannot be combined with --text or --docs."
+            )
+        return corpus.together([corpus.hub(*words) for words in options.hub])
+    if not options.text:
+        return docs_corpus()
+    texts = corpus.text_files(options.text)
+    return docs_corpus() + texts if options.docs else texts
+
+
+def docs_corpus() -> corpus.Corpus:
+    """The docs corpus; making it for the first time takes a while, and says so."""
+    if not corpus.docs_are_cached():
+        say("reading the docstrings on this machine (once, about half a minute) …")
+    return corpus.docs()
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -82,37 +121,14 @@ def seconds(text: str) -> float:
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def given(options: argparse.Namespace, config: type) -> dict[str, Any]:
-    """The flags that name a field of the configuration and were given."""
-    names = {field.name for field in dataclasses.fields(config)}
-    return {name: value for name, value in vars(options).items() if name in names and value is not None}
-
-
-def _corpus(options: argparse.Namespace) -> Any:
-    from minidistil.ch02_masking import corpus
-
-    if options.hub:
-        if options.text or options.docs or max(map(len, options.hub)) > 3:
-            raise ValueError(
-                "--hub takes a name, a configuration and a revision of one dataset (the next needs a --hub of its "
-                "own), and goes with no other text."
-            )
-        return corpus.together([corpus.hub(*words) for words in options.hub])
-    if not options.text:
-        return _docs()
-    texts = corpus.text_files(options.text)
-    return _docs() + texts if options.docs else texts
-
-
-def _docs() -> Any:
-    from minidistil.ch02_masking import corpus
-
-    if not corpus.docs_are_cached():
-        say("reading the docstrings on this machine (once, about half a minute) …")
-    return corpus.docs()
-
-
 def say(line: str) -> None:
     """Print a line at once."""
-    if os.environ.get("RANK", "0") == "0":  # of several processes one talks
+    if os.environ.get("RANK", "0") == "0":  # of several processes only the first prints
         print(line, flush=True)
+
+
+def say_if_finished(run: Any) -> int:
+    """Say how to start again where a run was finished before; returns the exit code."""
+    if run.was_finished:
+        say(f"This run was finished already. To start again, delete {run.folder} or choose another folder with --out.")
+    return 0

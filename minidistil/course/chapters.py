@@ -1,13 +1,13 @@
-"""The chapters of the course and their exercises, as the files say.
+"""The chapters of the course, with their exercises and hints, read from the files of a checkout.
 
 A chapter has one name everywhere, such as ch03_attention. Its exercises are found by that name:
 
     exercises/ch03_attention.py         the stubs, with the package's own signatures
     exercises/hints/ch03.md             a heading for each exercise, in order, with three hints
     minidistil/ch03_attention/          the package's own solutions; `__init__.py` exports each exercise
-    tests/ch03_attention/               the tests; those that ask for the fixture `impl` judge a learner's file
+    tests/ch03_attention/               the tests; those with the fixture `impl` judge a learner's file
     tests/ch03_attention/misconceptions.py   the wrong implementations that `check` knows by name
-    tests/ch03_attention/correct/       whole solutions written in other ways, which must pass
+    tests/ch03_attention/correct/       whole solutions, written in different ways, which must pass
 """
 
 import importlib
@@ -18,41 +18,36 @@ from pathlib import Path
 from typing import Any
 
 import minidistil
+from minidistil.course.stubs import unwritten
 
 HINTS = 3  # for each exercise
 
 
 @dataclass(frozen=True)
-class Exercise:
-    """One function or class that the learner writes."""
-
-    name: str
-    hints: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Chapter:
-    """The exercises of one chapter and the files around them."""
+    """The exercises of one chapter and the files that belong to it."""
 
     key: str  # "ch03"
     name: str  # "ch03_attention"
     title: str
     path: Path  # the learner's file
-    exercises: tuple[Exercise, ...]
+    hints: dict[str, list[str]]  # for each exercise, a function or class that the learner writes, in order
 
     @property
     def tests(self) -> Path:
-        """The folder with the chapter's tests, misconceptions and other correct solutions."""
+        """The folder with the chapter's tests, misconceptions and correct solutions."""
         return self.path.parent.parent / "tests" / self.name
 
     def solutions(self) -> dict[str, Any]:
         """The package's own functions and classes, by the name of their exercise."""
         face = importlib.import_module(f"minidistil.{self.name}")
-        return {exercise.name: getattr(face, exercise.name) for exercise in self.exercises}
+        return {name: getattr(face, name) for name in self.hints}
 
 
 def course_folder() -> Path:
-    """The checkout: the folder with exercises/ and tests/. MINIDISTIL_COURSE, or here or above, or around the package.
+    """The checkout, a folder with exercises/ and tests/: in or above MINIDISTIL_COURSE or the current folder.
+
+    If there is none, it is the checkout that the package itself lies in.
 
     Raises:
         FileNotFoundError: there is none.
@@ -63,7 +58,7 @@ def course_folder() -> Path:
             return folder
     raise FileNotFoundError(
         f"There are no exercises in {here} or above: run this command in a checkout of minidistil, "
-        "which holds exercises/ and tests/."
+        "which has the folders exercises/ and tests/."
     )
 
 
@@ -77,20 +72,37 @@ def read_chapter(key: str) -> Chapter:
 
     Raises:
         ValueError: there is no such chapter.
-        FileNotFoundError: the learner's file is gone.
+        FileNotFoundError: the learner's file is missing.
     """
     if key not in chapter_keys():
         raise ValueError(f"There is no chapter {key!r} with exercises: expected one of {', '.join(chapter_keys())}.")
     folder = course_folder() / "exercises"
     files = sorted(folder.glob(f"{key}_*.py"))
     if not files:
-        raise FileNotFoundError(f"The file {folder / key}_….py is gone: get it back with `git checkout exercises`.")
+        raise FileNotFoundError(f"The file {folder / key}_….py is missing: restore it with `git checkout exercises`.")
     title, *sections = re.split(r"^## ", (folder / "hints" / f"{key}.md").read_text(encoding="utf-8"), flags=re.M)
-    return Chapter(key, files[0].stem, title.strip().lstrip("# "), files[0], tuple(map(_read_exercise, sections)))
+    hints = {}
+    for section in sections:  # the exercise's name, then numbered hints
+        name, *numbered = re.split(r"^\d\. ", section, flags=re.M)
+        hints[name.strip()] = [" ".join(hint.split()) for hint in numbered]
+    return Chapter(key, files[0].stem, title.strip().lstrip("# "), files[0], hints)
 
 
-def _read_exercise(section: str) -> Exercise:
-    """A section of a hints file: the exercise's name, then numbered hints."""
-    name, _, body = section.partition("\n")
-    hints = [" ".join(hint.split()) for hint in re.split(r"^\d\. ", body, flags=re.M)[1:]]
-    return Exercise(name.strip(), tuple(hints))
+def hint(key: str, number: int = 1, name: str | None = None) -> str:
+    """Hint `number` of a chapter's exercise; by default of the first one that is not written yet.
+
+    Raises:
+        ValueError: no such chapter, exercise or number, or Python cannot read the learner's file.
+    """
+    chapter = read_chapter(key)
+    if name is not None and name not in chapter.hints:
+        raise ValueError(f"{key} has no exercise {name!r}: expected one of {', '.join(chapter.hints)}.")
+    if not 1 <= number <= HINTS:
+        raise ValueError(f"There is no hint {number}: each exercise has hints 1 to {HINTS}.")
+    if name is None:
+        stubs = unwritten(chapter.path)
+        name = next((each for each in chapter.hints if each in stubs), None)
+    if name is None:
+        raise ValueError(f"All exercises of {key} are written: name the one you mean, {', '.join(chapter.hints)}.")
+    more = f"\nOne more: minidistil hint {key} {number + 1} {name}" if number < HINTS else ""
+    return f"{name}, hint {number} of {HINTS}: {chapter.hints[name][number - 1]}{more}"

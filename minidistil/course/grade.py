@@ -1,6 +1,6 @@
-"""`minidistil grade`: a folder of submissions, each checked in a process of its own (see `sandbox`).
+"""`minidistil grade`: a folder of submissions, each checked in its own process (see `sandbox`).
 
-FOLDER/ada/ch01_wordpiece.py …     a sub-folder for each student, the exercise files somewhere in it
+FOLDER/ada/ch01_wordpiece.py …     a sub-folder for each student, with the exercise files somewhere in it
 FOLDER/ada_ch01.py                 or a file for each student, with the chapter in its name
 """
 
@@ -24,45 +24,36 @@ from typing import Any
 from minidistil.course.chapters import chapter_keys, course_folder, read_chapter
 from minidistil.files import write_atomically
 
-LARGEST = 2**20  # bytes of a submission, and of a verdict
+LARGEST = 2**20  # bytes of a submission or of a verdict
 COLUMNS = (
     "student", "chapter", "passed", "of", "exercises failed", "misconceptions named", "seconds", "error",
 )  # fmt: skip
-# What a submission's process sees of the environment: no passwords or keys that lie there.
+# What a submission's process sees of the environment: no passwords or keys.
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "HF_HOME", "XDG_CACHE_HOME", "MINIDISTIL_CACHE")
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A student's file for a chapter, or the sentence that says why there is none."""
-
-    student: str
-    chapter: str
-    path: Path | None
-    problem: str = ""
 
 
 @dataclass
 class Grade:
-    """What became of a submission."""
+    """A student's file for a chapter and its result, or the error that says why there is none."""
 
     student: str
     chapter: str
-    passed: int
-    of: int
+    path: Path | None = None
+    error: str = ""
+    passed: int = 0
+    of: int = 0
     failed: list[str] = field(default_factory=list)
     misconceptions: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    error: str = ""
 
     def row(self) -> list[Any]:
-        """As COLUMNS; a text that a spreadsheet would take for a formula gets an apostrophe."""
+        """The values of COLUMNS; an apostrophe before each text that a spreadsheet would take for a formula."""
         texts = [self.student, self.chapter, "; ".join(self.failed), "; ".join(self.misconceptions), self.error]
         student, chapter, failed, named, error = ("'" + text if text[:1] in set("=+-@\t") else text for text in texts)
         return [student, chapter, self.passed, self.of, failed, named, f"{self.seconds:.1f}", error]
 
     def line(self) -> str:
-        """For people."""
+        """The result as text."""
         text = f"{self.student:<24} {self.chapter:<5} {self.passed:>2} of {self.of:<3} {self.seconds:>5.1f} s"
         details = [
             self.error,
@@ -72,83 +63,31 @@ class Grade:
         return "  ".join([text, *filter(None, details)])
 
 
-def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Submission]:
-    """The submissions in a folder, by student and chapter; with `keys` also the ones that are missing.
-
-    Raises:
-        ValueError: no such chapter.
-        FileNotFoundError: no such folder, or nothing in it.
-    """
-    unknown = [key for key in keys if key not in chapter_keys()]
-    if unknown:
-        raise ValueError(f"There is no chapter {unknown[0]!r}: expected one of {', '.join(chapter_keys())}.")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}: expected one with a sub-folder or a file a student.")
-    found: list[Submission] = []
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir() and not entry.name.startswith((".", "__")):
-            found += _in_folder(entry, keys)
-        elif entry.suffix == ".py":
-            found += _from_name(entry, keys)
-    if not found:
-        raise FileNotFoundError(f"There is no submission in {folder}: expected a sub-folder or a .py file a student.")
-    return found
-
-
-def _in_folder(folder: Path, keys: Sequence[str]) -> list[Submission]:
-    result = []
-    for key in keys or chapter_keys():
-        files = [path for path in sorted(folder.rglob(f"{key}*.py")) if _is_handed_in(path.relative_to(folder))]
-        if len(files) > 1:
-            names = ", ".join(str(path.relative_to(folder)) for path in files)
-            result.append(Submission(folder.name, key, None, f"{len(files)} files for {key}: {names}"))
-        elif files:
-            result.append(Submission(folder.name, key, files[0]))
-        elif keys:
-            result.append(Submission(folder.name, key, None, f"there is no file {key}_….py"))
-    return result or [Submission(folder.name, "", None, "there is no file chNN_….py")]
-
-
-def _is_handed_in(path: Path) -> bool:
-    """Not a copy that an editor or an archiver keeps for itself, nor a part of a whole course that was handed in."""
-    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-
-
-def _from_name(path: Path, keys: Sequence[str]) -> list[Submission]:
-    """ada_ch01.py, ch01-ada.py or ch01_wordpiece_ada.py; with one chapter asked for, ada.py will do."""
-    match = re.search(r"ch\d\d", path.stem)
-    key = match[0] if match else keys[0] if len(keys) == 1 else ""
-    if key not in chapter_keys():
-        return [Submission(path.stem, key, None, "its name says no chapter: expected one like ada_ch01.py")]
-    student = path.stem.replace(read_chapter(key).path.stem, "").replace(key, "").strip("_- .") or path.stem
-    return [Submission(student, key, path)] if not keys or key in keys else []
-
-
 def grade(folder: Path, keys: Sequence[str] = (), seconds: float = 120, memory: float = 3) -> Iterator[Grade]:
-    """Check one submission after the other; what one of them does cannot stop the rest.
+    """Check one submission after another; a submission that fails in any way does not stop the others.
 
     Args:
         folder: see `submissions`.
         keys: chapters; all by default.
-        seconds: wall-clock and processor time for a student's chapter.
+        seconds: wall-clock time, and processor time, for one chapter of one student.
         memory: GiB beyond what Python and torch take.
 
     Raises:
-        ValueError, FileNotFoundError: no such chapter or folder, or limits that are none.
+        ValueError, FileNotFoundError: no such chapter or folder, or a limit that is not above 0.
         OSError: the system has no process groups and limits (Windows).
     """
     if seconds <= 0 or memory <= 0:
-        raise ValueError(f"The limits are {seconds:g} s and {memory:g} GiB: expected more than 0.")
+        raise ValueError(f"The limits are {seconds:g} s and {memory:g} GiB: expected numbers above 0.")
     if not hasattr(os, "killpg"):
         raise OSError("grade needs the limits of Linux or macOS; on Windows, run it in WSL.")
-    for submission in submissions(folder, keys):
-        of = len(read_chapter(submission.chapter).exercises) if submission.chapter in chapter_keys() else 0
-        result = Grade(_plain(submission.student), submission.chapter, 0, of, error=_plain(submission.problem))
-        if submission.path is not None:
+    for each in submissions(folder, keys):
+        each.student, each.error = _plain(each.student), _plain(each.error)
+        each.of = len(read_chapter(each.chapter).hints) if each.chapter in chapter_keys() else 0
+        if each.path is not None:
             start = time.monotonic()
-            _judge(submission.path, result, seconds, memory)
-            result.seconds = time.monotonic() - start
-        yield result
+            _judge(each.path, each, seconds, memory)
+            each.seconds = time.monotonic() - start
+        yield each
 
 
 def write_csv(path: Path, grades: Sequence[Grade]) -> None:
@@ -162,40 +101,91 @@ def write_csv(path: Path, grades: Sequence[Grade]) -> None:
     write_atomically(path, lambda part: part.write_text(text.getvalue(), encoding="utf-8"))
 
 
-def _judge(path: Path, result: Grade, seconds: float, memory: float) -> None:
-    """Run the submission's process and take its verdict over into `result`."""
+def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
+    """The submissions in a folder, not graded yet, by student and chapter; with `keys` also those that are missing.
+
+    Raises:
+        ValueError: no such chapter.
+        FileNotFoundError: no such folder, or nothing in it.
+    """
+    unknown = [key for key in keys if key not in chapter_keys()]
+    if unknown:
+        raise ValueError(f"There is no chapter {unknown[0]!r}: expected one of {', '.join(chapter_keys())}.")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder}: expected one with a folder or a file for each student.")
+    found: list[Grade] = []
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not entry.name.startswith((".", "__")):
+            found += _in_folder(entry, keys)
+        elif entry.suffix == ".py":
+            found += _from_name(entry, keys)
+    if not found:
+        raise FileNotFoundError(
+            f"There is no submission in {folder}: expected a folder or a .py file for each student."
+        )
+    return found
+
+
+def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
+    result = []
+    for key in keys or chapter_keys():
+        files = [path for path in sorted(folder.rglob(f"{key}*.py")) if _is_handed_in(path.relative_to(folder))]
+        if len(files) > 1:
+            names = ", ".join(str(path.relative_to(folder)) for path in files)
+            result.append(Grade(folder.name, key, error=f"{len(files)} files for {key}: {names}"))
+        elif files:
+            result.append(Grade(folder.name, key, files[0]))
+        elif keys:
+            result.append(Grade(folder.name, key, error=f"there is no file {key}_….py"))
+    return result or [Grade(folder.name, "", error="there is no file chNN_….py")]
+
+
+def _is_handed_in(path: Path) -> bool:
+    """Not a copy that an editor or an archive program made for itself."""
+    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _from_name(path: Path, keys: Sequence[str]) -> list[Grade]:
+    """From ada_ch01.py, ch01-ada.py or ch01_wordpiece_ada.py; if only one chapter is graded, also from ada.py."""
+    match = re.search(r"ch\d\d", path.stem)
+    key = match[0] if match else keys[0] if len(keys) == 1 else ""
+    if key not in chapter_keys():
+        return [Grade(path.stem, key, error="its name has no chapter: expected a name such as ada_ch01.py")]
+    student = path.stem.replace(read_chapter(key).path.stem, "").replace(key, "").strip("_- .") or path.stem
+    return [Grade(student, key, path)] if not keys or key in keys else []
+
+
+def _judge(path: Path, grade: Grade, seconds: float, memory: float) -> None:
+    """Run the submission's process and copy its verdict to `grade`."""
     try:
-        plain = path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST
-        content = path.read_bytes() if plain else b""
+        if not path.is_file() or path.is_symlink() or path.stat().st_size > LARGEST:
+            grade.error = _plain(f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB")
+            return
+        content = path.read_bytes()
     except OSError as error:
-        result.error = _plain(f"{path.name} cannot be read ({error.strerror})")
-        return
-    if not plain:
-        result.error = _plain(f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB")
+        grade.error = _plain(f"{path.name} cannot be read ({error.strerror})")
         return
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
         (Path(room) / path.name).write_bytes(content)
-        task = {"key": result.chapter, "room": room, "file": path.name, "verdict": f"{secrets.token_hex(16)}.json"}
-        ending = _run(task | {"seconds": seconds, "memory": int(memory * 2**30)}, room, seconds)
-        verdict = _read(Path(room) / task["verdict"], result.of)
-    if verdict is None:
-        result.error = ending
-        return
-    result.passed, result.error = verdict["passed"], _plain(verdict["error"])
-    result.failed, result.misconceptions = (list(map(_plain, verdict[name])) for name in ("failed", "misconceptions"))
+        task = {"key": grade.chapter, "room": room, "file": path.name, "verdict": f"{secrets.token_hex(16)}.json"}
+        grade.error = _run(task | {"seconds": seconds, "memory": int(memory * 2**30)}, room, seconds)
+        if verdict := _read(Path(room) / task["verdict"], grade.of):
+            grade.passed, grade.error = verdict["passed"], _plain(verdict["error"])
+            grade.failed, grade.misconceptions = (
+                [_plain(name) for name in verdict[part]] for part in ("failed", "misconceptions")
+            )
 
 
 def _plain(text: str) -> str:
-    """Somebody else's words, in a line that can be printed anywhere: no line break, no half of a character."""
+    """A student's text in one line that can be printed anywhere: no line breaks, no lone surrogates."""
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _run(task: dict[str, Any], room: str, seconds: float) -> str:
-    """Let the process run, for a time; says how it ended, in case that it left no verdict."""
-    package = str(Path(__file__).parent.parent)
+    """Run the process with a time limit; returns how it ended, in case that it left no verdict."""
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= {"TMPDIR": room, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"PYTHONPATH": package, "MINIDISTIL_COURSE": str(course_folder())}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "MINIDISTIL_COURSE": str(course_folder())}
     process = subprocess.Popen(
         [sys.executable, "-m", "minidistil.course.sandbox"],
         cwd=course_folder(), env=environment, start_new_session=True,
@@ -204,7 +194,7 @@ def _run(task: dict[str, Any], room: str, seconds: float) -> str:
     try:
         process.communicate(json.dumps(task).encode(), timeout=seconds)
     except subprocess.TimeoutExpired:
-        return f"stopped after {seconds:g} s: does something in it not come to an end?"
+        return f"stopped after {seconds:g} s: is there a loop that does not end?"
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # the process and whatever it started
@@ -213,11 +203,11 @@ def _run(task: dict[str, Any], room: str, seconds: float) -> str:
     if code == -signal.SIGXCPU:
         return f"stopped after {seconds:g} s of processor time"
     name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"ended by itself before there was a verdict ({name})"
+    return f"ended before there was a verdict ({name})"
 
 
 def _read(path: Path, of: int) -> dict[str, Any] | None:
-    """The verdict that a process left, if it is one: plain JSON of the expected kinds, never a pickle."""
+    """The verdict that a process left, or None if it is not JSON of the expected types."""
     try:
         with path.open("rb") as file:
             verdict = json.loads(file.read(LARGEST))

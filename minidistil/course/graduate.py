@@ -1,6 +1,6 @@
-"""`minidistil graduate`: the learner's own pieces, put together, run the official weights and fill a mask.
+"""`minidistil graduate`: the learner's own functions, put together, run the official weights and fill a mask.
 
-What is not written yet comes from the package. Whose piece ran is recorded while it runs.
+What is not written yet comes from the package. While the model runs, it is recorded whose functions are called.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from minidistil.course.check import names_used
 from minidistil.course.learner import Learner, in_place_of, replaced, time_limit
 
 SENTENCE = "The caf\u00e9 returns a [MASK] of the elements in the list."
-# What the package's own code says of it with the offline teacher: for copies in which there is no such code.
+# The guesses of the package's own code with the offline teacher, for copies of the course without solutions.
 KNOWN = (
     (2862, "list", 0.573069),
     (6100, "copy", 0.062704),
@@ -31,7 +31,7 @@ SECONDS = 300.0
 
 @dataclass
 class Pieces:
-    """A chapter's part in the run: which exercises ran, and whose."""
+    """A chapter's part in the run: which exercises ran, the learner's or the package's."""
 
     chapter: Chapter
     written: dict[str, Any] = field(default_factory=dict)
@@ -39,32 +39,31 @@ class Pieces:
     problem: str = ""  # why the learner's file could not be loaded
 
     def yours(self) -> list[str]:
-        """What ran of the learner's own: called by the package, or used by what was."""
+        """The learner's functions that ran: those that the package called, and those that these use."""
         ran = self.called & self.written.keys()
         while more := {used for name in ran for used in names_used(self.written[name]) & self.written.keys()} - ran:
             ran |= more
         return [name for name in self.written if name in ran]
 
     def packages(self) -> list[str]:
-        """What ran of the package's."""
-        names = [exercise.name for exercise in self.chapter.exercises]
-        return [name for name in names if name in self.called and name not in self.written]
+        """The package's functions that ran."""
+        return [name for name in self.chapter.hints if name in self.called and name not in self.written]
 
 
 @dataclass
 class Graduation:
-    """What the learner's pieces made of a sentence, beside what the package makes of it."""
+    """The guesses of the learner's code and those of the package's code, for the same sentence."""
 
     text: str
     model: str
     pieces: list[Pieces]
-    expected: list[Guess] | None  # None where no code of the package's is left to ask
-    guesses: list[Guess] | None  # None where the learner's code raised
+    expected: list[Guess] | None  # None where no solutions of the package are left to compare with
+    guesses: list[Guess] | None  # None where the learner's code raised an error
     error: str = ""
 
     @property
     def equal(self) -> bool:
-        """Whether the words are the package's, in their order, and the scores too (to TOLERANCE)."""
+        """Whether words, order and scores are those of the package (scores up to TOLERANCE)."""
         if self.guesses is None or self.expected is None or len(self.guesses) != len(self.expected):
             return False
         return all(
@@ -73,7 +72,7 @@ class Graduation:
         )
 
     def lines(self) -> Iterator[str]:
-        """For people: what is whose, the words, and whether they are the package's own."""
+        """As text: which functions are the learner's, the guesses, and whether they are those of the package."""
         for each in self.pieces:
             needed = each.yours() or each.packages() or self.guesses is None
             yield each.chapter.title + ("" if needed else ": not needed to fill a mask")
@@ -89,28 +88,28 @@ class Graduation:
         for guess in self.guesses:
             yield f"{guess['score']:.4f}  {guess['token_str']:<16} {guess['sequence']}"
         if self.expected is None:
-            yield f"This copy can only compare what is known beforehand: {SENTENCE!r} with minilm."
+            yield f"A copy without solutions can only compare the guesses for {SENTENCE!r} with minilm."
             return
         if not self.equal:
             words = ", ".join(f"{guess['token_str']} {guess['score']:.4f}" for guess in self.expected)
-            yield f"Not the same: the package's own code says {words}. minidistil check finds the piece that differs."
+            yield f"Not the same: the package's own code gives {words}. minidistil check finds what differs."
             return
-        yield "The package's own code says the same words, and the same scores to four digits."
+        yield "The package's own code gives the same words, and the same scores to four digits."
         yours, missing = (sum(len(part(each)) for each in self.pieces) for part in (Pieces.yours, Pieces.packages))
         if yours and not missing:
-            yield f"Graduated: all {yours} exercises that this takes are yours."
+            yield f"Graduated: all {yours} exercises that this needs are yours."
         elif yours:
-            yield f"{yours} of the {yours + missing} exercises that this takes are yours."
+            yield f"{yours} of the {yours + missing} exercises that this needs are yours."
         else:
-            yield "Nothing of it is yours yet: minidistil progress shows where to begin."
+            yield "None of the code is yours yet: minidistil progress shows where to begin."
 
 
 def graduate(text: str = SENTENCE, name: str = "minilm") -> Graduation:
     """Fill a mask twice: with the package's code, then with the learner's in its place.
 
     Args:
-        text: with one [MASK].
-        name: the model: ladder name, hub id or folder.
+        text: a sentence with one [MASK].
+        name: model name, hub id or folder.
 
     Raises:
         ValueError, FileNotFoundError: no [MASK] or several, or no such model.
@@ -136,18 +135,14 @@ def _put_in_place(chapter: Chapter, stack: contextlib.ExitStack) -> Pieces:
         learner = Learner(chapter, chapter.path)
     except (ValueError, FileNotFoundError) as error:
         return Pieces(chapter, problem=f"Your file is left out. {error}")
-    written = {
-        name: function
-        for name, function in learner.functions.items()
-        if learner.written[name] and not learner.borrowed[name]
-    }
-    for name in learner.own.keys() - written.keys():  # what the learner's own code calls and has not written
+    written = learner.solved()
+    for name in learner.own.keys() - written.keys():  # what is not written may be called by what is
         learner.namespace[name] = learner.own[name]
     return Pieces(chapter, written, stack.enter_context(in_place_of(learner.own, learner.own | written)))
 
 
 def _expected(text: str, name: str) -> list[Guess] | None:
-    """What the package's own code says; None where the learner's has taken its place for good, and nobody knows."""
+    """The package's guesses; None in a copy without solutions, except for what is known."""
     if not replaced:
         return _fill(text, name)
     if (text, name) != (SENTENCE, "minilm"):
@@ -159,7 +154,7 @@ def _expected(text: str, name: str) -> list[Guess] | None:
 
 
 def _fill(text: str, name: str) -> list[Guess]:
-    """The guesses; an error if what comes is none, since fill_mask may be the learner's too."""
+    """The guesses, with their types checked, since fill_mask may be the learner's too."""
     guesses = fill_mask(text, MaskedLM.from_pretrained(name), WordPiece.from_pretrained(name))
     return [
         {
@@ -173,7 +168,7 @@ def _fill(text: str, name: str) -> list[Guess]:
 
 
 def _place(error: BaseException, pieces: list[Pieces]) -> str:
-    """The error with the learner's line."""
+    """The error with the line of the learner's file."""
     files = {str(each.chapter.path) for each in pieces}
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

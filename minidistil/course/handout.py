@@ -1,10 +1,10 @@
-"""`minidistil handout`: a copy of the course for students, without the solutions of chosen chapters.
+"""`minidistil handout`: a copy of the course for students, without the solutions of some chapters.
 
-Withheld are, for these chapters: the exercises' code in the package (their stubs stand there instead) with the
-private helpers that nothing else uses, the bank of misconceptions and the correct variants, outputs of notebooks
-that show the code, the pages and tests for instructors, and the history of the repository. What the learner
-writes in exercises/ takes the stubs' place whenever the package is imported, so that later chapters and the
-notebooks run on it.
+For these chapters the copy leaves out the solutions in the package (the stubs take their place) with the private
+helpers that nothing else uses, the misconceptions and the correct solutions in tests/, and outputs of notebooks that
+show the code; for all chapters the page and the tests for instructors, and the history of the repository. What the
+learner writes in exercises/ takes the place of the stubs whenever the package is imported, so that later chapters and
+the notebooks run on it.
 """
 
 import ast
@@ -21,31 +21,28 @@ COPIED = (
     "README.md", "LICENSE", "requirements.txt", "pyproject.toml", "minidistil", "notebooks", "exercises", "tests",
     "data",
 )  # fmt: skip
-FOR_INSTRUCTORS = (
-    "INSTRUCTORS.md", "test_exercises.py", "test_grade.py", "test_graduate.py", "test_handout.py",
-    "test_instructors.py",
-)  # fmt: skip
+LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "*.egg-info")
+FOR_INSTRUCTORS = ("exercises/INSTRUCTORS.md", "tests/course")
 _TO_INSTRUCTORS = re.compile(r"[^.\n]*\[[^]\n]*\]\([\w/]*INSTRUCTORS\.md\)\)?\.")  # a sentence with that link
-LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "*.egg-info", *FOR_INSTRUCTORS)
 
 
 def handout(folder: Path, keys: Sequence[str] = ()) -> dict[str, list[str]]:
-    """Write the copy; whole or not at all.
+    """Write the copy, all of it or nothing.
 
     Args:
-        folder: where to; it must not be there yet.
-        keys: the chapters whose solutions are withheld; by default all.
+        folder: where to write it; it must not exist yet.
+        keys: the chapters whose solutions are left out; by default all.
 
     Returns:
-        For each changed module of the package the names that are withheld.
+        For each changed module of the package the names whose code is left out.
 
     Raises:
-        ValueError: no such chapter, a folder that is there or lies in the course, or exercises that are solved.
+        ValueError: no such chapter, a folder that exists or lies in the course, or exercises that are solved.
     """
     course = course_folder()
     chapters = [read_chapter(key) for key in keys or chapter_keys()]
     if folder.exists() or folder.resolve().is_relative_to(course.resolve()):
-        raise ValueError(f"{folder} is there already or lies in the course: expected a new folder outside of it.")
+        raise ValueError(f"{folder} exists already or lies in the course: expected a new folder outside of it.")
     for chapter in chapters:
         _require_stubs(chapter)
     part = folder.with_name(f".{folder.name}.part")
@@ -66,20 +63,21 @@ def handout(folder: Path, keys: Sequence[str] = ()) -> dict[str, list[str]]:
 
 def _require_stubs(chapter: Chapter) -> None:
     found = definitions(chapter.path.read_text(encoding="utf-8"))
-    solved = [each.name for each in chapter.exercises if each.name not in found or not is_stub(found[each.name])]
+    solved = [name for name in chapter.hints if name not in found or not is_stub(found[name])]
     if solved:
         raise ValueError(
-            f"{chapter.path.name} has no stub for {solved[0]}, it is solved or gone: get the stubs back with "
-            f"`git checkout exercises/{chapter.path.name}` (keep your solutions elsewhere)."
+            f"{chapter.path.name} has no stub for {solved[0]}, which is solved or missing: save your solutions "
+            f"elsewhere and restore the stubs with `git checkout exercises/{chapter.path.name}`."
         )
 
 
 def _copy(course: Path, part: Path, chapters: Sequence[Chapter]) -> None:
     withheld = [chapter.tests / name for chapter in chapters for name in ("misconceptions.py", "correct")]
+    withheld += [course / name for name in FOR_INSTRUCTORS]
 
     def left_out(folder: str, names: list[str]) -> set[str]:
-        bank = {path.name for path in withheld if path.parent == Path(folder)}
-        return bank | shutil.ignore_patterns(*LEFT_OUT)(folder, names)
+        here = {path.name for path in withheld if path.parent == Path(folder)}
+        return here | shutil.ignore_patterns(*LEFT_OUT)(folder, names)
 
     part.mkdir(parents=True)
     for name in COPIED:
@@ -98,14 +96,14 @@ def _homes(chapter: Chapter) -> dict[str, list[str]]:
 
 
 def _withhold(part: Path, chapter: Chapter, module: str, names: list[str]) -> list[str]:
-    """Put the stubs of a chapter into a module of the copy; returns the names that lost their code."""
+    """Put the stubs of a chapter into a module of the copy; returns the names whose code is left out."""
     stubs_text = chapter.path.read_text(encoding="utf-8")
     stubs, stub_lines = definitions(stubs_text), stubs_text.splitlines()
     path = part / Path(*module.split(".")).with_suffix(".py")
     text = path.read_text(encoding="utf-8")
     solved, lines = definitions(text), text.splitlines()
     helpers = _helpers(text, set(names))
-    for name in sorted([*names, *helpers], key=lambda each: -solved[each].lineno):  # from below: lines keep their place
+    for name in sorted([*names, *helpers], key=lambda each: -solved[each].lineno):  # the last one first
         place = lines_of(solved[name])
         lines[place] = stub_lines[lines_of(stubs[name])] if name in names else []
     path.write_text(re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).rstrip() + "\n", encoding="utf-8")
@@ -134,7 +132,7 @@ def _names_in(node: ast.AST) -> Iterator[str]:
 
 
 def _hide_outputs(folder: Path, names: Sequence[str]) -> None:
-    """Take out what notebooks show of withheld code; running them shows the stubs, then the learner's code."""
+    """Delete the outputs of notebooks that show solutions; when run, they show the stubs, later the learner's code."""
     shown = re.compile(rf"\bshow\([^)]*\b({'|'.join(map(re.escape, names))})\b")
     for path in folder.glob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -145,7 +143,7 @@ def _hide_outputs(folder: Path, names: Sequence[str]) -> None:
 
 
 def _tell(part: Path, chapters: Sequence[Chapter]) -> None:
-    """Say in the copy what it is, without links to what is left out, and let the learner's code take its place."""
+    """Say in the copy what it is, delete links to what it lacks, and let the learner's code take the stubs' place."""
     for page in (part / "README.md", part / "exercises" / "README.md"):
         page.write_text(_TO_INSTRUCTORS.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
     keys = [chapter.key for chapter in chapters]
@@ -154,12 +152,12 @@ def _tell(part: Path, chapters: Sequence[Chapter]) -> None:
     note = (
         f"> A copy for students, without the solutions of {', '.join(keys)}. What you write in `exercises/` takes "
         f"their place: when `minidistil check {keys[0]}` passes, the package, its notebooks and later chapters run on "
-        "your code. Instead of all tests, `minidistil check` and `minidistil progress` tell you where you are."
+        "your code. Run `minidistil check` and `minidistil progress` instead of all tests: they say what is left to do."
     )
     readme.write_text(f"{title}\n\n{note}\n{rest}", encoding="utf-8")
     with (part / "minidistil" / "__init__.py").open("a", encoding="utf-8") as file:
         file.write(f"""
-# A copy without solutions: what is written in exercises/ takes the place of the stubs.
+# A copy without solutions: what you write in exercises/ takes the place of the stubs.
 from minidistil.course.learner import take_yours  # noqa: E402
 
 take_yours({", ".join(f'"{key}"' for key in keys)})

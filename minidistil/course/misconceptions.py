@@ -1,6 +1,6 @@
-"""Misconceptions: wrong implementations that people really write, by which `check` recognises what went wrong.
+"""Misconceptions: wrong implementations that people really write, with which `check` says what went wrong.
 
-A chapter's bank is tests/chNN_NAME/misconceptions.py. Each is a function or class under a decorator:
+A chapter's bank of them is tests/chNN_NAME/misconceptions.py. Each is a function or class with a decorator:
 
     @misconception("attention_weights", "no division by the root", inputs=[(QUERY, KEY)])
     def root_forgotten(query, key, visible=None):
@@ -10,12 +10,14 @@ A chapter's bank is tests/chNN_NAME/misconceptions.py. Each is a function or cla
         \"\"\"
 """
 
+import functools
 import importlib.util
 import inspect
 import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -23,41 +25,34 @@ from torch import Tensor
 from minidistil.course.chapters import read_chapter
 from minidistil.course.learner import time_limit
 
-AnyImplementation = TypeVar("AnyImplementation", bound=Callable[..., Any])
-
 SECONDS_PER_CALL = 2.0  # for one of the learner's functions on one input of the bank
+Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Misconception:
     """A wrong implementation that people really write.
 
-    It is recognised by its outputs on `inputs`, argument tuples on which it differs from the right
-    one. Where outputs are drawn at random, or the exercise is a class, `symptom` looks instead: it
-    gets an implementation and says whether that one has it.
+    It is recognised by its outputs on `inputs`, argument tuples on which it differs from the right implementation.
+    Where the outputs are random, or the exercise is a class, `symptom` takes the place of the inputs: a function that
+    is given an implementation and returns whether it has this misconception.
     """
 
     name: str
     exercise: str
-    what: str  # one sentence: what is wrong
-    look: str  # one sentence: what to look at
+    what: str  # one sentence or two: what is wrong
+    look: str  # one sentence or two: what to look at
     wrong: Callable[..., Any]
     inputs: Sequence[tuple[Any, ...]] = ()
     symptom: Callable[[Any], bool] | None = None
 
     def shows_in(self, function: Callable[..., Any]) -> bool:
         """Whether the function has this misconception."""
-        try:
-            with time_limit(SECONDS_PER_CALL):
-                if self.symptom is not None:
-                    return bool(self.symptom(function))
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # a learner's exit() too
-            return False
-        return bool(self.inputs) and all(
-            same(outcome(function, arguments), outcome(self.wrong, arguments)) for arguments in self.inputs
-        )
+        if self.symptom is None:
+            pairs = ((outcome(function, arguments), outcome(self.wrong, arguments)) for arguments in self.inputs)
+            return bool(self.inputs) and all(same(*pair) for pair in pairs)
+        answer = outcome(self.symptom, (function,))
+        return not isinstance(answer, type) and bool(answer)  # an exception is no answer
 
 
 def misconception(
@@ -66,17 +61,17 @@ def misconception(
     inputs: Sequence[tuple[Any, ...]] = (),
     symptom: Callable[[Any], bool] | None = None,
     symptom_of: Callable[[Any], Callable[[Any], bool]] | None = None,
-) -> Callable[[AnyImplementation], AnyImplementation]:
+) -> Callable[[Implementation], Implementation]:
     """Mark a wrong implementation. Its docstring has two paragraphs: what is wrong, and what to look at.
 
     Args:
-        exercise: the name of the function or class that is implemented.
+        exercise: the name of the function or class that it implements.
         name: a few words that name the mistake.
         inputs, symptom: as in `Misconception`.
         symptom_of: makes the symptom from the wrong implementation.
     """
 
-    def mark(wrong: AnyImplementation) -> AnyImplementation:
+    def mark(wrong: Implementation) -> Implementation:
         what, _, look = (inspect.getdoc(wrong) or "").partition("\n\n")
         shows = symptom if symptom_of is None else symptom_of(wrong)
         found = Misconception(name, exercise, " ".join(what.split()), " ".join(look.split()), wrong, inputs, shows)
@@ -87,11 +82,14 @@ def misconception(
 
 
 def misconceptions(key: str) -> Sequence[Misconception]:
-    """The bank of a chapter, in the order of its file; empty in a copy that withholds it."""
+    """The bank of a chapter, in the order of its file; empty in a copy of the course that leaves it out."""
     path = read_chapter(key).tests / "misconceptions.py"
-    if not path.is_file():
-        return ()
-    spec = importlib.util.spec_from_file_location(f"misconceptions_{key}", path)
+    return _bank(path) if path.is_file() else ()
+
+
+@functools.cache
+def _bank(path: Path) -> Sequence[Misconception]:
+    spec = importlib.util.spec_from_file_location(f"misconceptions_{path.parent.name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -101,8 +99,11 @@ def misconceptions(key: str) -> Sequence[Misconception]:
     return [*getattr(module, "MISCONCEPTIONS", ()), *marked]
 
 
+# --- Comparing outputs ---
+
+
 def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What a call gives, with iterators unrolled; an exception counts as its type."""
+    """What a call returns, with iterators unrolled; for an exception its type."""
     try:
         with time_limit(SECONDS_PER_CALL):
             return _plain(function(*arguments))

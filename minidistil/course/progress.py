@@ -1,10 +1,9 @@
-"""`minidistil progress`: a map of the exercises, from the files as they are and the last verdict on each.
+"""`minidistil progress`: a map of the exercises, from the learner's files and the last verdict on each of them.
 
-`check` leaves its verdict on a chapter's own file in the cache folder, with the file's hash; it counts
-for as long as the file stays the same.
+`check` stores its verdict on a chapter's own file in the cache folder, with the file's hash: it is valid as long as the
+file does not change.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,38 +11,32 @@ from pathlib import Path
 from minidistil.course.chapters import Chapter, chapter_keys, read_chapter
 from minidistil.course.check import Verdict, check
 from minidistil.course.stubs import unwritten
-from minidistil.files import cache_folder, write_atomically
+from minidistil.files import cache_folder, sha256, write_atomically
 
 LEGEND = "# passes   x not right yet   o written, not checked   . not written"
 _MARKS = {"passed": "#", "failed": "x", "borrowed": "x", "not written": ".", "not checked": "o"}
 
 
 def remember(verdict: Verdict) -> None:
-    """Keep a verdict on a chapter's own file; one on another file is not the chapter's."""
+    """Store a verdict on a chapter's own file; one on another file (`check --file`) is not stored."""
     if verdict.path != verdict.chapter.path.resolve():
         return
-    record = {
-        "file": _digest(verdict.path),
-        "states": {result.name: result.state for result in verdict.results},
-        "passed": verdict.passed,
-    }
-    write_atomically(
-        _place(verdict.chapter), lambda part: part.write_text(json.dumps(record), encoding="utf-8"), optional=True
-    )
+    states = {result.name: result.state for result in verdict.results}
+    record = json.dumps({"file": sha256(verdict.path), "states": states, "passed": verdict.passed})
+    write_atomically(_place(verdict.chapter), lambda part: part.write_text(record, encoding="utf-8"), optional=True)
 
 
 def progress(check_again: bool = False) -> Iterator[str]:
-    """The map, a line a chapter; with `check_again`, chapters that changed since their last check are checked."""
-    keys = chapter_keys()
-    chapters = [read_chapter(key) for key in keys]
+    """The map, a line for each chapter; with `check_again`, chapters are checked that changed since the last time."""
+    chapters = [read_chapter(key) for key in chapter_keys()]
     width = max(len(chapter.title) for chapter in chapters)
-    longest = max(len(chapter.exercises) for chapter in chapters)
+    longest = max(len(chapter.hints) for chapter in chapters)
     done = 0
     for chapter in chapters:
         try:
             states, passed = _states(chapter, check_again)
         except ValueError as error:
-            yield f"{chapter.key}  {chapter.title:<{width}}  {'?' * len(chapter.exercises):<{longest}}  {error}"
+            yield f"{chapter.key}  {chapter.title:<{width}}  {'?' * len(chapter.hints):<{longest}}  {error}"
             continue
         done += passed
         marks = "".join(_MARKS[state] for state in states.values())
@@ -55,17 +48,14 @@ def progress(check_again: bool = False) -> Iterator[str]:
 def _states(chapter: Chapter, check_again: bool) -> tuple[dict[str, str], bool]:
     """The state of each exercise, and whether the whole chapter passes."""
     absent = unwritten(chapter.path)
-    written = [exercise.name for exercise in chapter.exercises if exercise.name not in absent]
+    written = [name for name in chapter.hints if name not in absent]
     record = _recall(chapter)
     if not record and written and check_again:
         remember(check(chapter.key))
         record = _recall(chapter)
     known = record.get("states", {})
-    states = {
-        exercise.name: known.get(exercise.name, "not checked" if exercise.name in written else "not written")
-        for exercise in chapter.exercises
-    }
-    return states, record.get("passed", False)
+    unknown = {name: "not checked" if name in written else "not written" for name in chapter.hints}
+    return {name: known.get(name, unknown[name]) for name in unknown}, record.get("passed", False)
 
 
 def _words(chapter: Chapter, states: dict[str, str], passed: bool) -> str:
@@ -84,14 +74,10 @@ def _recall(chapter: Chapter) -> dict:
     """The last verdict on the chapter's file as it is now, or {}."""
     try:
         record = json.loads(_place(chapter).read_text(encoding="utf-8"))
-        return record if record["file"] == _digest(chapter.path) else {}
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or not ours: a cache may be anything
+        return record if record["file"] == sha256(chapter.path) else {}
+    except (OSError, ValueError, KeyError, TypeError):  # there is none yet, or the file holds something else
         return {}
 
 
 def _place(chapter: Chapter) -> Path:
     return cache_folder() / "verdicts" / f"{chapter.key}.json"
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Stubs read without running them: which exercises of a file are still to be written."""
+"""Stubs, read without running them: which exercises of a file are not written yet."""
 
 import ast
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 Definition = ast.FunctionDef | ast.ClassDef
 
 
-def definitions(source: str) -> dict[str, Definition]:
-    """The functions and classes at the top of a Python source, by name; the last one counts, as in Python.
+def definitions(source: str | bytes) -> dict[str, Definition]:
+    """The functions and classes at the top level of a Python source, by name; of several the last, as in Python.
 
     Raises:
-        SyntaxError: it is no Python.
+        SyntaxError: it is not Python.
     """
     return {node.name: node for node in ast.parse(source).body if isinstance(node, Definition)}
 
 
 def is_stub(node: Definition) -> bool:
-    """Whether a function, or a method of a class, still has its `raise NotImplementedError` on the first level."""
+    """Whether a function, or a method of a class, still has `raise NotImplementedError` as one of its statements."""
     if isinstance(node, ast.ClassDef):
         return any(is_stub(inner) for inner in node.body if isinstance(inner, ast.FunctionDef))
     return any(_raises_not_implemented(statement) for statement in node.body)
@@ -30,20 +30,21 @@ def _raises_not_implemented(statement: ast.stmt) -> bool:
 
 
 def unwritten(path: Path) -> set[str]:
-    """The names in a file that are stubs still.
+    """The names in a file that are still stubs.
 
     Raises:
         ValueError: Python cannot read the file.
     """
     try:
-        found = definitions(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError) as error:  # a ValueError of what is no UTF-8, and in places of null bytes
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise ValueError(f"{path.name}{line}: Python cannot read it ({error}).") from error
+        found = definitions(path.read_bytes())
+    except (SyntaxError, ValueError) as error:  # a ValueError: null bytes, before Python 3.12
+        line = getattr(error, "lineno", None)
+        place = f"{path.name}, line {line}" if line else path.name
+        raise ValueError(f"{place}: Python cannot read it ({getattr(error, 'msg', error)}).") from error
     return {name for name, node in found.items() if is_stub(node)}
 
 
 def lines_of(node: Definition) -> slice:
-    """Where a definition stands in its source's lines, decorators and all."""
+    """The lines of a definition in its source, with its decorators."""
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return slice(first - 1, node.end_lineno)

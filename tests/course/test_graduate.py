@@ -49,15 +49,14 @@ def test_all_pieces_are_the_learners_and_say_what_the_package_says(mine: Path) -
         solve(mine, key)
     result = graduate(TEXT)
     assert result.equal
-    assert {"normalize", "longest_match", "MultiHeadAttention", "Embeddings", "Block", "Encoder"} <= whose(
-        result, "yours"
-    )
+    yours = whose(result, "yours")
+    assert {"normalize", "longest_match", "MultiHeadAttention", "Embeddings", "Block", "Encoder"} <= yours
     assert not whose(result, "packages")
-    assert "token_weights" not in whose(result, "yours")  # written, but nothing is hidden at random here
-    told = "\n".join(result.lines())
-    assert f"Graduated: all {len(whose(result, 'yours'))} exercises that this takes are yours." in told
+    assert "token_weights" not in yours  # written, but nothing is masked at random here
+    text = "\n".join(result.lines())
+    assert f"Graduated: all {len(yours)} exercises" in text
     assert result.guesses is not None
-    assert str(result.guesses[0]["token_str"]) in told
+    assert str(result.guesses[0]["token_str"]) in text
     assert (attention.MultiHeadAttention, encoder.Encoder) == own  # the package is itself again
 
 
@@ -68,36 +67,34 @@ def test_what_is_missing_comes_from_the_package_and_is_said(mine: Path) -> None:
     assert result.equal
     assert whose(result, "yours") >= {"MultiHeadAttention"}
     assert whose(result, "packages") == {"Embeddings", "Block", "Encoder"}
-    told = "\n".join(result.lines())
-    assert "package's  Embeddings, Block, Encoder" in told
-    assert "Your file is left out. ch01_wordpiece.py, line 1: Python cannot read it" in told
+    text = "\n".join(result.lines())
+    assert "package's  Embeddings, Block, Encoder" in text
+    assert "ch01_wordpiece.py, line 1: Python cannot read it" in text
     yours = len(whose(result, "yours"))
-    assert f"{yours} of the {yours + 3} exercises that this takes are yours." in told
+    assert f"{yours} of the {yours + 3} exercises" in text
 
 
 def test_a_wrong_piece_shows(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ending = "\n\ndef join_heads(heads):\n    return heads.reshape(heads.shape[0], heads.shape[2], -1)\n"
     solve(mine, "ch03", ending)
     assert main(["graduate", TEXT]) == 1
-    assert "Not the same: the package's own code says" in capsys.readouterr().out
+    assert "Not the same" in capsys.readouterr().out
 
 
 def test_an_error_in_the_learners_code_is_said_with_its_line(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = solve(mine, "ch03", "\n\ndef join_heads(heads):\n    raise RuntimeError('planted')\n")
     assert main(["graduate", TEXT]) == 1
     line = len(path.read_text(encoding="utf-8").splitlines())
-    assert f"Your code stopped: RuntimeError: planted ({path}, line {line})" in capsys.readouterr().out
+    assert f"RuntimeError: planted ({path}, line {line})" in capsys.readouterr().out
 
 
 def test_of_a_loop_and_of_wrong_arguments_no_line_of_the_package_is_blamed(mine: Path) -> None:
-    path = solve(mine, "ch03", "\n\ndef join_heads():\n    return 1\n")
+    solve(mine, "ch03", "\n\ndef join_heads():\n    return 1\n")
     error = graduate(TEXT).error
     assert error.startswith("TypeError: ")
     assert "minidistil/course/learner.py" not in error
-    solve(mine, "ch03", "\n\ndef join_heads(heads):\n    exit()\n")
-    error = graduate(TEXT).error
-    assert error.startswith("SystemExit: ")
-    assert f"({path}, line" in error
+    path = solve(mine, "ch03", "\n\ndef join_heads(heads):\n    exit()\n")
+    assert graduate(TEXT).error.startswith(f"SystemExit: None ({path}, line")
 
 
 def test_what_the_package_says_is_known_where_its_code_is_withheld(
@@ -113,9 +110,9 @@ def test_what_the_package_says_is_known_where_its_code_is_withheld(
     assert not graduate().equal
     other = graduate(TEXT)
     assert not other.equal
-    assert "can only compare what is known beforehand" in "\n".join(other.lines())
+    assert SENTENCE in "\n".join(other.lines())  # the only one that can be compared
 
 
-def test_nothing_to_fill_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_to_fill_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["graduate", "Nothing."]) == 2
-    assert "has 0 [MASK]: expected one." in capsys.readouterr().err
+    assert "0 [MASK]" in capsys.readouterr().err

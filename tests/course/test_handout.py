@@ -82,17 +82,11 @@ def _other_modules() -> list[Path]:
 
 def test_the_rest_is_there_and_what_would_give_it_away_is_not(copy: Path) -> None:
     names = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
-    assert {
-        "README.md",
-        "requirements.txt",
-        "exercises/hints/ch03.md",
-        "tests/ch03_attention/test_attention.py",
-    } <= names
-    assert not [name for name in names if name.startswith(".git")]
-    secret = re.compile(rf"tests/({'|'.join(WITHHELD)})_\w+/(misconceptions\.py|correct/)")
-    assert not [name for name in names if secret.match(name)]
-    assert not {"exercises/INSTRUCTORS.md", "tests/course/test_exercises.py", "tests/course/test_grade.py"} & names
-    assert "A copy for students, without the solutions of ch01" in (copy / "README.md").read_text(encoding="utf-8")
+    kept = ["README.md", "requirements.txt", "exercises/hints/ch03.md", "tests/ch03_attention/test_attention.py"]
+    assert names.issuperset([*kept, "minidistil/course/check.py", "tests/ch05_weights/misconceptions.py"])
+    banks = rf"tests/({'|'.join(WITHHELD)})_\w+/(misconceptions\.py|correct/)"
+    assert not [name for name in names if re.match(rf"\.git|{banks}|exercises/INSTRUCTORS|tests/course", name)]
+    assert "without the solutions of ch01, ch02, ch03, ch04" in (copy / "README.md").read_text(encoding="utf-8")
     for page in ("README.md", "exercises/README.md"):
         text, original = (root.joinpath(page).read_text(encoding="utf-8") for root in (copy, COURSE))
         assert "INSTRUCTORS.md" in original
@@ -100,25 +94,16 @@ def test_the_rest_is_there_and_what_would_give_it_away_is_not(copy: Path) -> Non
     assert not list(copy.parent.glob(".*part"))
 
 
-def test_before_anything_is_written_the_copy_checks_and_says_so(copy: Path) -> None:
-    result = run(copy, "-m", "minidistil", "check", "ch03")
-    assert result.returncode == 1, result.stderr
-    assert "Not yet: 0 of 6 exercises of ch03 pass." in result.stdout
-    assert (
-        "NotImplementedError"
-        in run(copy, "-c", "import minidistil.ch01_wordpiece.normalization as w; w.normalize('x')").stderr
-    )
-
-
-def test_a_command_says_what_is_still_to_be_written(copy: Path) -> None:
-    result = run(copy, "-m", "minidistil", "fill", "A [MASK].")
-    assert result.returncode == 2
-    assert re.fullmatch(
-        r"minidistil: [\w.]+ in \w+\.py is not written yet: solve its exercise first\.\n", result.stderr
-    )
-    told = run(copy, "-m", "minidistil", "doctor")
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "minilm, own layers      not read: they need code that is still to be written" in told.stdout
+def test_before_anything_is_written_commands_say_so(copy: Path) -> None:
+    checked = run(copy, "-m", "minidistil", "check", "ch03")
+    assert checked.returncode == 1, checked.stderr
+    assert "0 of 6 exercises of ch03" in checked.stdout
+    filled = run(copy, "-m", "minidistil", "fill", "A [MASK].")
+    assert filled.returncode == 2
+    assert re.fullmatch(r"minidistil: [\w.]+ in \w+\.py is not written yet: .*\n", filled.stderr)
+    doctor = run(copy, "-m", "minidistil", "doctor")
+    assert (doctor.returncode, doctor.stderr) == (0, "")
+    assert re.search(r"minilm, own layers +not loaded: .* not written yet", doctor.stdout)
 
 
 def test_the_copy_runs_on_the_learners_code(copy: Path, tmp_path: Path) -> None:
@@ -153,11 +138,8 @@ print(md.fill_mask("The list is [MASK].", model, tokenizer)[0]["token_str"])
 def test_a_copy_without_any_solution_can_be_imported(tmp_path: Path) -> None:
     """A stub that names what its module does not import would stop everything."""
     handout(tmp_path / "course")
-    result = run(
-        tmp_path / "course",
-        "-c",
-        "import minidistil.cli.main, minidistil.runs.finetuning, minidistil.runs.distillation; print('imported')",
-    )
+    modules = "minidistil.cli.main, minidistil.runs.finetuning, minidistil.runs.distillation"
+    result = run(tmp_path / "course", "-c", f"import {modules}; print('imported')")
     assert result.stdout == "imported\n", result.stderr
 
 
@@ -167,19 +149,19 @@ def test_a_file_that_cannot_be_loaded_does_not_stop_the_copy(copy: Path, tmp_pat
     (broken / "exercises" / "ch03_attention.py").write_text("def broken(:\n")
     result = run(broken, "-c", "import minidistil; print('imported')")
     assert result.stdout == "imported\n"
-    assert "Your own code of ch03 is not in use: ch03_attention.py, line 1: Python cannot read it" in result.stderr
+    assert "ch03_attention.py, line 1: Python cannot read it" in result.stderr
 
 
 def test_bad_requests_leave_nothing_and_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "there").mkdir()
-    for arguments, told in (
-        ([str(tmp_path / "there")], "is there already"),
-        ([str(COURSE / "copy")], "lies in the course"),
-        ([str(tmp_path / "new"), "--chapters", "ch99"], "There is no chapter 'ch99'"),
+    for *arguments, fact in (
+        [tmp_path / "there", str(tmp_path / "there")],
+        [COURSE / "copy", str(COURSE / "copy")],
+        [tmp_path / "new", "--chapters", "ch99", "ch99"],
     ):
-        assert main(["handout", *arguments]) == 2
+        assert main(["handout", *map(str, arguments)]) == 2
         error = capsys.readouterr().err
-        assert told in error
+        assert fact in error
         assert error.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["there"]
 
@@ -190,4 +172,4 @@ def test_exercises_that_are_solved_are_no_stubs_to_hand_out(copy: Path, tmp_path
     shutil.copy2(read_chapter("ch03").tests / "correct" / "base.py", solved / "exercises" / "ch03_attention.py")
     result = run(solved, "-m", "minidistil", "handout", str(tmp_path / "new"))
     assert result.returncode == 2
-    assert "ch03_attention.py has no stub for attention_weights, it is solved" in result.stderr
+    assert "ch03_attention.py has no stub for attention_weights" in result.stderr

@@ -12,8 +12,9 @@ import minidistil
 from minidistil.course.chapters import read_chapter
 from minidistil.course.check import Result, Verdict
 from minidistil.course.progress import LEGEND, progress, remember
+from tests.course.small_course import STUB, write_chapter
 
-STUB = '''def is_punctuation(char):
+STUBS = '''def is_punctuation(char):
     """A docstring."""
     raise NotImplementedError
 
@@ -26,16 +27,9 @@ def normalize(text):
 @pytest.fixture
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A course with two chapters, in the current folder, and a cache of its own."""
-    (tmp_path / "exercises" / "hints").mkdir(parents=True)
-    (tmp_path / "tests").mkdir()
-    for key, names in {
-        "ch01": ("is_punctuation", "normalize"),
-        "ch03": ("join_heads",),
-    }.items():
-        hints = "".join(f"\n## {name}\n1. a\n2. b\n3. c\n" for name in names)
-        (tmp_path / "exercises" / "hints" / f"{key}.md").write_text(f"# The {key}\n{hints}")
-    (tmp_path / "exercises" / "ch01_wordpiece.py").write_text(STUB)
-    (tmp_path / "exercises" / "ch03_attention.py").write_text("def join_heads(heads):\n    raise NotImplementedError\n")
+    write_chapter(tmp_path, "ch01_wordpiece", STUBS, ["is_punctuation", "normalize"])
+    test = "def test_it(impl):\n    assert impl.join_heads(1) == 2\n"
+    write_chapter(tmp_path, "ch03_attention", STUB, ["join_heads"], test)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MINIDISTIL_CACHE", str(tmp_path / "cache"))
     return tmp_path
@@ -43,7 +37,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def judged(key: str, *states: str) -> None:
     chapter = read_chapter(key)
-    results = [Result(exercise.name, state) for exercise, state in zip(chapter.exercises, states, strict=True)]
+    results = [Result(name, state) for name, state in zip(chapter.hints, states, strict=True)]
     remember(Verdict(chapter, chapter.path.resolve(), results, []))
 
 
@@ -58,7 +52,7 @@ def test_a_fresh_course_is_not_begun(course: Path) -> None:
 
 def test_what_is_written_shows_without_a_check_and_a_verdict_holds_until_the_file_changes(course: Path) -> None:
     path = course / "exercises" / "ch01_wordpiece.py"
-    path.write_text(STUB.replace("raise NotImplementedError\n", "return False\n", 1))
+    path.write_text(STUBS.replace("raise NotImplementedError\n", "return False\n", 1))
     assert "o.  1 of 2 written; next: minidistil check ch01" in next(progress())
     judged("ch01", "failed", "not written")
     assert "x.  0 of 2 pass; next: is_punctuation" in next(progress())
@@ -93,12 +87,6 @@ def test_a_spoiled_cache_counts_as_none(course: Path, content: str) -> None:
 
 
 def test_the_command_checks_again_what_changed(course: Path) -> None:
-    (course / "tests" / "conftest.py").write_text(
-        (Path(__file__).parents[1] / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8"
-    )
-    tests = course / "tests" / "ch03_attention"
-    tests.mkdir()
-    (tests / "test_attention.py").write_text("def test_it(impl):\n    assert impl.join_heads(1) == 2\n")
     (course / "exercises" / "ch03_attention.py").write_text("def join_heads(heads):\n    return 2\n")
     command = [sys.executable, "-m", "minidistil", "progress", "--check"]
     environment = os.environ | {"PYTHONPATH": str(Path(minidistil.__file__).parent.parent)}
