@@ -95,7 +95,10 @@ class RunFolder:
                     part.unlink()
             yield
         finally:
-            lock.release()
+            if lock.is_locked:
+                with contextlib.suppress(OSError):  # Windows removes it with the release
+                    Path(lock.lock_file).unlink()
+                lock.release()
 
     def require_room_for(self, model: nn.Module) -> None:
         """Raise OSError unless there is a place for what is still to be written: two checkpoints, and the model.

@@ -161,7 +161,7 @@ def test_bad_requests_leave_nothing_and_are_one_sentence(tmp_path: Path, capsys:
     ):
         assert main(["handout", *map(str, arguments)]) == 2
         error = capsys.readouterr().err
-        assert fact in error
+        assert str(fact) in error
         assert error.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["there"]
 

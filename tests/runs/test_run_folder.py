@@ -59,6 +59,7 @@ def test_a_second_run_in_the_folder_is_refused_until_the_first_one_ends(tmp_path
         pass
     with second.locked():
         pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path) -> None:
