@@ -1,4 +1,4 @@
-"""Chapter 10's stored GLUE results: complete, consistent, and as the README quotes them."""
+"""Chapter 10's stored GLUE results: complete, consistent, and as the page of results quotes them."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def test_no_run_is_stored_twice() -> None:
 
 
 def test_the_readme_quotes_these_results() -> None:
-    readme = (data_folder().parent / "README.md").read_text(encoding="utf-8")
+    readme = (data_folder() / "results" / "README.md").read_text(encoding="utf-8")
     by_seed: dict[tuple[str, str], dict[int, float]] = {}
     for run in STORED["runs"]:
         title = STORED["models"][run["settings"]["start"]]["title"] + (", twice" if run["settings"]["teacher"] else "")
