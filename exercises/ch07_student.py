@@ -1,15 +1,16 @@
 """Chapter 7, the student: make it from its teacher yourself.
 
-Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your
-student is compared, tensor by tensor and logit by logit, with an official BERT from which layers were taken out:
+Replace each `raise NotImplementedError` by your code; keep the names and the arguments. The tensors and the logits of
+your student are compared with those of an official BERT from which layers were removed:
 
     minidistil check ch07                    what is right, what is not, and what it looks like
     minidistil hint ch07 1                   a hint for the first exercise that is not written yet
     minidistil hint ch07 2 student_tensors   the second hint for that one
 
-Letters in shapes: B sequences, L tokens, M real tokens, D width, P positions.
-From the package you may use what is imported below. `check_layers(layers, num_hidden_layers)` gives the
-layers as a tuple, or raises an error that says what is wrong with them.
+Letters in shapes: B sequences, L tokens, M real tokens, D width, P positions, S and T hidden states of the two models.
+
+From the package you may use what is imported below. `check_layers(layers, num_hidden_layers)` returns the layers as a
+tuple, or raises an error that says what is wrong with them.
 """
 
 import copy
@@ -26,10 +27,10 @@ from minidistil.ch07_student.student import PAPER_LAYERS, POSITION, TOKEN_TYPE, 
 
 
 def default_layers(num_hidden_layers: int) -> tuple[int, ...]:
-    """Every other layer from 0 on; of twelve, the paper's six, PAPER_LAYERS.
+    """Every other layer, starting with 0; for a teacher of twelve, the paper's six, PAPER_LAYERS.
 
     Raises:
-        ValueError: the number, which the message names, is below 1.
+        ValueError: num_hidden_layers is below 1. The message contains its value.
 
     >>> default_layers(6)
     (0, 2, 4)
@@ -40,7 +41,7 @@ def default_layers(num_hidden_layers: int) -> tuple[int, ...]:
 
 
 def student_config(config: EncoderConfig, layers: Sequence[int]) -> EncoderConfig:
-    """The student's configuration: its teacher's, with as many layers as were chosen and no token types.
+    """The teacher's configuration, with as many layers as were chosen and no token types.
 
     >>> student = student_config(EncoderConfig(num_hidden_layers=12), (3, 7))
     >>> student.num_hidden_layers, student.type_vocab_size, student.hidden_size
@@ -50,10 +51,9 @@ def student_config(config: EncoderConfig, layers: Sequence[int]) -> EncoderConfi
 
 
 def copied_names(names: Iterable[str], layers: Sequence[int]) -> dict[str, str]:
-    """Where each tensor of the student comes from: its name there -> its name in the teacher.
+    """Where each tensor of the student comes from: its name in the student -> its name in the teacher.
 
-    Leave out the layers that were not chosen and the token types (the name in TOKEN_TYPE); number the chosen
-    layers anew, from 0 on.
+    Leave out the layers that were not chosen and the token types (TOKEN_TYPE). Renumber the chosen layers from 0.
 
     Args:
         names: of the teacher's tensors, as in `teacher.state_dict()`. Those of layer 4 begin with "encoder.layers.4."
@@ -67,13 +67,13 @@ def copied_names(names: Iterable[str], layers: Sequence[int]) -> dict[str, str]:
 
 
 def student_tensors(tensors: Mapping[str, Tensor], layers: Sequence[int]) -> dict[str, Tensor]:
-    """Copies of the teacher's tensors under the student's names, in memory of their own.
+    """Copies of the teacher's tensors under the student's names; they share no memory with the teacher.
 
-    If the teacher has token types (TOKEN_TYPE), the vector of type 0 is added to every position embedding
-    (POSITION): the student, which has none, then computes the same embeddings.
+    If the teacher has token types (TOKEN_TYPE), the vector of type 0 is added to every position embedding (POSITION).
+    The student, which has no token types, then computes the same embeddings.
 
     Args:
-        tensors: the teacher's, as in `teacher.state_dict()`. They must stay as they are.
+        tensors: the teacher's, as in `teacher.state_dict()`. They must not be changed.
         layers: the chosen ones, in the student's order.
 
     >>> teacher = {POSITION: torch.tensor([[1.0], [2.0]]), TOKEN_TYPE: torch.tensor([[10.0], [500.0]])}
@@ -84,14 +84,14 @@ def student_tensors(tensors: Mapping[str, Tensor], layers: Sequence[int]) -> dic
 
 
 def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> MaskedLM:
-    """A student in the form of a DistilBERT that begins with copies of its teacher's weights.
+    """A DistilBERT that starts from copies of its teacher's weights.
 
-    The teacher stays as it is and shares no memory with its student. The student's parameters can all be
-    trained, also where the teacher's are frozen; it is in evaluation mode; and the decoder of its
-    head is its own word embeddings (`student.head.word` is `student.encoder.embeddings.word`).
+    The teacher is not changed and shares no memory with the student. The student is in evaluation mode, and all its
+    parameters can be trained, even where the teacher's are frozen. The decoder of its head is tied to its own word
+    embeddings (`student.head.word` is `student.encoder.embeddings.word`).
 
     Args:
-        layers: numbers of the teacher's layers; None: the default ones. Refuse bad ones by `check_layers`.
+        layers: which of the teacher's layers; None: the default ones. Check them with `check_layers`.
 
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=5, num_attention_heads=2, intermediate_size=8)
     >>> student = student_of(MaskedLM(config), layers=(0, 4))
@@ -102,18 +102,18 @@ def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> Masked
 
 
 def layer_cosines(student_states: Sequence[Tensor], teacher_states: Sequence[Tensor], attention_mask: Tensor) -> Tensor:
-    """How alike each hidden state of the student is to each of its teacher: the mean cosine over real tokens.
+    """The mean cosine similarity, over real tokens, of each hidden state of the student with each of the teacher.
 
     Args:
         student_states: S tensors (B, L, D), as in `output.hidden_states`.
         teacher_states: T tensors (B, L, D) for the same input.
-        attention_mask: (B, L), 1 at real tokens and 0 at padding. All real tokens of all sequences count equally.
+        attention_mask: (B, L), 1 at real tokens and 0 at padding. All real tokens of all sequences weigh the same.
 
     Returns:
         (S, T).
 
     Raises:
-        ValueError: the shapes of student's and teacher's states differ; the message names both.
+        ValueError: the shapes of student's and teacher's states differ. The message contains both.
 
     >>> one, other = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.0, 3.0]]])
     >>> layer_cosines([one], [one, other, one + other / 3], torch.tensor([[1]])).round(decimals=2)

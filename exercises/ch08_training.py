@@ -1,15 +1,15 @@
 """Chapter 8, training: write the pieces of the loop yourself.
 
-Replace each `raise NotImplementedError` by your code; keep the names and the arguments. The package's own
-`train` then runs on your pieces, is interrupted, goes on, and must end in the same weights, bit for bit:
+Replace each `raise NotImplementedError` by your code; keep the names and the arguments. The package's own `train` then
+runs on your pieces, is interrupted and resumed, and must give the same weights, bit for bit:
 
     minidistil check ch08                    what is right, what is not, and what it looks like
     minidistil hint ch08 1                   a hint for the first exercise that is not written yet
     minidistil hint ch08 2 clip_gradients    the second hint for that one
 
-From the package you may use what is imported below. `mix(seed, number)` makes one seed of two numbers. Within
-`without_averaging(module)` backward passes leave their gradients in this process; `device_of(module)` says where its
-parameters lie. Bad input need not be refused.
+From the package you may use what is imported below. `mix(seed, number)` makes one seed from two numbers. Within
+`without_averaging(module)` the gradients of a backward pass are not averaged over the processes. `device_of(module)` is
+the device of its parameters. You need not check the arguments.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ from minidistil.ch08_training.settings import TrainingConfig
 
 
 def schedule(step: float, steps: int, warmup_share: float) -> float:
-    """Factor on the learning rate at a step (from 0): linear up over the warm-up, linear down to 0.
+    """The factor of the learning rate at a step (from 0): linearly up over the warm-up, then linearly down to 0.
 
-    The warm-up takes `warmup_share` of the steps, rounded up. Its first step has a factor above 0, its last one 1, and
-    so has the step after it. Behind the last step, at `steps`, the line down reaches 0.
+    The warm-up takes the fraction `warmup_share` of the steps, rounded up. The factor of its first step is above 0.
+    Its last step and the step after it have factor 1. The factor is 0 at `steps`, one after the last step.
 
     >>> [schedule(step, 10, 0.25) for step in (0, 1, 2, 3, 9)]  # a warm-up of 3
     [0.3333333333333333, 0.6666666666666666, 1.0, 1.0, 0.14285714285714285]
@@ -39,9 +39,10 @@ def schedule(step: float, steps: int, warmup_share: float) -> float:
 
 
 def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> range:
-    """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th.
+    """The numbers of the micro-batches that process `rank` reads in a step (from 0): every `world_size`-th one.
 
-    Each of the `world_size` processes reads `accumulate` of them a step. Together they read all micro-batches in order.
+    Each of the `world_size` processes reads `accumulate` micro-batches in each step. Together they read all of them in
+    order.
 
     >>> [list(numbers_of_step(0, 2, rank, world_size=3)) for rank in (0, 1, 2)]
     [[0, 3], [1, 4], [2, 5]]
@@ -54,8 +55,7 @@ def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> r
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW; weight decay on matrices only, never on biases and layer norms.
 
-    It holds every parameter that is trained (`requires_grad`) once, and has learning_rate, betas, eps and weight_decay
-    from the config.
+    It holds every parameter with `requires_grad` once. learning_rate, betas, eps and weight_decay are the config's.
 
     >>> from minidistil.ch04_encoder.encoder import EncoderConfig
     >>> from minidistil.ch05_weights.heads import MaskedLM
@@ -68,12 +68,13 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
 
 
 def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float:
-    """Shrink all gradients by one factor, in place, so that together they are no longer than `max_norm`.
+    """Scale all gradients by one factor, in place, so that the norm of all together is at most `max_norm`.
 
-    Together: as one vector. Shorter ones stay as they are. A parameter may have no gradient (`grad` is None).
+    It is the norm of one vector that holds all gradients. If it is smaller already, nothing changes. A parameter may
+    have no gradient (`grad` is None).
 
     Returns:
-        Their length as it was.
+        The norm before clipping.
 
     >>> one, other = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(2))
     >>> one.grad, other.grad = torch.tensor([6.0]), torch.tensor([0.0, 8.0])
@@ -84,14 +85,14 @@ def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float
 
 
 def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]], seed: int) -> list[dict[str, Tensor]]:
-    """Leave in the parameters the gradient of the mean loss of a step's (number, micro-batch) pairs, and nothing else.
+    """Set the parameters' gradients to those of the mean loss over a step's (number, micro-batch) pairs.
 
-    Before each micro-batch torch's generator, from which dropout draws, is set by `mix(seed, number)`. Gradients are
-    averaged over several processes once, after the last micro-batch.
+    Before each micro-batch PyTorch's generator, which dropout uses, is seeded with `mix(seed, number)`. Gradients are
+    averaged over the processes once, after the last micro-batch.
 
     Args:
-        module: called with input_ids, attention_mask and labels of a batch, in this order and not by name, on its own
-            device; gives a dictionary of scalars, "loss" among them.
+        module: called with input_ids, attention_mask and labels of a batch, as positional arguments in this order and
+            on its own device; returns a dictionary of scalars with the key "loss".
 
     Returns:
         Each micro-batch's loss terms, detached and in fp32.
@@ -112,11 +113,11 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
 
 
 def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
-    """All tensors that the next step hangs on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
+    """All tensors that the next step depends on, by name: weights and AdamW's moments.
 
-    NAME is the parameter's in `model.named_parameters()`. AdamW keeps the moments, whose names are in MOMENTS, in
-    `optimizer.state[parameter]`; it has none of a parameter that is frozen, and before the first step of none. The
-    tensors need no gradient.
+    They are "model.NAME", and where they exist "exp_avg.NAME" and "exp_avg_sq.NAME"; NAME is the parameter's in
+    `model.named_parameters()`. AdamW keeps the moments, whose names are in MOMENTS, in `optimizer.state[parameter]`. A
+    frozen parameter has none, and before the first step no parameter has them. No returned tensor requires a gradient.
 
     >>> from minidistil.ch04_encoder.encoder import EncoderConfig
     >>> from minidistil.ch05_weights.heads import MaskedLM
@@ -133,13 +134,13 @@ def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, 
 
 
 def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: torch.optim.AdamW, step: int) -> None:
-    """Make model and optimiser what they were after `step` steps, when `training_state` gave the tensors.
+    """Bring model and optimizer back to where they were after `step` steps, when `training_state` returned the tensors.
 
-    The optimiser holds on to the parameters, so numbers are copied into these; the moments become its own as they are.
-    AdamW's state of a parameter is a dictionary of "step", a float tensor without dimensions, and the two MOMENTS.
+    The optimizer holds references to the parameters, so numbers are copied into them; the moments are used as they are.
+    AdamW's state of a parameter is a dictionary with "step", a float tensor without dimensions, and the two MOMENTS.
 
     Raises:
-        KeyError, RuntimeError: a parameter's tensor is missing or of another shape.
+        KeyError, RuntimeError: a parameter's tensor is missing or has another shape.
 
     >>> from minidistil.ch04_encoder.encoder import EncoderConfig
     >>> from minidistil.ch05_weights.heads import MaskedLM

@@ -1,7 +1,7 @@
-"""Chapter 9, what it buys: the figures of an evaluation and how far they can be trusted, written yourself.
+"""Chapter 9, what it buys: write the figures of an evaluation, and their intervals, yourself.
 
-Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your figures
-are compared with scikit-learn's, NumPy's and SciPy's:
+Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your figures are compared with
+those of scikit-learn, NumPy and SciPy:
 
     minidistil check ch09                    what is right, what is not, and what it looks like
     minidistil hint ch09 1                   a hint for the first exercise that is not written yet
@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 
 def perplexity(losses: Sequence[Tensor]) -> float:
-    """exp of the mean negative log-probability, every token counting once, however the batches were cut.
+    """exp of the mean negative log-probability; each token counts once, however the text is split into batches.
 
     Args:
-        losses: negative log-probabilities of the right tokens in nats, one tensor of any length a batch.
+        losses: negative log-probabilities of the correct tokens in nats, one tensor of any shape for each batch.
 
     Raises:
-        ValueError: there is no token; the message speaks of losses.
+        ValueError: there is no token. The message contains the word "loss" or "losses".
 
     >>> round(perplexity([torch.tensor([0.0, 0.0, 0.0]), torch.tensor([4.0])]), 3)  # exp(1), not (exp(0) + exp(4)) / 2
     2.718
@@ -33,7 +33,7 @@ def perplexity(losses: Sequence[Tensor]) -> float:
 
 
 def token_cosines(student_states: Tensor, teacher_states: Tensor, attention_mask: Tensor) -> Tensor:
-    """The cosine between the two models' vectors of each real token.
+    """The cosine similarity of the two models' vectors at each real token.
 
     Args:
         student_states: (B, L, D).
@@ -44,7 +44,7 @@ def token_cosines(student_states: Tensor, teacher_states: Tensor, attention_mask
         (M,), in reading order.
 
     Raises:
-        ValueError: the shapes differ; the message names both.
+        ValueError: the shapes differ. The message contains both.
 
     >>> student = torch.tensor([[[2.0, 0.0], [0.0, 1.0], [7.0, 7.0]]])
     >>> teacher = torch.tensor([[[1.0, 0.0], [0.0, -3.0], [5.0, 5.0]]])
@@ -59,10 +59,10 @@ def document_totals(values: Tensor, documents: Tensor) -> Tensor:
 
     Args:
         values: (N, C) what was counted at each hidden token.
-        documents: (N,) the number of its document; in any order, with any gaps.
+        documents: (N,) the number of its document, in any order and with any gaps.
 
     Returns:
-        (G, C) float64, a row for each number that occurs, from the lowest on.
+        (G, C) float64, a row for each number that occurs, in ascending order.
 
     >>> right = torch.tensor([[1.0, 1.0], [1.0, 0.0], [1.0, 1.0]])  # counted, guessed right
     >>> document_totals(right, torch.tensor([8, 2, 8])).tolist()
@@ -72,10 +72,10 @@ def document_totals(values: Tensor, documents: Tensor) -> Tensor:
 
 
 def resampled_sums(totals: Tensor, draws: int = 1000, generator: torch.Generator | None = None) -> Tensor:
-    """What the sums over all documents might have been, had other documents been held out.
+    """What the sums over all documents might have been with other held-out documents.
 
-    A draw takes as many documents as there are, with replacement, and adds up their rows. All columns of a draw
-    belong to the same documents: a ratio or difference of two columns compares two models on the same text.
+    Each draw takes as many documents as there are, with replacement, and adds up their rows. All columns of a draw
+    are from the same documents, so a ratio or a difference of two columns compares two models on the same text.
 
     Args:
         totals: (G, C), a row for each document.
@@ -98,7 +98,7 @@ def interval(samples: Tensor, level: float = 0.95) -> tuple[float, float]:
         samples: (R,) a figure of each draw.
 
     Raises:
-        ValueError: level, which the message names, is not between 0 and 1.
+        ValueError: level is not between 0 and 1. The message contains its value.
 
     >>> low, high = interval(torch.arange(101.0), level=0.9)
     >>> round(low, 3), round(high, 3)
@@ -108,17 +108,17 @@ def interval(samples: Tensor, level: float = 0.95) -> tuple[float, float]:
 
 
 def reliability(confidence: Tensor, right: Tensor, bins: int = 10) -> tuple[Tensor, Tensor, Tensor]:
-    """How often guesses of each confidence are right: (0, 0.1], (0.1, 0.2] … (0.9, 1] for 10 bins.
+    """How often guesses are right, by their confidence: (0, 0.1], (0.1, 0.2] … (0.9, 1] for 10 bins.
 
-    A confidence that equals an edge belongs to the bin below it; an exact 0 falls into the first bin.
+    A confidence that equals an edge is counted in the bin below it, and an exact 0 in the first bin.
 
     Args:
-        confidence: (N,) probability of the guess.
+        confidence: (N,) probability of each guess.
         right: (N,) whether it was right.
 
     Returns:
-        Three tensors (bins,): number of guesses (int64), mean confidence and share of right ones (float64, NaN in an
-        empty bin).
+        Three tensors (bins,): number of guesses (int64), mean confidence and fraction of right guesses (float64, NaN
+        in an empty bin).
 
     >>> confidence, right = torch.tensor([0.5, 0.75, 1.0]), torch.tensor([False, True, False])
     >>> counts, mean_confidence, accuracy = reliability(confidence, right, bins=2)
@@ -129,7 +129,7 @@ def reliability(confidence: Tensor, right: Tensor, bins: int = 10) -> tuple[Tens
 
 
 def expected_calibration_error(confidence: Tensor, right: Tensor, bins: int = 10) -> float:
-    """Mean distance between confidence and share of right guesses, each bin weighing as much as it holds.
+    """Mean distance between confidence and accuracy, each bin weighted by its number of guesses.
 
     Arguments as in `reliability`, which you may use.
 

@@ -1,10 +1,9 @@
-"""Chapter 7. The student: a network of its teacher's width with some of its layers, its weights copied.
+"""Chapter 7. The student: a model as wide as its teacher, made from some of its teacher's layers.
 
-Sanh et al. (2019), section 3, "Student initialization": one layer out of two. Which ones, for a teacher
-of twelve, stands in the official script only (huggingface/transformers, research_projects/distillation,
-scripts/extract_distilbert.py).
+Sanh et al. (2019), section 3, "Student initialization": one layer out of two. Which six of a teacher's twelve is only
+said in the official script (huggingface/transformers, research_projects/distillation, scripts/extract_distilbert.py).
 
-Letters in shapes: B sequences, L tokens, M real tokens, D width, P positions.
+Letters in shapes: B sequences, L tokens, M real tokens, D width, P positions, S and T hidden states of the two models.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,55 +21,39 @@ TOKEN_TYPE = "encoder.embeddings.token_type.weight"  # (types, D)
 
 
 def default_layers(num_hidden_layers: int) -> tuple[int, ...]:
-    """Every other layer from 0 on; of twelve, the paper's six.
+    """Every other layer, starting with 0; for a teacher of twelve, the paper's six.
 
     Raises:
-        ValueError: there is no layer to choose from.
+        ValueError: num_hidden_layers is below 1.
+
+    >>> default_layers(6)
+    (0, 2, 4)
     """
     if num_hidden_layers < 1:
-        raise ValueError(f"num_hidden_layers is {num_hidden_layers}: expected a teacher with 1 layer or more.")
+        raise ValueError(f"num_hidden_layers must be at least 1, got {num_hidden_layers}.")
     return PAPER_LAYERS if num_hidden_layers == 12 else tuple(range(0, num_hidden_layers, 2))
 
 
-def check_layers(layers: Sequence[int], num_hidden_layers: int) -> tuple[int, ...]:
-    """The chosen layers as a tuple, if a student can be made of them.
-
-    They keep their teacher's order and each is taken once: a layer works on what the layers below it
-    made, so (4, 2, 0) or (0, 0, 2) is a slip far more often than a wish.
-
-    Raises:
-        TypeError: not a sequence of whole numbers.
-        ValueError: none, one that the teacher does not have, a repeated one, or not in rising order.
-    """
-    whole = isinstance(layers, Sequence) and not isinstance(layers, str | bytes)
-    if not whole or not all(isinstance(layer, int) and not isinstance(layer, bool) for layer in layers):
-        raise TypeError(f"layers is {layers!r}: expected a sequence of whole numbers, such as (0, 2, 4).")
-    chosen, last = tuple(layers), num_hidden_layers - 1
-    if not chosen:
-        raise ValueError(f"layers is empty: expected at least one number from 0 to {last}.")
-    if wrong := [layer for layer in chosen if not 0 <= layer <= last]:
-        raise ValueError(f"The teacher has no layer {wrong[0]}: expected numbers from 0 to {last}, not {list(chosen)}.")
-    if list(chosen) != sorted(set(chosen)):
-        raise ValueError(
-            f"The layers {list(chosen)} are not in rising order, each once: expected {sorted(set(chosen))}, since a "
-            "student keeps its teacher's order."
-        )
-    return chosen
-
-
 def student_config(config: EncoderConfig, layers: Sequence[int]) -> EncoderConfig:
-    """The student's configuration: its teacher's, with as many layers as were chosen and no token types."""
+    """The teacher's configuration, with as many layers as were chosen and no token types.
+
+    >>> student_config(EncoderConfig(num_hidden_layers=12), (3, 7)).num_hidden_layers
+    2
+    """
     return replace(config, num_hidden_layers=len(layers), type_vocab_size=0)
 
 
 def copied_names(names: Iterable[str], layers: Sequence[int]) -> dict[str, str]:
-    """Where each tensor of the student comes from: its name there -> its name in the teacher.
+    """Where each tensor of the student comes from: its name in the student -> its name in the teacher.
 
-    Left out are the layers that were not chosen and the token types; the chosen layers are numbered anew.
+    The chosen layers are renumbered from 0. The other layers and the token types are left out.
 
     Args:
         names: of the teacher's tensors, as in `teacher.state_dict()`.
         layers: the chosen ones, in the student's order.
+
+    >>> copied_names(["head.bias", "encoder.layers.2.expand.bias", "encoder.layers.3.expand.bias"], (3,))
+    {'head.bias': 'head.bias', 'encoder.layers.0.expand.bias': 'encoder.layers.3.expand.bias'}
     """
     sources = {}
     for name in names:
@@ -85,14 +68,18 @@ def copied_names(names: Iterable[str], layers: Sequence[int]) -> dict[str, str]:
 
 
 def student_tensors(tensors: Mapping[str, Tensor], layers: Sequence[int]) -> dict[str, Tensor]:
-    """Copies of the teacher's tensors under the student's names, in memory of their own.
+    """Copies of the teacher's tensors under the student's names; they share no memory with the teacher.
 
-    The vector of token type 0, which the teacher adds at every position of a single text, goes into the position
-    embeddings: word + (position + type 0) is what the teacher computes as (word + position) + type 0.
+    The student has no token types. The teacher adds the vector of type 0 at every position of a single text, so that
+    vector is added to the position embeddings: word + (position + type 0) equals (word + position) + type 0.
 
     Args:
-        tensors: the teacher's, as in `teacher.state_dict()`; left as they are.
+        tensors: the teacher's, as in `teacher.state_dict()`; they are not changed.
         layers: the chosen ones, in the student's order.
+
+    >>> teacher = {POSITION: torch.tensor([[1.0], [2.0]]), TOKEN_TYPE: torch.tensor([[10.0], [500.0]])}
+    >>> student_tensors(teacher, (0,))[POSITION].tolist()
+    [[11.0], [12.0]]
     """
     copies = {new: tensors[old].detach().clone() for new, old in copied_names(tensors, layers).items()}
     if TOKEN_TYPE in tensors:
@@ -101,24 +88,30 @@ def student_tensors(tensors: Mapping[str, Tensor], layers: Sequence[int]) -> dic
 
 
 def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> MaskedLM:
-    """A student in the form of a DistilBERT that begins with copies of its teacher's weights.
+    """A DistilBERT that starts from copies of its teacher's weights (Sanh et al., 2019, section 3).
 
-    Sanh et al. (2019), section 3. Copied: word and position embeddings with their layer norm, the chosen
-    layers, the masked-LM head, whose decoder is again the word embeddings. Dropped: the other layers and the
-    token types (but see `student_tensors`). Nothing is drawn at random. The teacher stays as it is and shares
-    no memory with its student, which lies on the same device, can be trained, and is in evaluation mode.
+    Copied are the word and position embeddings with their layer norm, the chosen layers and the masked-LM head, whose
+    decoder is tied to the word embeddings again. The other layers and the token types are dropped (but see
+    `student_tensors`). Nothing is drawn at random.
+
+    The teacher is not changed and shares no memory with the student. The student is on the teacher's device and in
+    evaluation mode, and all its parameters can be trained.
 
     Args:
-        layers: numbers of the teacher's layers, rising; None: every other one (see `default_layers`).
+        layers: which of the teacher's layers, in ascending order; None: every other one (see `default_layers`).
 
     Raises:
-        TypeError: the teacher has no masked-LM head, or layers is not a sequence of whole numbers.
-        ValueError: layers that the teacher does not have, that are repeated or not in order, or none.
+        TypeError: the teacher has no masked-LM head, or layers is not a sequence of integers.
+        ValueError: layers is empty, names a layer that the teacher does not have, or is not ascending.
+
+    >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=5, num_attention_heads=2, intermediate_size=8)
+    >>> student_of(MaskedLM(config), layers=(0, 4)).config.num_hidden_layers
+    2
     """
     if not isinstance(teacher, MaskedLM):
         raise TypeError(
-            f"The teacher is a {type(teacher).__name__}: expected a MaskedLM, since the student takes over its "
-            "masked-LM head. Load it with MaskedLM.from_pretrained(...)."
+            f"The teacher must be a MaskedLM, since the student copies its masked-LM head; got "
+            f"{type(teacher).__name__}. Load it with MaskedLM.from_pretrained(...)."
         )
     count = teacher.config.num_hidden_layers
     chosen = check_layers(default_layers(count) if layers is None else layers, count)
@@ -129,7 +122,7 @@ def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> Masked
 
 
 def layer_cosines(student_states: Sequence[Tensor], teacher_states: Sequence[Tensor], attention_mask: Tensor) -> Tensor:
-    """How alike each hidden state of the student is to each of its teacher: the mean cosine over real tokens.
+    """The mean cosine similarity, over real tokens, of each hidden state of the student with each of the teacher.
 
     Args:
         student_states: S tensors (B, L, D), as in `output.hidden_states`.
@@ -140,16 +133,41 @@ def layer_cosines(student_states: Sequence[Tensor], teacher_states: Sequence[Ten
         (S, T).
 
     Raises:
-        ValueError: the widths differ.
+        ValueError: the shapes differ.
+
+    >>> one, other = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.0, 3.0]]])
+    >>> layer_cosines([one], [one, other], torch.tensor([[1]]))
+    tensor([[1., 0.]])
     """
-    if student_states[0].shape != teacher_states[0].shape:
-        raise ValueError(
-            f"The hidden states have shapes {tuple(student_states[0].shape)} and {tuple(teacher_states[0].shape)}: "
-            "expected the same input and the same width, for a cosine compares feature with feature."
-        )
+    shapes = tuple(student_states[0].shape), tuple(teacher_states[0].shape)
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"The states of both models must have the same shape, got {shapes[0]} and {shapes[1]}.")
     real = attention_mask.bool()  # (B, L)
-    ours, theirs = (
+    student, teacher = (
         nn.functional.normalize(torch.stack([state[real] for state in states]).float(), dim=-1)  # (S or T, M, D)
         for states in (student_states, teacher_states)
     )
-    return torch.einsum("smd,tmd->st", ours, theirs) / ours.shape[1]
+    return torch.einsum("smd,tmd->st", student, teacher) / student.shape[1]
+
+
+# --- Layers that no student can be made of ---
+
+
+def check_layers(layers: Sequence[int], num_hidden_layers: int) -> tuple[int, ...]:
+    """The chosen layers as a tuple, if a student can be made of them.
+
+    They must be ascending: each layer works on the output of the one below it, so (4, 2, 0) or (0, 0, 2) is most
+    likely a mistake.
+
+    Raises:
+        TypeError: not a sequence of integers.
+        ValueError: none, one that the teacher does not have, or not in ascending order without repeats.
+    """
+    if not isinstance(layers, Sequence) or not all(type(layer) is int for layer in layers):
+        raise TypeError(f"layers must be a sequence of integers such as (0, 2, 4), got {layers!r}.")
+    if not layers or list(layers) != sorted({*layers} & {*range(num_hidden_layers)}):
+        raise ValueError(
+            f"layers must be one or more numbers from 0 to {num_hidden_layers - 1}, the teacher's layers, in ascending "
+            f"order without repeats; got {list(layers)}."
+        )
+    return tuple(layers)

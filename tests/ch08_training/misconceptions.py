@@ -1,11 +1,11 @@
-"""Wrong pieces of a training loop that people really write, each with inputs or a symptom that shows it."""
+"""Wrong pieces of a training loop that people really write."""
 
 import contextlib
 import math
 from dataclasses import astuple
 
 import torch
-import torch._dynamo  # the first optimiser brings it along, which takes seconds: not of a learner's time
+import torch._dynamo  # the first optimizer imports it, which takes seconds that should not count as the learner's
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.testing._internal.distributed.fake_pg import FakeStore
@@ -16,7 +16,24 @@ from minidistil.ch08_training.checkpoints import MOMENTS
 from minidistil.ch08_training.feed import Batch, mix
 from minidistil.ch08_training.parallel import without_averaging
 from minidistil.ch08_training.settings import TrainingConfig
-from minidistil.course.misconceptions import Misconception
+from minidistil.course.misconceptions import misconception
+
+
+def _raises(*errors):
+    """A symptom from a check that raises such an error for functions that have it."""
+
+    def symptom(check):
+        def shows(function):
+            try:
+                check(function)
+            except errors:
+                return True
+            return False
+
+        return shows
+
+    return symptom
+
 
 # ---- schedule ----
 
@@ -28,33 +45,7 @@ def _lines(step, steps, warmup, first=1, end=0):
     return (steps - end - step) / max(1, steps - end - warmup)
 
 
-def dead_first_step(step, steps, warmup_share):
-    return _lines(step, steps, math.ceil(warmup_share * steps), first=0)
-
-
-def zero_one_step_early(step, steps, warmup_share):
-    return _lines(step, steps, math.ceil(warmup_share * steps), end=1)
-
-
-def slope_of_all_steps(step, steps, warmup_share):
-    warmup = math.ceil(warmup_share * steps)
-    return (step + 1) / warmup if step < warmup else (steps - step) / steps
-
-
-def never_zero(step, steps, warmup_share):
-    warmup = math.ceil(warmup_share * steps)
-    return (step + 1) / warmup if step < warmup else 1 - (step - warmup) / steps
-
-
-def warm_up_rounded_down(step, steps, warmup_share):
-    return _lines(step, steps, int(warmup_share * steps))
-
-
-def warm_up_forgotten(step, steps, warmup_share):
-    return (steps - step) / steps
-
-
-def _line_of(wrong):
+def _same_factors_as(wrong):
     """Whether all factors are the wrong one's, in a run with a warm-up of 2.1 steps."""
 
     def shows(function):
@@ -64,70 +55,121 @@ def _line_of(wrong):
     return shows
 
 
+@misconception("schedule", "a first step that does nothing", symptom_of=_same_factors_as)
+def dead_first_step(step, steps, warmup_share):
+    """The first step has learning rate 0, so it changes nothing.
+
+    Steps count from 0: the factor is (step + 1) / warmup.
+    """
+    return _lines(step, steps, math.ceil(warmup_share * steps), first=0)
+
+
+@misconception("schedule", "zero one step early", symptom_of=_same_factors_as)
+def zero_one_step_early(step, steps, warmup_share):
+    """The last step has learning rate 0, so its work is lost.
+
+    The factor is 0 at `steps`, one after the last step: (steps - step) / (steps - warmup).
+    """
+    return _lines(step, steps, math.ceil(warmup_share * steps), end=1)
+
+
+@misconception("schedule", "a jump after the warm-up", symptom_of=_same_factors_as)
+def slope_of_all_steps(step, steps, warmup_share):
+    """The way down is measured from step 0, so the rate drops suddenly when the warm-up ends.
+
+    The way down begins with 1 at the end of the warm-up: divide by steps - warmup.
+    """
+    warmup = math.ceil(warmup_share * steps)
+    return (step + 1) / warmup if step < warmup else (steps - step) / steps
+
+
+@misconception("schedule", "never down to zero", symptom_of=_same_factors_as)
+def never_zero(step, steps, warmup_share):
+    """The slope of the way down is too small: the run ends while the rate is still above 0.
+
+    The way down takes steps - warmup steps, not steps.
+    """
+    warmup = math.ceil(warmup_share * steps)
+    return (step + 1) / warmup if step < warmup else 1 - (step - warmup) / steps
+
+
+@misconception("schedule", "warm-up rounded down", symptom_of=_same_factors_as)
+def warm_up_rounded_down(step, steps, warmup_share):
+    """int() or round() makes the warm-up too short; a short run has none at all.
+
+    Use math.ceil(warmup_share * steps).
+    """
+    return _lines(step, steps, int(warmup_share * steps))
+
+
+@misconception("schedule", "no warm-up", symptom_of=_same_factors_as)
+def warm_up_forgotten(step, steps, warmup_share):
+    """The rate is largest at the start, when AdamW's moments are computed from a single gradient.
+
+    Go up first, while step < warmup.
+    """
+    return (steps - step) / steps
+
+
 # ---- numbers_of_step ----
 
 
-def everybody_reads_the_same(step, accumulate, rank, world_size):
-    return range(step * accumulate, (step + 1) * accumulate)
-
-
-def accumulation_forgotten(step, accumulate, rank, world_size):
-    start = step * world_size
-    return range(start + rank, start + accumulate * world_size, world_size)
-
-
-def shares_overlap(step, accumulate, rank, world_size):
-    start = step * accumulate * world_size + rank
-    return range(start, start + accumulate)
-
-
-def tail_lost(step, accumulate, rank, world_size):
-    start = step * accumulate * world_size
-    return range(start + rank, start + accumulate, world_size)
-
-
-def blocks_instead_of_turns(step, accumulate, rank, world_size):
-    start = (step * world_size + rank) * accumulate
-    return range(start, start + accumulate)
-
-
-def _shares_of(wrong):
+def _same_numbers_as(wrong):
     """Whether two processes get the numbers that the wrong one gives them."""
     places = [(step, 3, rank, 2) for step in (0, 1) for rank in (0, 1)]
     return lambda function: all(list(function(*each)) == list(wrong(*each)) for each in places)
 
 
+@misconception("numbers_of_step", "all processes read the same", symptom_of=_same_numbers_as)
+def everybody_reads_the_same(step, accumulate, rank, world_size):
+    """The rank is ignored, so several processes do the work of one.
+
+    Process `rank` starts `rank` micro-batches later, and each goes on in steps of world_size.
+    """
+    return range(step * accumulate, (step + 1) * accumulate)
+
+
+@misconception("numbers_of_step", "steps overlap", symptom_of=_same_numbers_as)
+def accumulation_forgotten(step, accumulate, rank, world_size):
+    """The next step starts world_size later, but a step reads accumulate * world_size, so text is read twice.
+
+    Step number `step` begins at step * accumulate * world_size.
+    """
+    start = step * world_size
+    return range(start + rank, start + accumulate * world_size, world_size)
+
+
+@misconception("numbers_of_step", "processes overlap", symptom_of=_same_numbers_as)
+def shares_overlap(step, accumulate, rank, world_size):
+    """Each process reads consecutive numbers, some of which other processes read as well.
+
+    Use the third argument of range: go on in steps of world_size.
+    """
+    start = step * accumulate * world_size + rank
+    return range(start, start + accumulate)
+
+
+@misconception("numbers_of_step", "end of the step left out", symptom_of=_same_numbers_as)
+def tail_lost(step, accumulate, rank, world_size):
+    """The range ends too early, so micro-batches at the end of each step are never read.
+
+    It ends below (step + 1) * accumulate * world_size.
+    """
+    start = step * accumulate * world_size
+    return range(start + rank, start + accumulate, world_size)
+
+
+@misconception("numbers_of_step", "blocks instead of turns", symptom_of=_same_numbers_as)
+def blocks_instead_of_turns(step, accumulate, rank, world_size):
+    """Nothing is lost or read twice, but each process reads a block of its own instead of every world_size-th.
+
+    The processes take turns: process 0 reads the first, process 1 the second, and so on, then process 0 again.
+    """
+    start = (step * world_size + rank) * accumulate
+    return range(start, start + accumulate)
+
+
 # ---- make_optimizer ----
-
-
-def _optimizer(model, config, decays=lambda name, each: each.dim() > 1, kind=torch.optim.AdamW, frozen=False, **more):
-    named = [(name, each) for name, each in model.named_parameters() if frozen or each.requires_grad]
-    groups = [
-        {"params": [each for name, each in named if decays(name, each)], "weight_decay": config.weight_decay},
-        {"params": [each for name, each in named if not decays(name, each)], "weight_decay": 0.0},
-    ]
-    settings = {"lr": config.learning_rate, "betas": config.betas, "eps": config.eps} | more
-    return kind([group for group in groups if group["params"]], **settings)
-
-
-def decay_on_everything(model, config):
-    return _optimizer(model, config, decays=lambda name, each: True)
-
-
-def decay_on_norms(model, config):
-    return _optimizer(model, config, decays=lambda name, each: not name.endswith("bias"))
-
-
-def decay_as_a_gradient(model, config):
-    return _optimizer(model, config, kind=torch.optim.Adam)
-
-
-def frozen_ones_included(model, config):
-    return _optimizer(model, config, frozen=True)
-
-
-def betas_by_default(model, config):
-    return _optimizer(model, config, betas=(0.9, 0.999))
 
 
 def _small():
@@ -140,7 +182,25 @@ def _small():
         return MaskedLM(config)
 
 
-def _decayed(expected):
+def _optimizer(model, config, decays=lambda name, each: each.dim() > 1, kind=torch.optim.AdamW, frozen=False, **more):
+    named = [(name, each) for name, each in model.named_parameters() if frozen or each.requires_grad]
+    groups = [
+        {"params": [each for name, each in named if decays(name, each)], "weight_decay": config.weight_decay},
+        {"params": [each for name, each in named if not decays(name, each)], "weight_decay": 0.0},
+    ]
+    settings = {"lr": config.learning_rate, "betas": config.betas, "eps": config.eps} | more
+    return kind([group for group in groups if group["params"]], **settings)
+
+
+def _everything(name, parameter):
+    return True
+
+
+def _all_but_biases(name, parameter):
+    return not name.endswith("bias")
+
+
+def _decays(expected):
     """Whether exactly these parameters are decayed, whatever else is right."""
 
     def shows(function):
@@ -155,22 +215,62 @@ def _decayed(expected):
 def _holds_frozen_ones(function):
     model = _small()
     model.head.bias.requires_grad_(False)
-    return any(
-        model.head.bias is each for group in function(model, TrainingConfig()).param_groups for each in group["params"]
-    )
+    groups = function(model, TrainingConfig()).param_groups
+    return any(model.head.bias is each for group in groups for each in group["params"])
 
 
-def _setting(name, value):
-    def shows(function):
-        groups = function(_small(), TrainingConfig()).param_groups
-        return all(group[name] == value for group in groups)
-
-    return shows
-
-
-def _is_no_adamw(function):
+def _is_not_adamw(function):
     optimizer = function(_small(), TrainingConfig(weight_decay=0.5))
     return not optimizer.param_groups[0].get("decoupled_weight_decay", isinstance(optimizer, torch.optim.AdamW))
+
+
+def _has_default_betas(function):
+    return all(group["betas"] == (0.9, 0.999) for group in function(_small(), TrainingConfig()).param_groups)
+
+
+@misconception("make_optimizer", "decay on everything", symptom=_decays(_everything))
+def decay_on_everything(model, config):
+    """Biases and layer norms are decayed towards 0 too; a layer norm with weight 0 would have no output.
+
+    Put parameters with one dimension into a group of their own with weight_decay 0.0.
+    """
+    return _optimizer(model, config, decays=_everything)
+
+
+@misconception("make_optimizer", "decay on layer norms", symptom=_decays(_all_but_biases))
+def decay_on_norms(model, config):
+    """Only biases are not decayed, but the weight of a layer norm is a vector of factors around 1, not a matrix.
+
+    Decide by parameter.dim() instead of the name.
+    """
+    return _optimizer(model, config, decays=_all_but_biases)
+
+
+@misconception("make_optimizer", "decay as part of the gradient", symptom=_is_not_adamw)
+def decay_as_a_gradient(model, config):
+    """Adam adds the decay to the gradient and then divides both by the gradient's size.
+
+    Use torch.optim.AdamW, which subtracts the decay from the weight itself.
+    """
+    return _optimizer(model, config, kind=torch.optim.Adam)
+
+
+@misconception("make_optimizer", "frozen parameters included", symptom=_holds_frozen_ones)
+def frozen_ones_included(model, config):
+    """The optimizer holds frozen parameters, which would change as soon as they got a gradient.
+
+    Take only parameters with requires_grad.
+    """
+    return _optimizer(model, config, frozen=True)
+
+
+@misconception("make_optimizer", "default betas", symptom=_has_default_betas)
+def betas_by_default(model, config):
+    """PyTorch's default for the second beta is 0.999, but the config has another value.
+
+    Pass betas=config.betas, and lr and eps in the same way.
+    """
+    return _optimizer(model, config, betas=(0.9, 0.999))
 
 
 # ---- clip_gradients ----
@@ -190,54 +290,8 @@ def _shrink(parameters, norm, max_norm):
             gradient.mul_(max_norm / norm)
 
 
-def each_tensor_by_itself(parameters, max_norm):
-    norm = _norm(parameters)
-    for parameter in parameters:
-        _shrink([parameter], _norm([parameter]), max_norm)
-    return norm
-
-
-def by_value(parameters, max_norm):
-    norm = _norm(parameters)
-    for gradient in _gradients(parameters):
-        gradient.clamp_(-max_norm, max_norm)
-    return norm
-
-
-def sum_of_the_lengths(parameters, max_norm):
-    norm = sum(_norm([each]) for each in parameters)
-    _shrink(parameters, norm, max_norm)
-    return norm
-
-
-def short_ones_stretched(parameters, max_norm):
-    norm = _norm(parameters)
-    for gradient in _gradients(parameters):
-        gradient.mul_(max_norm / norm)
-    return norm
-
-
-def length_of_afterwards(parameters, max_norm):
-    _shrink(parameters, _norm(parameters), max_norm)
-    return _norm(parameters)
-
-
-def copies_clipped(parameters, max_norm):
-    norm = _norm(parameters)
-    for gradient in _gradients(parameters):
-        if norm > max_norm:
-            gradient = gradient * (max_norm / norm)
-    return norm
-
-
-def gradients_taken_for_granted(parameters, max_norm):
-    norm = math.sqrt(sum(float(each.grad.square().sum()) for each in parameters))
-    _shrink(parameters, norm, max_norm)
-    return norm
-
-
 def _clips_like(wrong):
-    """Whether gradients and returned length come out as the wrong one's, on long and on short ones."""
+    """Whether gradients and returned norm are the wrong one's, for long and for short gradients."""
 
     def outcome_of(function, gradients):
         parameters = [nn.Parameter(torch.zeros(len(each))) for each in gradients]
@@ -253,22 +307,101 @@ def _clips_like(wrong):
     return shows
 
 
+@_raises(AttributeError, TypeError)
 def _needs_every_gradient(function):
     parameters = [nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))]
     parameters[1].grad = torch.tensor([9.0])
-    try:
-        function(parameters, 2.0)
-    except (AttributeError, TypeError):
-        return True
-    return False
+    function(parameters, 2.0)
+
+
+@misconception("clip_gradients", "each tensor by itself", symptom_of=_clips_like)
+def each_tensor_by_itself(parameters, max_norm):
+    """Every tensor is clipped to max_norm separately, which changes the direction of the whole gradient.
+
+    Compute one norm over all tensors, and multiply all of them by one factor.
+    """
+    norm = _norm(parameters)
+    for parameter in parameters:
+        _shrink([parameter], _norm([parameter]), max_norm)
+    return norm
+
+
+@misconception("clip_gradients", "clipped by value", symptom_of=_clips_like)
+def by_value(parameters, max_norm):
+    """Every entry is clamped to the limit, so large entries lose more than small ones and the direction changes.
+
+    Multiply by max_norm / norm instead of clamping.
+    """
+    norm = _norm(parameters)
+    for gradient in _gradients(parameters):
+        gradient.clamp_(-max_norm, max_norm)
+    return norm
+
+
+@misconception("clip_gradients", "sum of the norms", symptom_of=_clips_like)
+def sum_of_the_lengths(parameters, max_norm):
+    """The tensors' norms are added up, but it is their squares that have to be added.
+
+    Take the root of the sum of all squares: of 3 and 4 it is 5.
+    """
+    norm = sum(_norm([each]) for each in parameters)
+    _shrink(parameters, norm, max_norm)
+    return norm
+
+
+@misconception("clip_gradients", "short gradients stretched", symptom_of=_clips_like)
+def short_ones_stretched(parameters, max_norm):
+    """Every gradient is scaled to the norm max_norm, even one that was shorter.
+
+    Scale only if norm > max_norm.
+    """
+    norm = _norm(parameters)
+    for gradient in _gradients(parameters):
+        gradient.mul_(max_norm / norm)
+    return norm
+
+
+@misconception("clip_gradients", "norm after clipping returned", symptom_of=_clips_like)
+def length_of_afterwards(parameters, max_norm):
+    """The returned norm is that of the clipped gradient, so the log cannot show that the gradient was too large.
+
+    Return the norm from before clipping.
+    """
+    _shrink(parameters, _norm(parameters), max_norm)
+    return _norm(parameters)
+
+
+@misconception("clip_gradients", "copies clipped", symptom_of=_clips_like)
+def copies_clipped(parameters, max_norm):
+    """The product is a new tensor that is not stored anywhere; the parameters still have the old gradients.
+
+    Work in place with gradient.mul_(factor), or assign to parameter.grad.
+    """
+    norm = _norm(parameters)
+    for gradient in _gradients(parameters):
+        if norm > max_norm:
+            gradient = gradient * (max_norm / norm)
+    return norm
+
+
+@misconception("clip_gradients", "gradient None not handled", symptom=_needs_every_gradient)
+def gradients_taken_for_granted(parameters, max_norm):
+    """The gradient of a parameter that no loss depends on is None.
+
+    Skip those: if parameter.grad is not None.
+    """
+    norm = math.sqrt(sum(float(each.grad.square().sum()) for each in parameters))
+    _shrink(parameters, norm, max_norm)
+    return norm
 
 
 # ---- accumulate_gradients ----
 
 
 def _accumulate(
-    module, batches, seed, empty=True, empty_each=False, share=None, draw=mix, alone=lambda last: not last, keep=None
-):
+    module, batches, seed, empty=True, empty_each=False, factor=None, draw=mix, alone=lambda last: not last,
+    keep=lambda value: value.detach().float(),
+):  # fmt: skip
     if empty:
         module.zero_grad()
     rows = []
@@ -279,45 +412,9 @@ def _accumulate(
             torch.manual_seed(draw(seed, number))
         with without_averaging(module) if alone(place == len(batches)) else contextlib.nullcontext():
             losses = module(*astuple(batch))
-            (losses["loss"] * (1 / len(batches) if share is None else share)).backward()
-        rows.append({name: (keep or (lambda value: value.detach().float()))(value) for name, value in losses.items()})
+            (losses["loss"] * (factor or 1 / len(batches))).backward()
+        rows.append({name: keep(value) for name, value in losses.items()})
     return rows
-
-
-def emptied_within_the_loop(module, batches, seed):
-    return _accumulate(module, batches, seed, empty_each=True)
-
-
-def never_emptied(module, batches, seed):
-    return _accumulate(module, batches, seed, empty=False)
-
-
-def sum_instead_of_mean(module, batches, seed):
-    return _accumulate(module, batches, seed, share=1.0)
-
-
-def no_seed(module, batches, seed):
-    return _accumulate(module, batches, seed, draw=None)
-
-
-def one_seed_for_all(module, batches, seed):
-    return _accumulate(module, batches, seed, draw=lambda seed, number: seed)
-
-
-def averaged_after_each(module, batches, seed):
-    return _accumulate(module, batches, seed, alone=lambda last: False)
-
-
-def never_averaged(module, batches, seed):
-    return _accumulate(module, batches, seed, alone=lambda last: True)
-
-
-def graphs_kept(module, batches, seed):
-    return _accumulate(module, batches, seed, keep=lambda value: value.float())
-
-
-def terms_in_bf16(module, batches, seed):
-    return _accumulate(module, batches, seed, keep=lambda value: value.detach())
 
 
 class _Toy(nn.Module):
@@ -335,7 +432,7 @@ def _toy_batch(number):
     return number, Batch(ids, torch.ones_like(ids), ids % 2)
 
 
-def _adds_up_like(wrong):
+def _same_gradients_as(wrong):
     """Whether two calls in a row leave the gradients that the wrong one leaves."""
 
     def left_by(function):
@@ -347,44 +444,38 @@ def _adds_up_like(wrong):
     return lambda function: torch.allclose(left_by(function), left_by(wrong))
 
 
-def _draws(function, number):
-    toy = _Toy(dropout=0.5)
-    function(toy, [(number, _toy_batch(0)[1])], 56)
-    return toy.weight.grad
-
-
-def _goes_on_drawing(function):
+def _same_dropout(function, numbers):
+    """Whether dropout draws the same for micro-batches of all these numbers."""
+    gradients = []
     with torch.random.fork_rng(devices=[]):
-        return not torch.equal(_draws(function, 0), _draws(function, 0))
+        for number in numbers:
+            toy = _Toy(dropout=0.5)
+            function(toy, [(number, _toy_batch(0)[1])], 56)
+            gradients.append(toy.weight.grad)
+    return all(torch.equal(gradients[0], each) for each in gradients)
 
 
-def _draws_the_same_for_all(function):
-    with torch.random.fork_rng(devices=[]):
-        first = _draws(function, 0)
-        return all(torch.equal(first, _draws(function, number)) for number in range(1, 8))
-
-
-def _talks(count):
-    """Whether three micro-batches make so many talks between processes."""
+def _averages(count):
+    """Whether the gradients of three micro-batches are averaged over the processes so many times."""
 
     def shows(function):
-        talks = []
+        calls = []
 
-        def talk(state, bucket):
-            talks.append(None)
+        def average(state, bucket):
+            calls.append(None)
             future = torch.futures.Future()
             future.set_result(bucket.buffer())
             return future
 
-        # A real group has threads: freed after the group's end, as here, the module can wait for them for ever.
+        # Not a real group: that one has threads, and a module freed after the group's end can wait for them for ever.
         distributed.init_process_group("fake", rank=0, world_size=1, store=FakeStore())
         try:
             module = DistributedDataParallel(_Toy())
-            module.register_comm_hook(None, talk)
+            module.register_comm_hook(None, average)
             function(module, [_toy_batch(number) for number in range(3)], 56)
         finally:
             distributed.destroy_process_group()
-        return len(talks) == count
+        return len(calls) == count
 
     return shows
 
@@ -398,72 +489,92 @@ def _keeps_bf16(function):
     return row["loss"].dtype == torch.bfloat16 and not row["loss"].requires_grad
 
 
-# ---- training_state and restore_state ----
+@misconception("accumulate_gradients", "gradients zeroed within the loop", symptom_of=_same_gradients_as)
+def emptied_within_the_loop(module, batches, seed):
+    """Gradients are set to zero before each micro-batch, so only the last one counts.
+
+    Call zero_grad once, before the loop.
+    """
+    return _accumulate(module, batches, seed, empty_each=True)
 
 
-def _state(model, optimizer, keys=MOMENTS, frozen=True):
-    tensors = {}
-    for name, parameter in model.named_parameters():
-        if frozen or parameter.requires_grad:
-            tensors[f"model.{name}"] = parameter.detach()
-        if parameter in optimizer.state:
-            tensors |= {f"{key}.{name}": optimizer.state[parameter][key] for key in keys}
-    return tensors
+@misconception("accumulate_gradients", "gradients never zeroed", symptom_of=_same_gradients_as)
+def never_emptied(module, batches, seed):
+    """backward() adds to the gradients that are there, so those of all earlier steps are included.
+
+    Call module.zero_grad() before the first micro-batch.
+    """
+    return _accumulate(module, batches, seed, empty=False)
 
 
-def weights_only(model, optimizer):
-    return _state(model, optimizer, keys=())
+@misconception("accumulate_gradients", "sum instead of mean", symptom_of=_same_gradients_as)
+def sum_instead_of_mean(module, batches, seed):
+    """Without the division the gradient grows with the number of micro-batches.
+
+    Divide each loss by len(batches) before backward().
+    """
+    return _accumulate(module, batches, seed, factor=1.0)
 
 
-def first_moment_only(model, optimizer):
-    return _state(model, optimizer, keys=MOMENTS[:1])
+@misconception(
+    "accumulate_gradients", "dropout not seeded", symptom=lambda function: not _same_dropout(function, (0, 0))
+)
+def no_seed(module, batches, seed):
+    """The generator is not seeded, so dropout draws something else after the run is resumed.
+
+    Call torch.manual_seed(mix(seed, number)) before each micro-batch.
+    """
+    return _accumulate(module, batches, seed, draw=None)
 
 
-def frozen_weights_left_out(model, optimizer):
-    return _state(model, optimizer, frozen=False)
+@misconception(
+    "accumulate_gradients", "same dropout for every micro-batch", symptom=lambda each: _same_dropout(each, range(8))
+)
+def one_seed_for_all(module, batches, seed):
+    """The generator is seeded with the seed alone, so dropout leaves out the same places each time.
+
+    Use the number of the micro-batch too: mix(seed, number).
+    """
+    return _accumulate(module, batches, seed, draw=lambda seed, number: seed)
 
 
-def a_state_for_every_parameter(model, optimizer):
-    tensors = {}
-    for name, parameter in model.named_parameters():
-        tensors[f"model.{name}"] = parameter.detach()
-        tensors |= {f"{key}.{name}": optimizer.state[parameter][key] for key in MOMENTS}
-    return tensors
+@misconception("accumulate_gradients", "averaged after each micro-batch", symptom=_averages(3))
+def averaged_after_each(module, batches, seed):
+    """All processes wait for each other after every micro-batch, although only the sum is needed.
+
+    Use without_averaging(module) for all but the last.
+    """
+    return _accumulate(module, batches, seed, alone=lambda last: False)
 
 
-def _restore(tensors, model, optimizer, step, weights=True, moments=MOMENTS, granted=False):
-    for name, parameter in model.named_parameters():
-        if weights:
-            parameter.data.copy_(tensors[f"model.{name}"])
-        if moments and (granted or f"exp_avg.{name}" in tensors):
-            first, second = (tensors[f"{key}.{name}"] for key in moments)
-            state = {"step": torch.tensor(float(step)), "exp_avg": first, "exp_avg_sq": second}
-            optimizer.state[parameter] = state
+@misconception("accumulate_gradients", "never averaged", symptom=_averages(0))
+def never_averaged(module, batches, seed):
+    """The gradients are never averaged over the processes, so the copies of the model become different.
+
+    Call backward() of the last micro-batch outside of without_averaging.
+    """
+    return _accumulate(module, batches, seed, alone=lambda last: True)
 
 
-def moments_not_restored(tensors, model, optimizer, step):
-    _restore(tensors, model, optimizer, step, moments=())
+@misconception("accumulate_gradients", "graphs kept", symptom=_keeps_graphs)
+def graphs_kept(module, batches, seed):
+    """The returned terms keep their graphs in memory, and with them all activations.
+
+    Call detach() on each term.
+    """
+    return _accumulate(module, batches, seed, keep=lambda value: value.float())
 
 
-def weights_not_restored(tensors, model, optimizer, step):
-    _restore(tensors, model, optimizer, step, weights=False)
+@misconception("accumulate_gradients", "terms left in bf16", symptom=_keeps_bf16)
+def terms_in_bf16(module, batches, seed):
+    """A mean of bf16 numbers is rounded to 8 bits, so losses in the log change in steps of 0.01 or more.
+
+    Call float() on each term.
+    """
+    return _accumulate(module, batches, seed, keep=lambda value: value.detach())
 
 
-def steps_counted_anew(tensors, model, optimizer, step):
-    _restore(tensors, model, optimizer, 0)
-
-
-def moments_for_every_parameter(tensors, model, optimizer, step):
-    _restore(tensors, model, optimizer, step, granted=True)
-
-
-def parameters_replaced(tensors, model, optimizer, step):
-    _restore(tensors, model, optimizer, step)
-    for name, parameter in list(model.named_parameters()):
-        owner, _, last = name.rpartition(".")
-        setattr(
-            model.get_submodule(owner), last, nn.Parameter(tensors[f"model.{name}"].clone(), parameter.requires_grad)
-        )
+# ---- training_state ----
 
 
 def _pair(frozen=False, steps=2):
@@ -477,17 +588,71 @@ def _pair(frozen=False, steps=2):
     return model, optimizer
 
 
-def _keeps(wrong):
-    """Whether the names of what is kept are the wrong one's."""
+def _state(model, optimizer, keys=MOMENTS, frozen=True, every=False):
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        if frozen or parameter.requires_grad:
+            tensors[f"model.{name}"] = parameter.detach()
+        if every or parameter in optimizer.state:
+            tensors |= {f"{key}.{name}": optimizer.state[parameter][key] for key in keys}
+    return tensors
+
+
+def _same_names_as(wrong):
     return lambda function: function(*_pair(frozen=True)).keys() == wrong(*_pair(frozen=True)).keys()
 
 
+@_raises(KeyError)
 def _fails_when_frozen(function):
-    try:
-        function(*_pair(frozen=True))
-    except KeyError:
-        return True
-    return False
+    function(*_pair(frozen=True))
+
+
+@misconception("training_state", "weights only", symptom_of=_same_names_as)
+def weights_only(model, optimizer):
+    """Without the optimizer's moments the resumed run takes different steps.
+
+    Add both MOMENTS from optimizer.state[parameter].
+    """
+    return _state(model, optimizer, keys=())
+
+
+@misconception("training_state", "first moment only", symptom_of=_same_names_as)
+def first_moment_only(model, optimizer):
+    """The mean of the squares, by whose root AdamW divides, is missing.
+
+    Add both MOMENTS: exp_avg and exp_avg_sq.
+    """
+    return _state(model, optimizer, keys=MOMENTS[:1])
+
+
+@misconception("training_state", "frozen weights left out", symptom_of=_same_names_as)
+def frozen_weights_left_out(model, optimizer):
+    """A checkpoint without the frozen weights is not a whole model.
+
+    Store every parameter, even where requires_grad is False.
+    """
+    return _state(model, optimizer, frozen=False)
+
+
+@misconception("training_state", "a state for every parameter", symptom=_fails_when_frozen)
+def a_state_for_every_parameter(model, optimizer):
+    """A frozen parameter has no state, and before the first step no parameter has one: this raises a KeyError.
+
+    Check first: if parameter in optimizer.state.
+    """
+    return _state(model, optimizer, every=True)
+
+
+# ---- restore_state ----
+
+
+def _restore(tensors, model, optimizer, step, weights=True, moments=True, every=False):
+    for name, parameter in model.named_parameters():
+        if weights:
+            parameter.data.copy_(tensors[f"model.{name}"])
+        if moments and (every or f"exp_avg.{name}" in tensors):
+            state = {key: tensors[f"{key}.{name}"] for key in MOMENTS}
+            optimizer.state[parameter] = {"step": torch.tensor(float(step)), **state}
 
 
 def _restored(function, frozen=False):
@@ -495,15 +660,16 @@ def _restored(function, frozen=False):
     model, optimizer = _pair(frozen, steps=0)
     before = list(model.parameters())
     function(tensors, model, optimizer, 2)
-    return model, optimizer, before
+    replaced = any(one is not other for one, other in zip(before, model.parameters()))
+    return model, optimizer, replaced
 
 
-def _is_left_like(wrong):
-    """Whether model and optimiser are what the wrong one makes of them; an unknown state counts as none."""
+def _same_state_as(wrong):
+    """Whether model and optimizer are what the wrong one makes of them; an unknown state counts as none."""
 
     def made_by(function):
-        model, optimizer, before = _restored(function)
-        if any(one is not other for one, other in zip(before, model.parameters())):
+        model, optimizer, replaced = _restored(function)
+        if replaced:
             return []
         states = [optimizer.state.get(each, {}) for each in model.parameters()]
         return [each.detach() for each in model.parameters()] + [
@@ -519,346 +685,55 @@ def _is_left_like(wrong):
     return shows
 
 
-def _replaces_parameters(function):
-    model, _, before = _restored(function)
-    return any(one is not other for one, other in zip(before, model.parameters()))
-
-
+@_raises(KeyError)
 def _wants_moments_of_frozen_ones(function):
-    try:
-        _restored(function, frozen=True)
-    except KeyError:
-        return True
-    return False
+    _restored(function, frozen=True)
 
 
-MISCONCEPTIONS = [
-    Misconception(
-        name="a first step that does nothing",
-        exercise="schedule",
-        what="The first step has learning rate 0: it is computed, and nothing is learned from it.",
-        look="Steps count from 0: the factor is (step + 1) / warmup.",
-        wrong=dead_first_step,
-        symptom=_line_of(dead_first_step),
-    ),
-    Misconception(
-        name="zero one step early",
-        exercise="schedule",
-        what="The last step has learning rate 0, so its work is thrown away.",
-        look="0 belongs to `steps`, one behind the last step: (steps - step) / (steps - warmup).",
-        wrong=zero_one_step_early,
-        symptom=_line_of(zero_one_step_early),
-    ),
-    Misconception(
-        name="a jump after the warm-up",
-        exercise="schedule",
-        what="The way down is measured from step 0, so the rate drops at once when the warm-up ends.",
-        look="The way down begins with 1 at the end of the warm-up: divide by steps - warmup.",
-        wrong=slope_of_all_steps,
-        symptom=_line_of(slope_of_all_steps),
-    ),
-    Misconception(
-        name="never down at zero",
-        exercise="schedule",
-        what="The line down is too flat: the run ends while the rate is still above 0.",
-        look="It has steps - warmup steps to go down in, not steps.",
-        wrong=never_zero,
-        symptom=_line_of(never_zero),
-    ),
-    Misconception(
-        name="warm-up rounded down",
-        exercise="schedule",
-        what="int() or round() cuts the warm-up short; of few steps there is none at all.",
-        look="math.ceil(warmup_share * steps).",
-        wrong=warm_up_rounded_down,
-        symptom=_line_of(warm_up_rounded_down),
-    ),
-    Misconception(
-        name="no warm-up",
-        exercise="schedule",
-        what="The rate starts at its largest, when AdamW's moments rest on a single gradient.",
-        look="Go up first, while step < warmup.",
-        wrong=warm_up_forgotten,
-        symptom=_line_of(warm_up_forgotten),
-    ),
-    Misconception(
-        name="all processes read the same",
-        exercise="numbers_of_step",
-        what="The rank has no effect, so several processes do the work of one.",
-        look="Process `rank` starts `rank` micro-batches later, and all go on by world_size.",
-        wrong=everybody_reads_the_same,
-        symptom=_shares_of(everybody_reads_the_same),
-    ),
-    Misconception(
-        name="steps overlap",
-        exercise="numbers_of_step",
-        what="The next step starts world_size later, though a step reads accumulate * world_size: text is read again.",
-        look="Step number `step` begins at step * accumulate * world_size.",
-        wrong=accumulation_forgotten,
-        symptom=_shares_of(accumulation_forgotten),
-    ),
-    Misconception(
-        name="shares overlap",
-        exercise="numbers_of_step",
-        what="Each process reads neighbours from its rank on, which other processes read as well.",
-        look="The third argument of range: go on by world_size.",
-        wrong=shares_overlap,
-        symptom=_shares_of(shares_overlap),
-    ),
-    Misconception(
-        name="tail lost",
-        exercise="numbers_of_step",
-        what="The share ends too early, so micro-batches at the end of each step are never read.",
-        look="It ends below (step + 1) * accumulate * world_size.",
-        wrong=tail_lost,
-        symptom=_shares_of(tail_lost),
-    ),
-    Misconception(
-        name="blocks instead of turns",
-        exercise="numbers_of_step",
-        what="Nothing is lost or read twice, but each process has a block of its own where all are to take turns.",
-        look="Process 0 reads the first, process 1 the second, and round again.",
-        wrong=blocks_instead_of_turns,
-        symptom=_shares_of(blocks_instead_of_turns),
-    ),
-    Misconception(
-        name="decay on everything",
-        exercise="make_optimizer",
-        what="Biases and layer norms are pulled towards 0 too; a norm of 0 would switch its layer off.",
-        look="A group of their own with weight_decay 0.0 for parameters with one dimension.",
-        wrong=decay_on_everything,
-        symptom=_decayed(lambda name, each: True),
-    ),
-    Misconception(
-        name="decay on layer norms",
-        exercise="make_optimizer",
-        what="Only biases are spared; the weight of a layer norm is a vector of factors around 1, not a matrix.",
-        look="Ask parameter.dim() instead of the name.",
-        wrong=decay_on_norms,
-        symptom=_decayed(lambda name, each: not name.endswith("bias")),
-    ),
-    Misconception(
-        name="decay as a part of the gradient",
-        exercise="make_optimizer",
-        what="Adam adds the decay to the gradient and divides it by the gradient's size with it.",
-        look="torch.optim.AdamW, which takes the decay off the weight itself.",
-        wrong=decay_as_a_gradient,
-        symptom=_is_no_adamw,
-    ),
-    Misconception(
-        name="frozen parameters included",
-        exercise="make_optimizer",
-        what="A frozen parameter in the optimiser costs nothing until it gets a gradient; then it moves.",
-        look="Take parameters with requires_grad only.",
-        wrong=frozen_ones_included,
-        symptom=_holds_frozen_ones,
-    ),
-    Misconception(
-        name="betas by default",
-        exercise="make_optimizer",
-        what="Torch's second beta is 0.999; the run's settings say otherwise.",
-        look="betas=config.betas, and likewise lr and eps.",
-        wrong=betas_by_default,
-        symptom=_setting("betas", (0.9, 0.999)),
-    ),
-    Misconception(
-        name="each tensor by itself",
-        exercise="clip_gradients",
-        what="Every tensor gets a length limit of its own, which turns the gradient as a whole into another direction.",
-        look="One length over all tensors, one factor for all.",
-        wrong=each_tensor_by_itself,
-        symptom=_clips_like(each_tensor_by_itself),
-    ),
-    Misconception(
-        name="clipped by value",
-        exercise="clip_gradients",
-        what="Every entry is cut off at the limit: large entries lose more than small ones, and the direction changes.",
-        look="Multiply by max_norm / norm; clamp nothing.",
-        wrong=by_value,
-        symptom=_clips_like(by_value),
-    ),
-    Misconception(
-        name="sum of the lengths",
-        exercise="clip_gradients",
-        what="The tensors' lengths are added; lengths of parts add up in squares.",
-        look="The root of the sum of all squares: of 3 and 4 it is 5.",
-        wrong=sum_of_the_lengths,
-        symptom=_clips_like(sum_of_the_lengths),
-    ),
-    Misconception(
-        name="short gradients stretched",
-        exercise="clip_gradients",
-        what="Every gradient gets the length max_norm, also one that was shorter.",
-        look="Only if norm > max_norm.",
-        wrong=short_ones_stretched,
-        symptom=_clips_like(short_ones_stretched),
-    ),
-    Misconception(
-        name="length of afterwards",
-        exercise="clip_gradients",
-        what="The returned length is that of the clipped gradient: no log of it can show that something went wild.",
-        look="Return the norm from before.",
-        wrong=length_of_afterwards,
-        symptom=_clips_like(length_of_afterwards),
-    ),
-    Misconception(
-        name="copies clipped",
-        exercise="clip_gradients",
-        what="The product is a new tensor that nobody keeps; the parameters still have the old gradients.",
-        look="In place: gradient.mul_(factor), or assign to parameter.grad.",
-        wrong=copies_clipped,
-        symptom=_clips_like(copies_clipped),
-    ),
-    Misconception(
-        name="gradients taken for granted",
-        exercise="clip_gradients",
-        what="A parameter that no loss has touched has the gradient None.",
-        look="Leave those out: if parameter.grad is not None.",
-        wrong=gradients_taken_for_granted,
-        symptom=_needs_every_gradient,
-    ),
-    Misconception(
-        name="emptied within the loop",
-        exercise="accumulate_gradients",
-        what="Gradients are set to zero before each micro-batch, so only the last one counts.",
-        look="Empty them once, before the loop.",
-        wrong=emptied_within_the_loop,
-        symptom=_adds_up_like(emptied_within_the_loop),
-    ),
-    Misconception(
-        name="never emptied",
-        exercise="accumulate_gradients",
-        what="backward() adds to what is there: the gradients of all earlier steps are in it.",
-        look="module.zero_grad() before the first micro-batch.",
-        wrong=never_emptied,
-        symptom=_adds_up_like(never_emptied),
-    ),
-    Misconception(
-        name="sum instead of mean",
-        exercise="accumulate_gradients",
-        what="Without the division the gradient grows with the number of micro-batches.",
-        look="Divide each loss by len(batches) before backward().",
-        wrong=sum_instead_of_mean,
-        symptom=_adds_up_like(sum_instead_of_mean),
-    ),
-    Misconception(
-        name="draws that nobody can repeat",
-        exercise="accumulate_gradients",
-        what="Dropout draws from wherever the generator is, so a resumed run draws something else.",
-        look="torch.manual_seed(mix(seed, number)) before each micro-batch.",
-        wrong=no_seed,
-        symptom=_goes_on_drawing,
-    ),
-    Misconception(
-        name="the same draws for every micro-batch",
-        exercise="accumulate_gradients",
-        what="The seed alone starts the generator, so dropout leaves out the same places each time.",
-        look="The number belongs to it: mix(seed, number).",
-        wrong=one_seed_for_all,
-        symptom=_draws_the_same_for_all,
-    ),
-    Misconception(
-        name="averaged after each micro-batch",
-        exercise="accumulate_gradients",
-        what="All processes wait for one another after every micro-batch, though only the sum matters.",
-        look="Work within without_averaging(module) for all but the last.",
-        wrong=averaged_after_each,
-        symptom=_talks(3),
-    ),
-    Misconception(
-        name="never averaged",
-        exercise="accumulate_gradients",
-        what="The gradients never leave the process: the copies of the model drift apart.",
-        look="The last micro-batch's backward() stands outside of without_averaging.",
-        wrong=never_averaged,
-        symptom=_talks(0),
-    ),
-    Misconception(
-        name="graphs kept",
-        exercise="accumulate_gradients",
-        what="The kept terms hold on to their graphs, and with them to all activations.",
-        look="detach() before keeping.",
-        wrong=graphs_kept,
-        symptom=_keeps_graphs,
-    ),
-    Misconception(
-        name="terms left in bf16",
-        exercise="accumulate_gradients",
-        what="A mean of bf16 numbers is rounded to 8 bits: losses in the log move in steps of a hundredth or more.",
-        look="float() each term before it is kept.",
-        wrong=terms_in_bf16,
-        symptom=_keeps_bf16,
-    ),
-    Misconception(
-        name="weights only",
-        exercise="training_state",
-        what="Without the optimiser's moments the resumed run takes other steps.",
-        look="Both MOMENTS from optimizer.state[parameter].",
-        wrong=weights_only,
-        symptom=_keeps(weights_only),
-    ),
-    Misconception(
-        name="first moment only",
-        exercise="training_state",
-        what="The mean of the squares, by which AdamW divides, is missing.",
-        look="Both MOMENTS: exp_avg and exp_avg_sq.",
-        wrong=first_moment_only,
-        symptom=_keeps(first_moment_only),
-    ),
-    Misconception(
-        name="frozen weights left out",
-        exercise="training_state",
-        what="A checkpoint without them is no whole model.",
-        look="Every parameter's weights, also where requires_grad is False.",
-        wrong=frozen_weights_left_out,
-        symptom=_keeps(frozen_weights_left_out),
-    ),
-    Misconception(
-        name="a state for every parameter",
-        exercise="training_state",
-        what="A frozen parameter has none, nor has any before the first step: a KeyError.",
-        look="if parameter in optimizer.state.",
-        wrong=a_state_for_every_parameter,
-        symptom=_fails_when_frozen,
-    ),
-    Misconception(
-        name="moments not restored",
-        exercise="restore_state",
-        what="The optimiser begins anew, with steps as large as those of a run's first.",
-        look="optimizer.state[parameter] needs step, exp_avg and exp_avg_sq.",
-        wrong=moments_not_restored,
-        symptom=_is_left_like(moments_not_restored),
-    ),
-    Misconception(
-        name="weights not restored",
-        exercise="restore_state",
-        what="The optimiser goes on, on the weights that the model happens to have.",
-        look='parameter.copy_(tensors[f"model.{name}"]) under torch.no_grad().',
-        wrong=weights_not_restored,
-        symptom=_is_left_like(weights_not_restored),
-    ),
-    Misconception(
-        name="steps counted anew",
-        exercise="restore_state",
-        what="With step 0 AdamW takes the moments for fresh ones and divides them by numbers that are far too small.",
-        look='"step": torch.tensor(float(step)).',
-        wrong=steps_counted_anew,
-        symptom=_is_left_like(steps_counted_anew),
-    ),
-    Misconception(
-        name="moments for every parameter",
-        exercise="restore_state",
-        what="A frozen parameter has no moments in the checkpoint: a KeyError.",
-        look='Ask first: if f"exp_avg.{name}" in tensors.',
-        wrong=moments_for_every_parameter,
-        symptom=_wants_moments_of_frozen_ones,
-    ),
-    Misconception(
-        name="parameters replaced",
-        exercise="restore_state",
-        what="The model has new parameters; the optimiser holds the old ones and will move those.",
-        look="Copy numbers into the parameters that are there.",
-        wrong=parameters_replaced,
-        symptom=_replaces_parameters,
-    ),
-]
+@misconception("restore_state", "moments not restored", symptom_of=_same_state_as)
+def moments_not_restored(tensors, model, optimizer, step):
+    """The optimizer starts again without moments, and takes steps as large as the first ones of a run.
+
+    optimizer.state[parameter] needs step, exp_avg and exp_avg_sq.
+    """
+    _restore(tensors, model, optimizer, step, moments=False)
+
+
+@misconception("restore_state", "weights not restored", symptom_of=_same_state_as)
+def weights_not_restored(tensors, model, optimizer, step):
+    """The optimizer goes on from the weights that the model happens to have.
+
+    Call parameter.copy_(tensors[f"model.{name}"]) under torch.no_grad().
+    """
+    _restore(tensors, model, optimizer, step, weights=False)
+
+
+@misconception("restore_state", "step number not restored", symptom_of=_same_state_as)
+def steps_counted_anew(tensors, model, optimizer, step):
+    """With step 0 AdamW takes the moments for new ones and divides them by numbers that are much too small.
+
+    Set "step": torch.tensor(float(step)).
+    """
+    _restore(tensors, model, optimizer, 0)
+
+
+@misconception("restore_state", "moments for every parameter", symptom=_wants_moments_of_frozen_ones)
+def moments_for_every_parameter(tensors, model, optimizer, step):
+    """A frozen parameter has no moments in the checkpoint: this raises a KeyError.
+
+    Check first: if f"exp_avg.{name}" in tensors.
+    """
+    _restore(tensors, model, optimizer, step, every=True)
+
+
+@misconception("restore_state", "parameters replaced", symptom=lambda function: _restored(function)[2])
+def parameters_replaced(tensors, model, optimizer, step):
+    """The model has new parameters, but the optimizer still holds the old ones and will update those.
+
+    Copy numbers into the existing parameters.
+    """
+    _restore(tensors, model, optimizer, step)
+    for name, parameter in list(model.named_parameters()):
+        owner, _, last = name.rpartition(".")
+        new = nn.Parameter(tensors[f"model.{name}"].clone(), parameter.requires_grad)
+        setattr(model.get_submodule(owner), last, new)

@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
-from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
+from minidistil.ch09_evaluation.held_out import MaskedText
 from minidistil.ch09_evaluation.speed import parameters, ratio_of_times, size_in_bytes, speedup, speedup_by_shape
 from tests.conftest import TINY
-
-
-@pytest.fixture(scope="module")
-def text(tiny_corpus: Corpus, tokenizer: WordPiece) -> MaskedText:
-    return masked_text(sequences(tiny_corpus.test[:20], tokenizer, 64), tokenizer)
 
 
 def test_size(tiny_teacher: MaskedLM) -> None:
@@ -29,13 +22,13 @@ def test_size(tiny_teacher: MaskedLM) -> None:
 
 
 class Clock:
-    """A clock that the calls themselves put forward."""
+    """A clock that only the calls themselves advance."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
     def call(self, seconds: Callable[[], float]) -> Callable[[], None]:
-        """A call that takes so long."""
+        """A call that takes this long."""
 
         def take() -> None:
             self.now += seconds()
@@ -50,24 +43,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_times_are_compared_round_by_round_after_a_first_one(clock: Clock) -> None:
+def test_times_are_compared_round_by_round_after_a_warm_up(clock: Clock) -> None:
     teacher, student = iter([99.0, 2, 8, 9, 9]), iter([1.0, 1, 2, 3, 1])
     ratio, ends = ratio_of_times(clock.call(lambda: next(teacher)), clock.call(lambda: next(student)), 4)
     assert (ratio, ends) == (3.5, (2, 9))  # of 2, 4, 3 and 9
 
 
-def test_lowest_and_highest_ratio_hold_the_median_as_often_as_promised(clock: Clock) -> None:
-    promised = 1 - 2 ** (1 - 6)
-    assert promised == pytest.approx(1 - binom.pmf([0, 6], 6, 0.5).sum())
+def test_lowest_and_highest_ratio_hold_the_median_as_often_as_computed(clock: Clock) -> None:
+    computed = 1 - 2 ** (1 - 6)
+    assert computed == pytest.approx(1 - binom.pmf([0, 6], 6, 0.5).sum())
     dice = np.random.default_rng(0)
-    teacher = clock.call(lambda: 2 * dice.exponential() + 1e-9)  # busy moments: some times are many times the others
+    teacher = clock.call(lambda: 2 * dice.exponential() + 1e-9)  # some times are many times the others
     student = clock.call(lambda: dice.exponential() + 1e-9)
     found = [ratio_of_times(teacher, student)[1] for _ in range(2000)]
     held = sum(low <= 2 <= high for low, high in found)
-    assert binom.ppf(0.001, 2000, promised) <= held <= binom.ppf(0.999, 2000, promised)
+    assert binom.ppf(0.001, 2000, computed) <= held <= binom.ppf(0.999, 2000, computed)
 
 
-def test_a_speed_has_an_interval_about_it(text: MaskedText, tiny_teacher: MaskedLM) -> None:
+def test_a_speed_has_an_interval_around_it(text: MaskedText, tiny_teacher: MaskedLM) -> None:
     student = student_of(tiny_teacher)
     ratio, (low, high) = speedup(tiny_teacher, student, text)
     assert 0 < low <= ratio <= high
@@ -77,11 +70,6 @@ def test_a_speed_has_an_interval_about_it(text: MaskedText, tiny_teacher: Masked
     assert all(0 < low <= ratio <= high for ratio, (low, high) in timed.values())
 
 
-def test_a_small_vocabulary_can_be_timed() -> None:
-    model = MaskedLM(replace(TINY, vocab_size=9)).eval()
-    assert speedup_by_shape(model, model, [(1, 8)], repeats=1).keys() == {(1, 8)}
-
-
-def test_no_longer_texts_are_timed_than_the_models_can_read() -> None:
-    model = MaskedLM(replace(TINY, max_position_embeddings=40)).eval()
+def test_texts_are_not_longer_than_the_models_can_read_and_have_only_tokens_of_their_vocabulary() -> None:
+    model = MaskedLM(replace(TINY, max_position_embeddings=40, vocab_size=9)).eval()
     assert list(speedup_by_shape(model, model, repeats=1)) == [(1, 16), (1, 40), (8, 16), (8, 40)]

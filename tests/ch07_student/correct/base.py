@@ -1,4 +1,4 @@
-"""Written another way: module by module, without the whole state dict."""
+"""Module by module, without the whole state dict."""
 
 from dataclasses import replace
 
@@ -15,70 +15,55 @@ def default_layers(num_hidden_layers):
 
 
 def student_config(config, layers):
-    depth = 0
-    for _ in layers:
-        depth += 1
-    return replace(replace(config, num_hidden_layers=depth), type_vocab_size=0)
+    return replace(replace(config, num_hidden_layers=len(list(layers))), type_vocab_size=0)
 
 
 def copied_names(names, layers):
     def renamed(name):
         first, second, *rest = name.split(".")
         if second != "layers":
-            return None if rest[0] == "token_type" and first == "encoder" else name
+            return None if rest[:1] == ["token_type"] else name
         number, *rest = rest
         return ".".join([first, second, str(list(layers).index(int(number))), *rest]) if int(number) in layers else None
 
-    pairs = [(renamed(name) if name.count(".") > 1 else name, name) for name in names]
+    pairs = [(renamed(name), name) for name in names]
     return {new: old for new, old in pairs if new}
 
 
 def student_tensors(tensors, layers):
-    with torch.no_grad():
-        copies = {}
-        for new, old in copied_names(tensors, layers).items():
-            copies[new] = (
-                tensors[old] + tensors[TOKEN_TYPE][0]
-                if new == POSITION and TOKEN_TYPE in tensors
-                else (tensors[old].clone())
-            )
+    copies = {new: tensors[old].clone() for new, old in copied_names(tensors, layers).items()}
+    if TOKEN_TYPE in tensors:
+        copies[POSITION] = tensors[POSITION] + tensors[TOKEN_TYPE][0]
     return copies
 
 
 def student_of(teacher, layers=None):
-    theirs = teacher.encoder
-    layers = check_layers(default_layers(len(theirs.layers)) if layers is None else layers, len(theirs.layers))
+    source = teacher.encoder
+    layers = check_layers(default_layers(len(source.layers)) if layers is None else layers, len(source.layers))
     student = MaskedLM(student_config(teacher.config, layers)).eval()
-    mine = student.encoder
-    pairs = [(mine.layers[place], theirs.layers[layer]) for place, layer in enumerate(layers)]
+    target = student.encoder
+    pairs = [(target.layers[place], source.layers[layer]) for place, layer in enumerate(layers)]
     pairs += [
-        (getattr(mine.embeddings, part), getattr(theirs.embeddings, part)) for part in ("word", "position", "norm")
+        (getattr(target.embeddings, part), getattr(source.embeddings, part)) for part in ("word", "position", "norm")
     ]
     pairs += [(student.head.transform, teacher.head.transform), (student.head.norm, teacher.head.norm)]
     with torch.no_grad():
         for module, other in pairs:
             module.load_state_dict(other.state_dict())
         student.head.bias.copy_(teacher.head.bias)
-        if theirs.embeddings.token_type:
-            mine.embeddings.position.weight.add_(theirs.embeddings.token_type.weight[:1])
+        if source.embeddings.token_type:
+            target.embeddings.position.weight.add_(source.embeddings.token_type.weight[:1])
     return student
 
 
 def layer_cosines(student_states, teacher_states, attention_mask):
     if student_states[0].shape != teacher_states[0].shape:
-        raise ValueError(
-            f"Shapes {[tuple(states[0].shape) for states in (student_states, teacher_states)]}: not alike: "
-            f"{tuple(student_states[0].shape)} and {tuple(teacher_states[0].shape)}."
-        )
+        raise ValueError(f"{tuple(student_states[0].shape)} and {tuple(teacher_states[0].shape)} differ.")
     tokens = attention_mask.flatten().nonzero()[:, 0]
 
     def unit(state):
         chosen = state.flatten(0, 1)[tokens]
         return (chosen / chosen.norm(dim=1, keepdim=True)).flatten()
 
-    return torch.tensor(
-        [
-            [torch.dot(unit(mine), unit(other)).item() / len(tokens) for other in teacher_states]
-            for mine in student_states
-        ]
-    )
+    rows = [[torch.dot(unit(mine), unit(other)) for other in teacher_states] for mine in student_states]
+    return torch.tensor(rows) / len(tokens)

@@ -1,4 +1,4 @@
-"""Chapter 8, solved without in-place tricks: gradients asked for and added up, dictionaries by comprehension."""
+"""Without work in place: new gradient tensors, dictionaries by comprehension."""
 
 import math
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""Written with loops over plain Python numbers."""
+"""With loops over plain Python numbers."""
 
 import math
 import random
@@ -9,7 +9,7 @@ import torch
 def perplexity(losses):
     flat = [value for batch in losses for value in batch.flatten().tolist()]
     if len(flat) == 0:
-        raise ValueError("No losses at all.")
+        raise ValueError("There are no losses.")
     return math.exp(math.fsum(flat) / len(flat))
 
 
@@ -47,8 +47,8 @@ def interval(samples, level=0.95):
         raise ValueError(f"level is {level}.")
     ordered = sorted(samples.tolist())
 
-    def at(share):
-        place = share * (len(ordered) - 1)
+    def at(fraction):
+        place = fraction * (len(ordered) - 1)
         below = int(place)
         above = min(below + 1, len(ordered) - 1)
         return ordered[below] + (place - below) * (ordered[above] - ordered[below])
@@ -69,7 +69,7 @@ def reliability(confidence, right, bins=10):
 
 def expected_calibration_error(confidence, right, bins=10):
     error = 0.0
-    for count, mean, share in zip(*(each.tolist() for each in reliability(confidence, right, bins)), strict=True):
+    for count, mean, accuracy in zip(*(each.tolist() for each in reliability(confidence, right, bins)), strict=True):
         if count:
-            error += count / len(confidence) * abs(share - mean)
+            error += count / len(confidence) * abs(accuracy - mean)
     return error

