@@ -95,8 +95,7 @@ def _bank(path: Path) -> Sequence[Misconception]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    marked = [each.misconception for each in vars(module).values() if "misconception" in getattr(each, "__dict__", ())]
-    return [*getattr(module, "MISCONCEPTIONS", ()), *marked]
+    return [each.misconception for each in vars(module).values() if "misconception" in getattr(each, "__dict__", ())]
 
 
 # --- Comparing outputs ---
