@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,5 +72,5 @@ def _distil(name: str, config: DistilConfig, text: Callable[[], Any], out: Path)
             return 0
     say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, student, tokenizer)}\n")
     say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
-    say(f'try: minidistil fill "The list is [MASK]." --model {run.folder / "model"}')
+    say(f'try: minidistil fill "The list is [MASK]." --model {shlex.quote(str(run.folder / "model"))}')
     return say_if_finished(run)

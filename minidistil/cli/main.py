@@ -1,6 +1,7 @@
 """The command line: `minidistil`, or `python -m minidistil`; without a command it runs the main job."""
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -57,4 +58,7 @@ def entry() -> None:
     # Large blocks in pages of 2 MB, where Linux has them: a training step on a CPU takes 15 % less time. PyTorch reads
     # this when it first needs memory, so your own program has to set it in its environment.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    for stream in (sys.stdout, sys.stderr):  # a pipe in ASCII or cp1252 cannot show every character
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -68,12 +68,14 @@ def chapter_keys() -> list[str]:
 
 
 def read_chapter(key: str) -> Chapter:
-    """A chapter by its key.
+    """A chapter by its key: ch06, or as people write it, such as ch6, 06 or ch06_losses.
 
     Raises:
         ValueError: there is no such chapter.
         FileNotFoundError: the learner's file is missing.
     """
+    if match := re.fullmatch(r"(?:ch)?0*(\d{1,2})(?:_\w*)?(?:\.py)?", key.lower()):
+        key = f"ch{int(match[1]):02}"
     if key not in chapter_keys():
         raise ValueError(f"There is no chapter {key!r} with exercises: expected one of {', '.join(chapter_keys())}.")
     folder = course_folder() / "exercises"

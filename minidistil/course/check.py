@@ -16,6 +16,7 @@ from typing import Any
 from minidistil.course.chapters import Chapter, read_chapter
 from minidistil.course.learner import STILL_RUNNING, Learner, PackageSolutionError
 from minidistil.course.misconceptions import Misconception, misconceptions
+from minidistil.course.stubs import leftover
 
 
 def check(key: str, path: Path | None = None) -> "Verdict":
@@ -187,7 +188,11 @@ def judge(learner: Learner, outcomes: Sequence[Outcome]) -> Verdict:
 
 def _judge(name: str, learner: Learner, outcomes: Sequence[Outcome]) -> Result:
     if name in learner.unsolved:
-        return Result(name, learner.unsolved[name])
+        line = leftover(learner.path, name) if learner.unsolved[name] == "not written" else None
+        said = (
+            [f"line {line} still raises NotImplementedError: delete it, if the code beside it is yours"] if line else []
+        )
+        return Result(name, learner.unsolved[name], said)
     alone = [outcome.failure for outcome in outcomes if outcome.called == {name}]
     if not alone:
         return Result(name, "failed", ["no test called it: does another function fail before it?"])

@@ -10,6 +10,7 @@ A chapter's bank of them is tests/chNN_NAME/misconceptions.py. Each is a functio
         \"\"\"
 """
 
+import copy
 import functools
 import importlib.util
 import inspect
@@ -49,7 +50,8 @@ class Misconception:
     def shows_in(self, function: Callable[..., Any]) -> bool:
         """Whether the function has this misconception."""
         if self.symptom is None:
-            pairs = ((outcome(function, arguments), outcome(self.wrong, arguments)) for arguments in self.inputs)
+            both = (function, self.wrong)
+            pairs = ([outcome(each, _fresh(arguments)) for each in both] for arguments in self.inputs)
             return bool(self.inputs) and all(same(*pair) for pair in pairs)
         answer = outcome(self.symptom, (function,))
         return not isinstance(answer, type) and bool(answer)  # an exception is no answer
@@ -99,6 +101,14 @@ def _bank(path: Path) -> Sequence[Misconception]:
 
 
 # --- Comparing outputs ---
+
+
+def _fresh(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A copy of the arguments: code that works in place must not change what the next one is given."""
+    try:
+        return copy.deepcopy(arguments)
+    except RuntimeError:  # a tensor in the middle of a graph
+        return arguments
 
 
 def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

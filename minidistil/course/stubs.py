@@ -44,6 +44,17 @@ def unwritten(path: Path) -> set[str]:
     return {name for name, node in found.items() if is_stub(node)}
 
 
+def leftover(path: Path, name: str) -> int | None:
+    """The line of the `raise NotImplementedError` that stands beside code of one's own; None if there is none."""
+    node = definitions(path.read_bytes()).get(name)
+    for each in [node, *getattr(node, "body", [])] if isinstance(node, ast.ClassDef) else [node]:
+        if isinstance(each, ast.FunctionDef) and is_stub(each):
+            own = each.body[1:] if ast.get_docstring(each) is not None else each.body
+            if len(own) > 1:
+                return next(statement.lineno for statement in own if _raises_not_implemented(statement))
+    return None
+
+
 def lines_of(node: Definition) -> slice:
     """The lines of a definition in its source, with its decorators."""
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
