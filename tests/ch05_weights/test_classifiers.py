@@ -34,7 +34,7 @@ NAMES = ("CALM", "GLAD", "SAD")
 
 def reference(kind: str, architecture: str, classes: int, **sizes: Any) -> Any:
     names = dict(enumerate(NAMES[:classes]))
-    labels = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
+    labels: dict[str, Any] = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
     return peer(architecture, kind, initializer_range=0.2, **labels, **sizes)
 
 
