@@ -80,7 +80,7 @@ def reachability(hub_id: str, filename: str, revision: str | None = None) -> str
     try:
         _ask(hub_id, filename, revision)
     except Exception as error:  # as in `fetch`
-        return f"not reachable, only files on this machine can be used: {_explain(error, hub_id, filename, revision)}"
+        return f"not reachable, what is on this machine serves: {_explain(error, hub_id, filename, revision)}"
     return f"{constants.ENDPOINT} is reachable"
 
 
