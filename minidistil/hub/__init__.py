@@ -1,1 +1,1 @@
-"""Official models: their names, pinned files and where they come from; below all chapters."""
+"""Official models and the Hugging Face hub: names, pinned files, downloads. No module here imports a chapter."""

@@ -54,7 +54,7 @@ def fetch(hub_id: str, filename: str, revision: str | None = None, again: bool =
         again: replace the copy in the cache, which is damaged.
 
     Raises:
-        FileNotFoundError: the file cannot be had; the message says why, and what to do.
+        FileNotFoundError: the file is not available; the message says why and what to do.
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
@@ -80,7 +80,7 @@ def reachability(hub_id: str, filename: str, revision: str | None = None) -> str
     try:
         _ask(hub_id, filename, revision)
     except Exception as error:  # as in `fetch`
-        return f"not reachable, only files on this machine can be used: {_explain(error, hub_id, filename, revision)}"
+        return f"not reachable, what is on this machine serves: {_explain(error, hub_id, filename, revision)}"
     return f"{constants.ENDPOINT} is reachable"
 
 
@@ -94,7 +94,7 @@ def is_whole(path: Path) -> bool:
 
 
 def explain_absence(name: str | Path, filename: str, has: Callable[[str], bool]) -> str:
-    """What to do about a model without this file; `has` says whether it has another one."""
+    """What to do about a model that lacks a file; `has` tells whether it has another file."""
     for found, what in NOT_SAFETENSORS.items():
         if filename == "model.safetensors" and has(found):
             return (

@@ -86,7 +86,7 @@ def locate(name: str | Path, filename: str) -> Path:
         filename: "config.json", "vocab.txt", "model.safetensors" …
 
     Raises:
-        FileNotFoundError: the folder lacks the file, or it is neither on this machine nor to be had from the hub.
+        FileNotFoundError: the folder lacks the file, or it is neither on this machine nor available from the hub.
         ValueError: the name is unknown, or the hub sent another file than the official one.
     """
     short = official_name(name)

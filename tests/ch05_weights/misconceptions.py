@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from minidistil.ch04_encoder.encoder import EncoderConfig, initialize
 from minidistil.ch05_weights.classifiers import ClassifierConfig
 from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch05_weights.tensor_names import _STACK, _THEIRS
 from minidistil.course.misconceptions import misconception
 
 _SIZES = {"vocab_size": 9, "hidden_size": 4, "num_attention_heads": 1, "num_hidden_layers": 1, "intermediate_size": 8}
@@ -544,36 +545,16 @@ def normalised_too_early(hidden_states, attention_mask=None):
 
 # their_name
 
-_NAMES = {
-    "embeddings.word": ("embeddings.word_embeddings", "embeddings.word_embeddings"),
-    "embeddings.position": ("embeddings.position_embeddings", "embeddings.position_embeddings"),
-    "embeddings.token_type": ("embeddings.token_type_embeddings", ""),
-    "embeddings.norm": ("embeddings.LayerNorm", "embeddings.LayerNorm"),
-    "attention.query": ("attention.self.query", "attention.q_lin"),
-    "attention.key": ("attention.self.key", "attention.k_lin"),
-    "attention.value": ("attention.self.value", "attention.v_lin"),
-    "attention.output": ("attention.output.dense", "attention.out_lin"),
-    "attention_norm": ("attention.output.LayerNorm", "sa_layer_norm"),
-    "expand": ("intermediate.dense", "ffn.lin1"),
-    "contract": ("output.dense", "ffn.lin2"),
-    "output_norm": ("output.LayerNorm", "output_layer_norm"),
-    "head.transform": ("cls.predictions.transform.dense", "vocab_transform"),
-    "head.norm": ("cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
-    "head": ("cls.predictions", "vocab_projector"),
-    "head.dense": ("pooler.dense", "pre_classifier"),
-    "head.classifier": ("classifier", "classifier"),
-    "classifier": ("classifier", "classifier"),
-    "qa_outputs": ("qa_outputs", "qa_outputs"),
-}
 _IN_ENCODER = [("encoder.embeddings.word.weight", kind) for kind in ("bert", "distilbert")]
 _IN_HEAD = [("head.transform.bias", kind) for kind in ("bert", "distilbert")]
 
 
-def _name(ours, model_type, prefix, table=_NAMES, stacks=("encoder", "transformer"), shift=0, prefixed=bool):
-    column = ("bert", "distilbert").index(model_type)
+def _name(ours, model_type, prefix, swap=(), stacks=_STACK, shift=0, prefixed=bool):
     encoder, block, number, path, kind = re.match(r"(encoder\.)?(layers\.(\d+)\.)?(.*)\.(\w+)$", ours).groups()
-    name = f"{stacks[column]}.layer.{int(number) + shift}." if block else ""
-    name += f"{table[path][column]}.{kind}"
+    name = f"{stacks[model_type]}.{int(number) + shift}." if block else ""
+    if path in swap:
+        path = swap[1 - swap.index(path)]
+    name += f"{_THEIRS[model_type][path]}.{kind}"
     inside = encoder or name.startswith("pooler.")
     return f"{model_type}.{name}" if prefix and prefixed(inside) else name
 
@@ -631,8 +612,7 @@ def norms_exchanged(ours, model_type, prefix=True):
 
     attention_norm is attention.output.LayerNorm and sa_layer_norm; output_norm is the other one.
     """
-    other = _NAMES | {"attention_norm": _NAMES["output_norm"], "output_norm": _NAMES["attention_norm"]}
-    return _name(ours, model_type, prefix, other)
+    return _name(ours, model_type, prefix, swap=("attention_norm", "output_norm"))
 
 
 @misconception("their_name", "expand and contract exchanged", inputs=_in_blocks("expand") + _in_blocks("contract"))
@@ -641,8 +621,7 @@ def feed_forward_exchanged(ours, model_type, prefix=True):
 
     expand is intermediate.dense and ffn.lin1, contract is output.dense and ffn.lin2.
     """
-    other = _NAMES | {"expand": _NAMES["contract"], "contract": _NAMES["expand"]}
-    return _name(ours, model_type, prefix, other)
+    return _name(ours, model_type, prefix, swap=("expand", "contract"))
 
 
 @misconception("their_name", "BERT's stack for DistilBERT too", inputs=_in_blocks("expand", ["distilbert"]))
@@ -651,7 +630,7 @@ def berts_blocks_for_both(ours, model_type, prefix=True):
 
     Choose the stack by model_type.
     """
-    return _name(ours, model_type, prefix, stacks=("encoder", "encoder"))
+    return _name(ours, model_type, prefix, stacks=dict.fromkeys(_STACK, _STACK["bert"]))
 
 
 @misconception(

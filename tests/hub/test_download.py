@@ -169,7 +169,9 @@ def other(hub: Hub, toy: dict[str, bytes]) -> str:
     return "org/other"
 
 
-def test_a_model_that_is_not_pinned_is_the_newest_or_the_one_in_the_cache(hub: Hub, other: str) -> None:
+def test_a_model_that_is_not_pinned_is_the_newest_or_the_one_in_the_cache(
+    hub: Hub, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = f"{other}/config.json"
     assert locate(other, "config.json").read_bytes() == hub.files[name]
     hub.files[name] = hub.files[name].replace(b"0.02", b"0.03")
@@ -178,6 +180,8 @@ def test_a_model_that_is_not_pinned_is_the_newest_or_the_one_in_the_cache(hub: H
     assert b"0.02" in locate(other, "config.json").read_bytes()
     with pytest.raises(FileNotFoundError, match="error 503"):
         locate(other, "model.safetensors")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert b"0.02" in locate(other, "config.json").read_bytes()
 
 
 def test_a_damaged_file_of_a_model_that_is_not_pinned_is_fetched_again(
