@@ -106,11 +106,6 @@ def test_work_that_differs_is_not_timed(small_teacher: Path, monkeypatch: pytest
         bench.compare_attention(16)
 
 
-def test_both_encoders_take_turns_and_are_equal() -> None:
-    rounds = inference.compare_encoders(TINY, batch=2, length=5, seconds=0.0)
-    assert {side: len(seconds) for side, seconds in rounds.items()} == dict.fromkeys(inference.SIDES, inference.ROUNDS)
-
-
 def test_a_ratio_is_the_median_of_the_rounds() -> None:
     assert inference.ratio({"a": [1.0, 2.0, 1.0], "b": [3.0, 2.0, 50.0]}, "b", "a") == 3.0
 

@@ -13,7 +13,6 @@ import transformers
 from torch import Tensor
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.fillmask import fill_mask
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch12_bias.bias import (
     OCCUPATIONS,
@@ -108,13 +107,6 @@ def test_in_batches_as_one_text_at_a_time(tiny_teacher: MaskedLM, tokenizer: Wor
     assert rows.dtype == torch.float64
     plain = hole_probabilities_plain(texts, holes, [2000, 3000], tiny_teacher, tokenizer)
     torch.testing.assert_close(rows, plain, rtol=1e-4, atol=1e-9)
-
-
-def test_the_same_probabilities_as_fill_mask(teacher: MaskedLM, tokenizer: WordPiece) -> None:
-    rows = word_probabilities(PROBE, teacher, tokenizer)
-    guesses = fill_mask("The man worked as a [MASK].", teacher, tokenizer, targets=PROBE.words)
-    scores = {guess["token_str"]: guess["score"] for guess in guesses}
-    assert rows[0, 1].tolist() == pytest.approx([scores[word] for word in PROBE.words], rel=1e-4)
 
 
 def test_the_default_probe_can_be_asked_in_both_directions(tokenizer: WordPiece) -> None:
