@@ -1,10 +1,10 @@
 """Chapter 1, WordPiece: write the tokenizer's parts yourself.
 
-Replace each `raise NotImplementedError` by your code; keep the names and the arguments.
-Your functions are put into the package's tokenizer in place of its own, and the package's own
-tests run on them, up to the official tokenizer's ids on real text:
+Replace each `raise NotImplementedError` with your code; keep the names and the arguments.
+The package then uses your functions in place of its own, and its tests run on them, up to a comparison with the
+official tokenizer:
 
-    minidistil check ch01              what is right, what is not, and what it looks like
+    minidistil check ch01              which ones are right, and what may be wrong with the others
     minidistil hint ch01 1             a hint for the first exercise that is not written yet
     minidistil hint ch01 2 normalize   the second hint for that one
 
@@ -23,8 +23,8 @@ from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, Pair, join_pai
 def is_punctuation(char: str) -> bool:
     """Whether the character is a word of its own.
 
-    That is all of Unicode's punctuation (categories that begin with P) and, besides, every
-    printable ASCII character that is no letter, digit or space: "$" and "+" too, but not "€".
+    That is all of Unicode's punctuation (the categories that begin with P), and every printable ASCII character that
+    is not a letter, digit or space: also "$" and "+", but not "€".
 
     Args:
         char: one character.
@@ -36,17 +36,17 @@ def is_punctuation(char: str) -> bool:
 
 
 def normalize(text: str) -> Characters:
-    """Clean, set ideographs apart, strip accents, lower-case.
+    """Clean, put spaces around Chinese characters, strip accents, lower-case.
 
-    - Characters for which `is_control` holds are dropped.
+    - Characters for which `is_control` is true are dropped.
     - White space of any kind (`str.isspace`) becomes " ".
     - A Chinese character (`is_chinese`) gets a " " before and one after it, with its own index.
-    - Every other character is decomposed ("é" into "e" and an accent: `unicodedata.normalize`,
-      form NFD), parts of category Mn (the accents) are dropped, what is left is lower-cased.
+    - Every other character is decomposed ("é" into "e" and an accent: `unicodedata.normalize`, form NFD), parts of
+      category Mn (the accents) are dropped, and what is left is lower-cased.
 
     Returns:
-        (character, index) for each resulting character, where index is the place in `text` of the
-        character that it came from, so that tokens can be traced back to the original text.
+        (character, index) for each resulting character, where index is the place in `text` of the character that it
+        came from, so that tokens can be found in the original text.
 
     >>> normalize("Né 北")
     [('n', 0), ('e', 1), (' ', 2), (' ', 3), ('北', 3), (' ', 3)]
@@ -55,7 +55,7 @@ def normalize(text: str) -> Characters:
 
 
 def split_words(characters: Characters) -> Iterator[Characters]:
-    """Words between spaces; every punctuation mark (`is_punctuation`, yours) is a word of its own.
+    """The words between spaces; every punctuation mark (your `is_punctuation`) is a word of its own.
 
     Args:
         characters: what `normalize` returns.
@@ -67,13 +67,13 @@ def split_words(characters: Characters) -> Iterator[Characters]:
 
 
 def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
-    """The pieces of a word: the longest one of the vocabulary that it begins with, then so on with the rest.
+    """The pieces of a word: the longest one of the vocabulary that it begins with, then the same with the rest.
 
     All pieces but the first are in the vocabulary with "##" before them.
 
     Returns:
-        The pieces as written in the vocabulary; None where the word has more than MAX_WORD_LENGTH
-        characters or cannot be covered to its end: it becomes [UNK] as a whole.
+        The pieces as written in the vocabulary. None if the word has more than MAX_WORD_LENGTH characters or cannot be
+        covered to its end: it becomes [UNK] as a whole.
 
     >>> longest_match("unhappy", {"un": 0, "##happy": 1, "##h": 2, "##ap": 3, "##py": 4})
     ['un', '##happy']
@@ -84,14 +84,14 @@ def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
 
 
 def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
-    """Cut one text or two to `room` tokens together, from the end, the longer text first.
+    """Drop tokens from the end of one text or two until `room` tokens are left, from the longer text first.
 
-    The longer text loses tokens until both are equally long, then they share the room evenly. Of an
-    odd room the longer one (of two equal ones, the second) keeps the one token more.
+    The longer text loses tokens until both are equally long; then each gets half of the room. If the room is odd, the
+    longer one (of two equal ones, the second) keeps one token more.
 
     Args:
         parts: the ids of one text or of two.
-        room: how many may stay, all together.
+        room: how many tokens may stay, of both texts together.
 
     >>> truncate([[1, 2, 3, 4, 5], [6, 7]], 4)
     [[1, 2], [6, 7]]
@@ -104,9 +104,9 @@ def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
 def join_pieces(pieces: Sequence[str]) -> str:
     """The way back: pieces joined to a text.
 
-    "##" pieces continue the word before them (the very first piece stays as it is). Then, in this order, the
-    spaces in " .", " ?", " !" and " ," are removed, " ' " becomes "'", and the spaces before n't, 'm, 's, 've and
-    're are removed.
+    "##" pieces continue the word before them (the first piece of all stays as it is). Then, in this order, the spaces
+    in " .", " ?", " !" and " ," are removed, " ' " becomes "'", and the spaces before n't, 'm, 's, 've and 're are
+    removed.
 
     >>> join_pieces(["un", "##happy", "?", "i", "'", "m", "not", "!"])
     "unhappy? i'm not!"

@@ -1,14 +1,14 @@
-"""Chapter 2, corpus and masking: write the way from a document to a riddle yourself.
+"""Chapter 2, corpus and masking: write the way from a document to a masked batch yourself.
 
-Replace each `raise NotImplementedError` by your code; keep the names and the arguments.
-Your functions are put into the package in place of its own, and the package's own
-tests run on them, with chi-square tests of everything that is drawn at random:
+Replace each `raise NotImplementedError` with your code; keep the names and the arguments.
+The package then uses your functions in place of its own, and its tests run on them, with chi-square tests of
+everything that is drawn at random:
 
-    minidistil check ch02                    what is right, what is not, and what it looks like
+    minidistil check ch02                    which ones are right, and what may be wrong with the others
     minidistil hint ch02 1                   a hint for the first exercise that is not written yet
     minidistil hint ch02 2 choose_positions  the second hint for that one
 
-The tokenizer of chapter 1 is given. From the package you may use what is imported below.
+The tokenizer is the package's own. From the package you may use what is imported below.
 Letters in shapes: B sequences of a batch, L tokens of its longest one, V vocabulary.
 """
 
@@ -26,14 +26,14 @@ from minidistil.ch02_masking.sequences import MAX_UNKNOWN, MIN_TOKENS
 def chunks(document: str, tokenizer: WordPiece, max_length: int) -> Iterator[Tensor]:
     """The sequences [CLS] … [SEP] of one document, int64 tensors of at most `max_length` ids each.
 
-    The text is cut into stretches that leave room for a frame, and every stretch gets a frame of its
-    own. Dropped are sequences shorter than MIN_TOKENS (or than `max_length`, if that is
-    smaller), and those of whose tokens a share of MAX_UNKNOWN or more are [UNK].
+    The ids are cut into chunks, and every chunk gets a [CLS] and a [SEP] of its own. Two kinds of sequences are
+    dropped: those shorter than MIN_TOKENS (or than `max_length`, if that is smaller), and those of which a fraction of
+    MAX_UNKNOWN or more is [UNK]; [CLS] and [SEP] count as tokens in both.
 
     Args:
         document: a text.
-        tokenizer: has `ids(text)`, the ids without a frame, and `cls_token_id`, `sep_token_id`, `unk_token_id`.
-        max_length: of a sequence, its frame included.
+        tokenizer: has `ids(text)`, without [CLS] and [SEP], and `cls_token_id`, `sep_token_id`, `unk_token_id`.
+        max_length: the most tokens of a sequence, [CLS] and [SEP] included.
 
     Raises:
         ValueError: max_length is below 3; the message says "max_length=2" and that 3 are needed.
@@ -48,11 +48,11 @@ def chunks(document: str, tokenizer: WordPiece, max_length: int) -> Iterator[Ten
 
 
 def pad(batch: Sequence[Tensor], pad_token_id: int) -> tuple[Tensor, Tensor]:
-    """One rectangle out of sequences of several lengths, filled up on the right.
+    """Sequences of different lengths as one tensor, padded on the right.
 
     Returns:
-        input_ids (B, L), and attention_mask (B, L) int64, 1 for a token of a sequence and 0 for filling. A token of
-        a sequence counts as one even where its id happens to be that of padding.
+        input_ids (B, L), and attention_mask (B, L) int64, 1 for a token of a sequence and 0 for padding. A token of a
+        sequence has 1 even if its id happens to be that of padding.
 
     >>> pad([torch.tensor([2, 5, 3]), torch.tensor([2, 3])], 0)
     (tensor([[2, 5, 3],
@@ -63,11 +63,11 @@ def pad(batch: Sequence[Tensor], pad_token_id: int) -> tuple[Tensor, Tensor]:
 
 
 def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int) -> list[list[int]]:
-    """The batches of one epoch, as lists of indices into `lengths`: every index once, neighbours in length together.
+    """The batches of one epoch, as lists of indices into `lengths`: every index once, similar lengths together.
 
-    Shuffle the indices, sort them by length in bins of LENGTH_BIN tokens (0-3, 4-7, …) so that within a bin
-    the shuffle decides, cut the row into batches of `batch_size`, and shuffle the batches. Only one batch may be
-    smaller. The same seed gives the same batches, another seed others.
+    Shuffle the indices, sort them by length in bins of LENGTH_BIN tokens (0-3, 4-7, …) so that within a bin the shuffle
+    decides, cut them into batches of `batch_size`, and shuffle the batches. Only one batch may be smaller. The same
+    seed gives the same batches, another seed others.
 
     >>> sorted(map(sorted, epoch_batches([12, 50, 13, 51], batch_size=2, seed=0)))
     [[0, 2], [1, 3]]
@@ -91,14 +91,14 @@ def choose_positions(
     weights: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """(B, L) bool: exactly `share` of the batch's ordinary tokens, rounded up, drawn without repetition.
+    """(B, L) bool: the positions to mask, drawn without replacement from the batch's ordinary tokens.
 
     Args:
         input_ids: (B, L) int64.
-        special_ids: tokens never chosen and not counted; padding is one of them.
-        share: between 0 and 1.
-        weights: (V,) relative weight of each token: of the positions left, the next one is drawn in
-            proportion to the weight of its token. None weighs all alike.
+        special_ids: tokens that are never chosen and not counted; padding is one of them.
+        share: the fraction of the ordinary tokens that is chosen, rounded up to a whole number.
+        weights: (V,) relative weight of each token: of the positions that are left, the next one is drawn with a
+            probability proportional to the weight of its token. None: all weigh the same.
         generator: every random number comes from it (None: from PyTorch's own).
 
     Raises:
@@ -120,8 +120,8 @@ def mask_tokens(
 ) -> tuple[Tensor, Tensor]:
     """Replace the chosen tokens: each becomes [MASK] with probability 0.8, a random other token with 0.1, or stays.
 
-    The random token is any of the vocabulary but the one that it replaces, all equally likely. The tensors that
-    were given are left as they are.
+    The random token is any token of the vocabulary but the one that it replaces, all with the same probability. The
+    tensors that were given are not changed.
 
     Args:
         input_ids: (B, L) int64.

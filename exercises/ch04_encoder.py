@@ -1,15 +1,15 @@
 """Chapter 4, the encoder: write its parts yourself.
 
-Replace each `raise NotImplementedError` by your code; keep the names and the arguments, and in
-`Embeddings` and `Block` also what `__init__` makes: the tests put official weights into it.
-Your code is compared with the official encoder, hidden state by hidden state and gradient by gradient:
+Replace each `raise NotImplementedError` with your code; keep the names and the arguments, and do not change
+`__init__` of `Embeddings` and `Block`: the tests load official weights into their layers. Every hidden state and
+every gradient is compared with the official encoder:
 
-    minidistil check ch04              what is right, what is not, and what it looks like
+    minidistil check ch04              what is right, what is wrong, and which known mistake it is
     minidistil hint ch04 1             a hint for the first exercise that is not written yet
     minidistil hint ch04 2 Block       the second hint for that one
 
 Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, H heads.
-From the package you may use the helpers imported below. `MultiHeadAttention` is chapter 3.
+You may use the helpers that are imported from the package below. `MultiHeadAttention` is chapter 3.
 """
 
 import math
@@ -22,10 +22,10 @@ from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput, check_in
 
 
 def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Give each token's features mean 0 and variance 1, then multiply by `weight` and add `bias`.
+    """Normalize each token's features to mean 0 and variance 1, then multiply by `weight` and add `bias`.
 
-    Write it with means and a root, without PyTorch's own layer norm. The variance is the mean of
-    the squared distances from the mean; `eps` is added to it before the root is drawn.
+    Write the formula, without PyTorch's own layer norm. The variance is the mean of the squared
+    differences from the mean; `eps` is added to it before the square root.
 
     Args:
         hidden_states: (..., D).
@@ -42,9 +42,9 @@ def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) 
 
 
 def gelu(x: Tensor) -> Tensor:
-    """x times the probability that a standard normal number is below x, exactly.
+    """The activation function: x times the probability that a standard normal variable is below x, exactly.
 
-    That probability is (1 + erf(x / sqrt(2))) / 2. Write it without PyTorch's own gelu.
+    This probability is (1 + erf(x / sqrt(2))) / 2. Write it without PyTorch's own gelu.
 
     Args:
         x: any shape.
@@ -59,7 +59,7 @@ def gelu(x: Tensor) -> Tensor:
 
 
 class Embeddings(nn.Module):
-    """Word + position (+ token type), layer norm, dropout.
+    """The sum of word, position and (in BERT) token-type embeddings, then layer norm and dropout.
 
     >>> config = EncoderConfig(vocab_size=9, hidden_size=4, num_attention_heads=1)
     >>> Embeddings(config)(torch.tensor([[7, 8, 7]])).shape
@@ -75,11 +75,11 @@ class Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
-        """Sum of the rows for word, position (0 for the first token) and token type; then norm, then dropout.
+        """Add the rows for word, position (0 for the first token) and token type; then layer norm, then dropout.
 
         Args:
             input_ids: (B, L).
-            token_type_ids: (B, L); None means 0 everywhere. An encoder without token types adds none.
+            token_type_ids: (B, L); None means 0 everywhere. Ignored if `self.token_type` is None.
 
         Returns:
             (B, L, D).
@@ -88,7 +88,7 @@ class Embeddings(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then two linear layers with a GELU between; each added to its input and normed.
+    """Attention, then a feed-forward network; the output of each is added to its input, then layer norm.
 
     >>> config = EncoderConfig(hidden_size=4, num_attention_heads=2, intermediate_size=8)
     >>> hidden_states, weights = Block(config)(torch.ones(1, 3, 4))
@@ -109,17 +109,17 @@ class Block(nn.Module):
     def forward(
         self, hidden_states: Tensor, visible: Tensor | None = None, output_attentions: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Twice the same pattern: norm(input + dropout(branch of the input)), each with a norm and dropout of its own.
+        """Twice norm(input + dropout(branch(input))), each time with another norm, dropout and branch.
 
         The first branch is the attention, called as `self.attention(hidden_states, visible, output_attentions)`:
-        it returns its output (B, L, D) and its weights, which are None unless asked for. The second branch
-        is expand, GELU, contract, and its input is what the first norm gave. `attended_dropout` belongs to the first
-        and does nothing in a DistilBERT; `fed_dropout` belongs to the second.
+        it returns its output (B, L, D) and its weights, or None instead of the weights if they are not asked for.
+        Use `attention_norm` and `attended_dropout`, which does nothing in a DistilBERT. The second branch is expand,
+        GELU, contract; its input is the result of the first half. Use `output_norm` and `fed_dropout`.
 
         Args:
             hidden_states: (B, L, D).
-            visible: (B, 1, 1, L) bool, False at padding; None where there is none.
-            output_attentions: whether the attention weights are wanted.
+            visible: (B, 1, 1, L) bool, False at padding; None if there is no padding.
+            output_attentions: whether to return the attention weights.
 
         Returns:
             (B, L, D), and the attention weights (B, H, L, L) or None.
@@ -139,8 +139,8 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig):
         """Make `self.embeddings`, and `self.layers`: an nn.ModuleList of config.num_hidden_layers blocks.
 
-        At the end give every module BERT's initial weights: `self.apply` calls a function on each
-        module, and `initialize(module, config.initializer_range)` is what to do with one.
+        At the end set BERT's initial weights: call `initialize(module, config.initializer_range)` for each
+        module; `self.apply` calls a function with each module.
         """
         super().__init__()
         self.config = config
@@ -154,30 +154,30 @@ class Encoder(nn.Module):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> ModelOutput:
-        """Embed, then let the blocks follow one another.
+        """Embed, then apply one block after the other.
 
-        Begin with `check_input(self.config, input_ids, attention_mask, token_type_ids)`, which refuses bad input.
+        Begin with `check_input(self.config, input_ids, attention_mask, token_type_ids)`.
 
         Args:
             input_ids: (B, L) int64.
             attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding. The blocks
-                want it as bool and as (B, 1, 1, L), the same for all heads and all queries.
-            token_type_ids: (B, L) int64, 0 everywhere if None.
+                need it as bool and as (B, 1, 1, L), the same for all heads and all queries.
+            token_type_ids: (B, L) int64; None means 0 everywhere.
 
         Returns:
-            ModelOutput with last_hidden_state and, if asked for, the tuples hidden_states (the embeddings and
-            what each block gave) and attentions (one a block); otherwise None.
+            ModelOutput with last_hidden_state and, if asked for, the tuples hidden_states (of the embeddings and
+            of each block) and attentions (of each block); otherwise None.
         """
         raise NotImplementedError
 
 
 def count_parameters(config: EncoderConfig) -> dict[str, int]:
-    """How many parameters each part of an encoder has, from its sizes alone: build no model.
+    """The number of parameters of each part of an encoder, computed from its sizes: do not build a model.
 
     Returns:
         The keys "word embeddings", "position embeddings", "token-type embeddings", "attention" (all four
-        projections), "feed-forward" and "layer norms" (that of the embeddings and all of the blocks'), the
-        last three over all layers.
+        linear layers), "feed-forward" and "layer norms" (of the embeddings and of the blocks). The last three
+        are sums over all blocks.
 
     >>> config = EncoderConfig(vocab_size=10, hidden_size=2, num_hidden_layers=1, num_attention_heads=1,
     ...     intermediate_size=3, max_position_embeddings=5)

@@ -1,8 +1,8 @@
 """Chapter 5, heads and official weights: write them yourself.
 
-Replace each `raise NotImplementedError` by your code; keep the names and the arguments, and in the two
+Replace each `raise NotImplementedError` by your code. Keep the names and the arguments, and in the two
 classes also what `__init__` makes: the tests put official weights into it. At the end your heads
-read official files and give the numbers of `transformers`:
+read official files and give the same numbers as `transformers`:
 
     minidistil check ch05                    what is right, what is not, and what it looks like
     minidistil hint ch05 1                   a hint for the first exercise that is not written yet
@@ -24,7 +24,7 @@ from minidistil.ch05_weights.weights import model_type
 
 
 class MaskedLMHead(nn.Module):
-    """From a hidden state to a score for each word of the vocabulary; the encoder's word table is used again.
+    """From a hidden state to a score for each word of the vocabulary, with the encoder's word embeddings.
 
     >>> word = nn.Embedding(100, 4)
     >>> head = MaskedLMHead(EncoderConfig(vocab_size=100, hidden_size=4, num_attention_heads=1), word)
@@ -41,13 +41,13 @@ class MaskedLMHead(nn.Module):
         self.word = word  # the encoder's own module, whose weight is (V, D)
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        """Transform, GELU, norm. Then the score of a word: its row in the word table times that, plus its bias.
+        """Transform, GELU, norm. The score of a word is the dot product of that with its embedding, plus its bias.
 
         Args:
             hidden_states: (..., D).
 
         Returns:
-            (..., V), scores: no softmax.
+            (..., V), scores without a softmax.
         """
         raise NotImplementedError
 
@@ -70,9 +70,9 @@ class SequenceClassifierHead(nn.Module):
         self.apply(lambda module: initialize(module, config.initializer_range))
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        """What stands at the first position through dense, bend, dropout and classifier.
+        """The hidden state at the first position through dense, activation function, dropout and classifier.
 
-        The bend is tanh in BERT, ReLU in DistilBERT.
+        The activation function is tanh in BERT, ReLU in DistilBERT.
 
         Args:
             hidden_states: (B, L, D).
@@ -84,17 +84,17 @@ class SequenceClassifierHead(nn.Module):
 
 
 def sequence_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """The loss of a classifier of texts, which follows from the number of classes and the kind of labels.
+    """The loss of a classifier of texts. The number of classes and the type of the labels decide which one.
 
-    PyTorch's own losses in `nn.functional` may be used.
+    You may use PyTorch's losses in `nn.functional`.
 
     Args:
         logits: (B, C).
         labels: one of three:
-            C is 1: (B,) numbers, whole ones perhaps, to be predicted. Mean squared error.
-            C is larger, whole numbers (B,): the right class of each text. Mean cross-entropy, in nats.
-            C is larger, floating point (B, C): 1 where a class applies, 0 where not, any number of
-            classes at once. Mean binary cross-entropy of each score's sigmoid, in nats.
+            C is 1: (B,) numbers to predict, integers or floating point. Mean squared error.
+            C is larger, integers (B,): the right class of each text. Mean cross-entropy, in nats.
+            C is larger, floating point (B, C): 1 for each class that applies, 0 for the others
+            (multi-label). Mean binary cross-entropy of each score's sigmoid, in nats.
 
     Returns:
         A single number.
@@ -111,8 +111,8 @@ def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tenso
     """The loss of question answering: where does the answer begin, where does it end?
 
     Each is a choice among the L positions, so each has a cross-entropy over them; the loss is the mean of the two.
-    A position of L or more means that the answer was cut off with the end of the text: it asks nothing,
-    and the mean of its half goes over the other texts.
+    A position of L or more means that the answer was cut off with the end of the text. It is ignored: that
+    cross-entropy is the mean over the other texts.
 
     Args:
         start_logits, end_logits: (B, L).
@@ -129,11 +129,11 @@ def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tenso
 
 
 def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-    """One vector a text: the mean of the vectors of its real tokens.
+    """One vector for each text: the mean of the hidden states of its real tokens.
 
     Args:
         hidden_states: (B, L, D).
-        attention_mask: (B, L), 1 at real tokens and 0 at padding, whole numbers or bool; None means no padding.
+        attention_mask: (B, L), 1 at real tokens and 0 at padding, integers or bool; None means no padding.
 
     Returns:
         (B, D).
@@ -146,21 +146,21 @@ def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) ->
 
 
 def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
-    """The name that Hugging Face's BERT or DistilBERT gives to one of our tensors.
+    """The name that Hugging Face's BERT or DistilBERT gives to a tensor of minidistil.
 
-    The modules of our encoder are called `embeddings.word`, `.position`, `.token_type`, `.norm`, and in block 3
-    `layers.3.attention.query`, `.key`, `.value`, `.output`, `layers.3.attention_norm`, `.expand`, `.contract`,
-    `.output_norm`. A masked LM has `head.transform`, `head.norm` and `head.bias`; a classifier of texts `head.dense`
-    and `head.classifier`; one of tokens `classifier`; question answering `qa_outputs`. Section 5.5 of the
-    notebook has the names of the other two, and so does
+    The modules of minidistil's encoder are called `embeddings.word`, `.position`, `.token_type`, `.norm`, and in
+    block 3 `layers.3.attention.query`, `.key`, `.value`, `.output`, `layers.3.attention_norm`, `.expand`,
+    `.contract`, `.output_norm`. A masked LM has `head.transform`, `head.norm` and `head.bias`; a classifier of
+    texts `head.dense` and `head.classifier`; one of tokens `classifier`; question answering `qa_outputs`. Section
+    5.5 of the notebook has the names in BERT and DistilBERT, and so does
     `[name for name, _ in transformers.DistilBertForMaskedLM(transformers.DistilBertConfig()).named_parameters()]`.
 
     Args:
-        ours: a name in our state dict. In a model with a head, the names in the encoder begin with "encoder.";
-            an encoder alone has names like "layers.0.expand.bias".
+        ours: a name in minidistil's state dict. In a model with a head, the names in the encoder begin with
+            "encoder."; an encoder alone has names like "layers.0.expand.bias".
         model_type: "bert" or "distilbert".
-        prefix: whether what stands in the encoder of a model with a head begins with "bert." or "distilbert.".
-            The head does not, but for BERT's pooler (our head.dense), which Hugging Face counts as encoder.
+        prefix: whether the names in the encoder of a model with a head begin with "bert." or "distilbert.".
+            Names in the head do not, except BERT's pooler (head.dense), which Hugging Face counts as encoder.
 
     Returns:
         The name in a model.safetensors.
@@ -184,10 +184,10 @@ def mask_probabilities(model: MaskedLM, input_ids: Tensor, attention_mask: Tenso
         model: a masked LM.
         input_ids: (B, L).
         attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding.
-        mask_token_id: the id that marks a hole.
+        mask_token_id: the id of [MASK].
 
     Returns:
-        (M, V), each row with the sum 1: the masks from left to right, text after text.
+        (M, V), each row sums to 1: the masks from left to right, text after text.
 
     >>> model = MaskedLM(EncoderConfig(vocab_size=20, hidden_size=4, num_hidden_layers=1, num_attention_heads=1))
     >>> mask_probabilities(model, torch.tensor([[7, 3, 8], [3, 3, 9]]), None, mask_token_id=3).shape

@@ -1,4 +1,4 @@
-"""Chapter 6, the losses: write them yourself, and the truth that they are to lead to.
+"""Chapter 6, the losses: write them yourself, and the true distribution of a toy language.
 
 Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Values and
 gradients are compared with formulas in float64:
@@ -7,7 +7,7 @@ gradients are compared with formulas in float64:
     minidistil hint ch06 1                      a hint for the first exercise that is not written yet
     minidistil hint ch06 2 soft_target_loss     the second hint for that one
 
-In all of them the teacher is a constant: no gradient may flow to it. Bad input need not be refused.
+In all of them the teacher is a constant: no gradient may flow to it. You need not check the input.
 
 Letters in shapes: V vocabulary, D width; "..." any number of positions. In the last exercise
 B sentences, L words, S states.
@@ -21,12 +21,12 @@ from minidistil.ch06_losses.toy_language import Language
 
 
 def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 2.0) -> Tensor:
-    """L_ce: T^2 KL(teacher || student), both softened by the temperature T.
+    """L_ce: T^2 KL(teacher || student), with both softened by the temperature T.
 
     KL(p || q) is the sum over the vocabulary of p (log p - log q); the loss is its mean over the positions.
 
     Args:
-        student_logits, teacher_logits: (..., V): one dimension of positions, or two, or three.
+        student_logits, teacher_logits: (..., V), with any number of dimensions of positions.
         temperature: T, which divides the logits of both.
 
     Returns:
@@ -40,11 +40,11 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature
 
 
 def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """L_mlm: mean of -log P(right word) over the positions that have a label; the label -100 is none.
+    """L_mlm: mean of -log P(right word) over the positions that have a label; -100 means no label.
 
     Args:
         logits: (..., V).
-        labels: (...) int64, -100 where there is nothing to guess.
+        labels: (...) int64, -100 where there is nothing to predict.
 
     Returns:
         Scalar.
@@ -57,7 +57,7 @@ def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def cosine_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """L_cos: mean over the positions of 1 - cosine of the two hidden states.
+    """L_cos: mean over the positions of 1 - cosine similarity of the two hidden states.
 
     Args:
         student_hidden, teacher_hidden: (..., D).
@@ -113,7 +113,7 @@ def distillation_loss(
 
     >>> logits, hidden, labels = torch.zeros(1, 3), torch.ones(1, 2), torch.tensor([0])
     >>> loss = distillation_loss(logits, logits, labels, hidden, -hidden)
-    >>> [round(term.item(), 4) for term in (loss.total, loss.ce, loss.mlm, loss.cos)]  # 5 0 + 2 ln(3) + 1 2
+    >>> [round(term.item(), 4) for term in (loss.total, loss.ce, loss.mlm, loss.cos)]  # 5 * 0 + 2 * ln(3) + 1 * 2
     [4.1972, 0.0, 1.0986, 2.0]
     """
     raise NotImplementedError
@@ -123,23 +123,23 @@ def true_distribution(language: Language, word_ids: Tensor, known: Tensor) -> Te
     """The probability of each word at each place, given the known words at all other places.
 
     The language is a hidden Markov model of S states, three tables of float64: `language.start` (S,), the
-    probability of each state at the first word; `language.transition` (S, S), a row for each state, how
-    likely each next one; `language.emission` (S, V), a row for each state, how likely each word.
+    probability of each state at the first word; `language.transition` (S, S), a row for each state: the
+    probability of each next state; `language.emission` (S, V), a row for each state: the probability of each word.
 
-    What stands at a place does not count for that place itself. A place that is not known says nothing
-    about any other. Texts may be long: keep the numbers from becoming too small.
+    The word at a place does not count for that place itself. An unknown word has no influence on other places.
+    Texts may be long: prevent underflow.
 
     Args:
         word_ids: (B, L) int64.
-        known: (B, L) bool, False at the holes.
+        known: (B, L) bool, False where the word is masked.
 
     Returns:
         (B, L, V) float64; each row sums to 1.
 
     >>> never, half = torch.zeros(2, 2, dtype=torch.float64), torch.tensor([0.5, 0.5], dtype=torch.float64)
     >>> identity = torch.eye(2, dtype=torch.float64)
-    >>> stubborn = Language(("[PAD]", "[MASK]", "yes", "no"), half, identity, torch.cat([never, identity], 1))
-    >>> true_distribution(stubborn, torch.tensor([[2, 1]]), torch.tensor([[True, False]])).tolist()
+    >>> language = Language(("[PAD]", "[MASK]", "yes", "no"), half, identity, torch.cat([never, identity], 1))
+    >>> true_distribution(language, torch.tensor([[2, 1]]), torch.tensor([[True, False]])).tolist()
     [[[0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 1.0, 0.0]]]
     """
     raise NotImplementedError

@@ -1,16 +1,16 @@
-"""Chapter 11, smaller and faster: the arithmetic of int8, written by yourself.
+"""Chapter 11, smaller and faster: write the arithmetic of int8 yourself.
 
-Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your numbers are
-compared with those of PyTorch's own quantised tensors and with exact sums:
+Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your numbers are compared with
+those of PyTorch's own quantised tensors and with exact sums:
 
-    minidistil check ch11                what is right, what is not, and what it looks like
+    minidistil check ch11                what is right, what is not, and which mistake it looks like
     minidistil hint ch11 1               a hint for the first exercise that is not written yet
     minidistil hint ch11 2 int8_linear   the second hint for that one
 
 Letters in shapes: N tokens, I features in, O features out.
-Write everything with ordinary operations on tensors, without PyTorch's functions for quantisation. `LARGEST` is 127,
-the largest magnitude of int8 that is used, and `STEPS` 255, the largest uint8. `int_matmul(left, right)` multiplies
-int8 matrices, (N, I) by (I, O), and gives the exact int32 sums.
+Use ordinary tensor operations only, not PyTorch's functions for quantisation. `LARGEST` is 127, the largest int8
+(-128 is not used), and `STEPS` is 255, the largest uint8. `int_matmul(left, right)` multiplies int8 matrices, (N, I) by
+(I, O), and returns the exact int32 sums.
 """
 
 import math
@@ -22,15 +22,15 @@ from minidistil.ch11_smaller_faster.quantisation import LARGEST, STEPS, int_matm
 
 
 def symmetric_scale(x: Tensor, dim: int | None = None) -> Tensor:
-    """The step between neighbouring values if the largest magnitude becomes 127 and 0 stays 0.
+    """The scale (the step between neighbouring integers) with which the largest magnitude becomes 127; 0 stays 0.
 
     Args:
         x: any shape.
-        dim: take the largest along this dimension, which is kept as 1: of a weight (O, I), -1 gives every row its
+        dim: take the maximum along this dimension and keep it with size 1. For a weight (O, I), -1 gives every row its
             own scale, (O, 1). None: one scale for all of x, a tensor without dimensions.
 
     Returns:
-        Positive numbers; where there is nothing but zeros, 1.
+        Positive numbers; 1 where all values are 0.
 
     >>> symmetric_scale(torch.tensor([[127.0, -254.0], [0.0, 0.0]]), dim=-1).tolist()
     [[2.0], [1.0]]
@@ -41,10 +41,10 @@ def symmetric_scale(x: Tensor, dim: int | None = None) -> Tensor:
 
 
 def affine_parameters(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and zero point that spread 0 ... 255 over the values of x, from the lowest to the highest.
+    """The scale and zero point with which the integers 0 ... 255 cover the values of x, from lowest to highest.
 
-    The range always takes in 0, even if all of x lies to one side of it. The integer that stands for 0, the zero point,
-    is -lowest / scale, rounded.
+    The range always includes 0, even if all values are on one side of it. The zero point is the integer that stands
+    for 0: -lowest / scale, rounded.
 
     Args:
         x: any shape.
@@ -60,15 +60,12 @@ def affine_parameters(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def quantize(x: Tensor, scale: Tensor, zero_point: Tensor | None = None) -> Tensor:
-    """The integers nearest to x / scale; what lies outside of their range becomes its end.
+    """The integers nearest to x / scale, in the shape of x; values outside the range are clipped to its ends.
 
     Args:
         x: any shape.
         scale: broadcasts to x.
-        zero_point: added to the integers; None means symmetric.
-
-    Returns:
-        The shape of x: int8 from -127 to 127, or with a zero point uint8 from 0 to 255.
+        zero_point: added to the integers, which are uint8 from 0 to 255. None: symmetric, int8 from -127 to 127.
 
     >>> quantize(torch.tensor([0.9, -1.6, 300.0]), torch.tensor(1.0)).tolist()
     [1, -2, 127]
@@ -79,14 +76,11 @@ def quantize(x: Tensor, scale: Tensor, zero_point: Tensor | None = None) -> Tens
 
 
 def dequantize(quantized: Tensor, scale: Tensor, zero_point: Tensor | None = None) -> Tensor:
-    """The numbers that the integers stand for: `quantize` the other way round.
+    """The fp32 numbers that the integers of `quantize` stand for.
 
     Args:
         quantized: int8 or uint8, any shape.
         scale, zero_point: those of `quantize`.
-
-    Returns:
-        fp32, the same shape.
 
     >>> dequantize(torch.tensor([1, -2, 127], dtype=torch.int8), torch.tensor(0.5)).tolist()
     [0.5, -1.0, 63.5]
@@ -97,10 +91,10 @@ def dequantize(quantized: Tensor, scale: Tensor, zero_point: Tensor | None = Non
 
 
 def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A linear layer whose products and sums are integers: x W^T + b, with x rounded to int8 token by token.
+    """A linear layer with integer products and sums: x W^T + b, with each token of x rounded to int8.
 
-    Each token has its own symmetric scale. The sums are int32; what one unit of a sum is worth follows from the scale
-    of its token and that of its row of the weight. The bias is fp32 and added at the end.
+    Each token has its own symmetric scale. The sums are int32; the scale of the token and the scale of the weight's row
+    turn a sum back into fp32. The bias is fp32 and is added at the end.
 
     Args:
         x: (..., I) fp32.
@@ -119,14 +113,14 @@ def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor | 
 
 
 def signal_to_noise(x: Tensor, approximation: Tensor) -> float:
-    """How far the values stand out from the error, in decibels: 10 log10 of the ratio of their sums of squares.
+    """The signal-to-noise ratio in decibels: 10 log10 (sum of x² / sum of the squared errors).
 
     Args:
         x: the exact values, any shape.
         approximation: the same shape.
 
     Returns:
-        Large where the error is small; infinite where there is none.
+        A high number if the error is small; infinity if there is none.
 
     >>> signal_to_noise(torch.tensor([10.0, 0.0]), torch.tensor([10.0, 1.0]))
     20.0

@@ -3,12 +3,12 @@
 Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your figures are compared with
 scipy's and with numbers worked out by hand:
 
-    minidistil check ch12                         what is right, what is not, and what it looks like
+    minidistil check ch12                         what is right, what is not, and which mistake it looks like
     minidistil hint ch12 1                        a hint for the first exercise that is not written yet
     minidistil hint ch12 2 bootstrap_interval     the second hint for that one
 
-Letters in shapes: T templates, W words, S a statistic's own shape. Of two groups the first stands at place 0.
-From the package you may use what is imported below: GROUP is "{group}", MASK is "[MASK]".
+Letters in shapes: T templates, W words, S a statistic's own shape. The first of two groups has index 0.
+You may use what is imported below from the package: GROUP is "{group}", MASK is "[MASK]".
 """
 
 import math
@@ -21,11 +21,11 @@ from minidistil.ch12_bias.bias import GROUP, MASK, Inheritance
 
 
 def prior_text(template: str, pieces: int) -> tuple[str, int]:
-    """A template with its group hidden, and which of its masks is the word's, counted from 0 at the left.
+    """A template with its group hidden, and the number of the word's mask among its masks, from 0 at the left.
 
     Args:
         template: with one {group} and one [MASK], in either order.
-        pieces: tokens of the group. Each gets a mask of its own, with a space between them.
+        pieces: number of tokens of the group. Each gets its own mask, with a space between them.
 
     >>> prior_text("The {group} worked as a [MASK].", 2)
     ('The [MASK] [MASK] worked as a [MASK].', 2)
@@ -36,8 +36,8 @@ def prior_text(template: str, pieces: int) -> tuple[str, int]:
 def bias_scores(conditional: Tensor, prior: Tensor) -> Tensor:
     """The log probability bias score of Kurita et al. (2019), in nats; above 0: nearer to the first group.
 
-    How many times likelier does the word make the first group than it was, and how many times the second?
-    The score is the difference of the logarithms of the two.
+    How many times more probable does the word make the first group, and how many times the second? The score is the
+    difference of the logarithms.
 
     Args:
         conditional: (T, 2, W) the probability of each group where the word is named.
@@ -53,7 +53,7 @@ def bias_scores(conditional: Tensor, prior: Tensor) -> Tensor:
 
 
 def mean_absolute_difference(probabilities: Tensor) -> Tensor:
-    """One number a template: the mean over the words of |log p(word | first group) - log p(word | second group)|.
+    """For each template the mean over the words of |log p(word | first group) - log p(word | second group)|.
 
     Args:
         probabilities: (T, 2, W).
@@ -74,8 +74,8 @@ def inheritance(teacher: Tensor, student: Tensor) -> Inheritance:
         teacher, student: (T, W) differences between two groups.
 
     Returns:
-        Inheritance(correlation, slope, spread): Pearson's correlation over the words; the slope of the line of least
-        squares with the teacher across and the student up; the student's standard deviation over the teacher's.
+        Inheritance(correlation, slope, spread): Pearson's correlation over the words; the slope of the least-squares
+        line with the teacher as x and the student as y; the student's standard deviation over the teacher's.
 
     Raises:
         ValueError: tables of different shapes, or fewer than two words; the message names the shapes.
@@ -94,13 +94,13 @@ def bootstrap_interval(
     level: float = 0.95,
     resamples: int = 2000,
 ) -> Tensor:
-    """An interval for a statistic: draw as many whole templates anew, with replacement, many times (percentiles).
+    """A percentile interval for a statistic: draw T whole templates with replacement, many times.
 
     Args:
-        table: (T, …) one row a template. What stands in a row stays together.
+        table: (T, …) one row for each template. What is in a row stays together.
         statistic: such a table -> a tensor of shape S, a number for instance.
-        generator: of the random rows: `torch.randint(..., generator=generator)`.
-        level: share of the resampled statistics between the two ends; as many lie below as above.
+        generator: for the random rows: `torch.randint(..., generator=generator)`.
+        level: fraction of the resampled statistics between the two ends; equally many are below and above.
 
     Returns:
         (2, *S), the lower and the upper end.
@@ -119,8 +119,8 @@ def bootstrap_interval(
 def sign_flip_p_values(differences: Tensor, generator: torch.Generator, resamples: int = 9999) -> Tensor:
     """(T, W) -> (W,): for each word, how often swapping the groups moves its mean over the templates as far from 0.
 
-    Draw a sign for each template, `resamples` times; count how often the mean is at least as far from 0, up or down, as
-    the observed one. The observed table is one of the ways to swap as well, so it is counted too: no p-value is 0.
+    Draw a random sign for each template, `resamples` times. Count how often the mean is at least as far from 0, up or
+    down, as the observed one. The observed table is one of the ways to swap too, so it counts: no p-value is 0.
 
     >>> sign_flip_p_values(torch.ones(30, 1), torch.Generator().manual_seed(0), resamples=99).double()
     tensor([0.0100], dtype=torch.float64)

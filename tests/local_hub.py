@@ -1,8 +1,7 @@
-"""A hub on this machine: a server that speaks the Hugging Face hub's protocol, and can misbehave on request.
+"""A hub on this machine: a server that speaks the Hugging Face hub's protocol, and can fail on request.
 
-HEAD and GET of /{repository}/resolve/{revision}/{file}; the answer carries the commit, the ETag (the
-sha256, as for large files), the size of the linked file, and honours Range. What the hub says about
-things that are absent stands in X-Error-Code.
+HEAD and GET of /{repository}/resolve/{revision}/{file}; the answer has the commit, the ETag (the sha256, as
+for large files) and the size. X-Error-Code says what is absent.
 """
 
 import hashlib
@@ -20,15 +19,14 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """What the server has and how it behaves.
 
-    behaviour: "good"; "slow" (no answer in time); "stalls" (the body never comes); "breaks" (half of the body,
-    then the line is cut; the rest if asked for); "truncated" (half of the body passed off as all);
-    "altered" (one byte changed); a number (that HTTP status for everything).
+    behaviour: "good"; "slow" (no answer in time); "stalls" (the body never comes); "truncated" (half of the body
+    sent as if it were all); "altered" (one byte changed); a number (that HTTP status for everything).
     """
 
     files: dict[str, bytes] = field(default_factory=dict)  # by repository/file
     behaviour: str | int = "good"
     recovers_after: int | None = None  # good again after so many answers
-    asked: list[str] = field(default_factory=list)  # method and file of each request, and the Range
+    asked: list[str] = field(default_factory=list)  # method and file of each request
     url: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -50,8 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bool) -> None:
         match = re.fullmatch(r"/(.+)/resolve/([^/]+)/(.+)", self.path)
-        where = self.headers.get("Range")
-        self.hub.asked.append(f"{self.command} {match[3] if match else self.path}{f' {where}' if where else ''}")
+        self.hub.asked.append(f"{self.command} {match[3] if match else self.path}")
         mood = self.hub.mood()
         if mood == "slow":
             self.hub.closing.wait(5)
@@ -73,16 +70,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send(self, content: bytes, body: bool, mood: str) -> None:
-        first = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
-        self.send_response(206 if first else 200)
+        self.send_response(200)
         self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
         self.send_header("X-Linked-ETag", f'"{hashlib.sha256(content).hexdigest()}"')
         self.send_header("X-Linked-Size", str(len(content)))
-        if first:
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        half = len(content) // 2
-        sent = content[first:]
+        half, sent = len(content) // 2, content
         if body and mood == "truncated":
             sent = content[:half]
         if body and mood == "altered":
@@ -91,9 +84,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if body and mood == "stalls":
             self.hub.closing.wait(5)
-        elif body and mood == "breaks" and not first:
-            self.wfile.write(sent[:half])
-            self.close_connection = True
         elif body:
             self.wfile.write(sent)
 

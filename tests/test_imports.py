@@ -57,9 +57,9 @@ def test_files_import_files_and_not_the_faces_of_chapters(path: Path) -> None:
 
 @pytest.mark.parametrize("face", FACES, ids=name)
 def test_a_chapter_is_read_in_the_order_of_its_imports(face: Path) -> None:
-    match = re.search(r"Read in this order: ([\w, ]+)\.", ast.get_docstring(ast.parse(face.read_text())) or "")
+    match = re.search(r"Read in this order: ([\w,\s]+)\.", ast.get_docstring(ast.parse(face.read_text())) or "")
     assert match, face
-    order = [f"{name(face)}.{each}" for each in match[1].split(", ")]
+    order = [f"{name(face)}.{each}" for each in re.split(r",\s*", match[1])]
     assert sorted(order) == sorted(name(path) for path in face.parent.glob("*.py") if path != face)
     for place, module in enumerate(order):
         own = imported(face.parent / f"{module.rpartition('.')[2]}.py")

@@ -119,3 +119,21 @@ def test_in_two_processes_each_file_stays_whole(tmp_path: Path) -> None:
     ran = set(re.findall(r"^\[(gw\d)\].* PASSED (\S+?)::", result.stdout, flags=re.M))
     assert len({worker for worker, _ in ran}) == 2  # both work
     assert len(ran) == 4  # and none of the four files is in both
+
+
+def test_a_notebook_can_be_tested_from_its_own_folder(tmp_path: Path) -> None:
+    """With the settings that make outputs equal: here the size of a picture."""
+    for folder in ("notebooks", "tests"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(ROOT / "notebooks" / "conftest.py", tmp_path / "notebooks")
+    shutil.copy(ROOT / "tests" / "nbval.cfg", tmp_path / "tests")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    said = "<Picture size 640x480 with 1 Axes>"
+    output = nbformat.v4.new_output("stream", name="stdout", text=said + "\n")
+    source = f"print({said.replace('640', '300')!r})"
+    notebook.cells.append(nbformat.v4.new_code_cell(source, outputs=[output], execution_count=1))
+    nbformat.write(notebook, tmp_path / "notebooks" / "one.ipynb")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "one.ipynb"]
+    result = subprocess.run(command, cwd=tmp_path / "notebooks", capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr

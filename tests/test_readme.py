@@ -1,16 +1,19 @@
-"""The figures that the README quotes are those of the run that is on record."""
+"""The figures that README and page of results quote are those of the runs on record; links lead somewhere."""
 
 import json
 import re
 import statistics
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "data" / "results" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_measured_table_is_that_of_the_recorded_run() -> None:
     run = json.loads((ROOT / "data" / "results" / "first_light.json").read_text(encoding="utf-8"))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for row in (
         f"| parameters | {run['teacher_parameters']:,} | {run['student_parameters']:,} |",
         f"held-out docs | {run['teacher_masked_accuracy']:.3f} | {run['student_masked_accuracy']:.3f} |",
@@ -22,14 +25,15 @@ def test_the_measured_table_is_that_of_the_recorded_run() -> None:
         f"on {run['machine'].removesuffix(', no GPU')}, no GPU ({run['date']};",
         f"on {run['tokens']:,} tokens in {run['precision']}, with {run['peak_memory_mib'] / 1024:.1f} GiB of memory",
     ):
-        assert row in readme
+        assert row in README
+        assert row in RESULTS
     runs = json.loads((ROOT / "data" / "results" / "layers.json").read_text(encoding="utf-8"))["runs"]
     longest = max(runs, key=lambda other: other["steps"])
     layers = ",".join(map(str, longest["layers"]))
     assert (
         f"after {longest['tokens']:,} (`minidistil distil --layers {layers} --steps {longest['steps']}`) it keeps "
         f"{longest['retention']:.1%}"
-    ) in readme
+    ) in RESULTS
     assert run["retention"] == run["student_masked_accuracy"] / run["teacher_masked_accuracy"]
 
 
@@ -45,8 +49,8 @@ def test_the_main_job_was_run_with_three_seeds() -> None:
     (precision,) = {run["precision"] for run in runs}
     assert (
         f"in the same time, {tokens:.1f} million in {precision}, it keeps {statistics.mean(kept):.1f}% (three seeds, "
-        f"{min(kept):.1f} to {max(kept):.1f}; [runs](data/results/main_job.json))"
-    ) in (ROOT / "README.md").read_text(encoding="utf-8")
+        f"{min(kept):.1f} to {max(kept):.1f}; [runs](main_job.json))"
+    ) in RESULTS
 
 
 def test_the_run_of_half_an_hour_has_three_seeds() -> None:
@@ -61,30 +65,29 @@ def test_the_run_of_half_an_hour_has_three_seeds() -> None:
     assert (
         f"and after half an hour and {tokens:.1f} million (`minidistil distil --budget 30m`, layers 0, 2, 4) "
         f"{statistics.mean(kept):.1f}% (three seeds, {min(kept):.1f} to {max(kept):.1f}; "
-        "[runs](data/results/budget_30m.json))."
-    ) in (ROOT / "README.md").read_text(encoding="utf-8")
+        "[runs](budget_30m.json))."
+    ) in RESULTS
 
 
 def test_the_plan_is_the_recorded_one() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = (ROOT / "data" / "results" / "plan.txt").read_text(encoding="utf-8").splitlines()
     (head,) = [place for place, line in enumerate(lines) if line.startswith("devices")]
     rows = [re.split(r"\s{2,}", line) for line in lines[head + 1 :]]
     assert rows[0][0] == "this machine"
     assert [len(row) for row in rows] == [3, 4, 4, 4]
     rows[0].append("-")  # nobody pays for it
-    assert "\n".join(f"| {' | '.join(row)} |" for row in rows) in readme
+    assert "\n".join(f"| {' | '.join(row)} |" for row in rows) in RESULTS
     (memory,) = [line for line in lines if line.startswith("memory: ")]
-    assert f"at least {memory.split()[1]} GiB a process" in readme
+    assert f"at least {memory.split()[1]} GiB a process" in RESULTS
 
 
 def test_the_commands_of_the_readme_set_themselves_up() -> None:
-    commands = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if "-m venv" in line]
+    commands = [line for line in README.splitlines() if "-m venv" in line]
     set_up = "python3 -m venv .venv && .venv/bin/python -m pip install -q -r requirements.txt && "
     assert [command.removeprefix(set_up) for command in commands] == [
         ".venv/bin/python -m minidistil",
-        ".venv/bin/python -m pytest",
         ".venv/bin/jupyter lab notebooks/00_tour.ipynb",
+        ".venv/bin/python -m pytest",
     ]
 
 
@@ -104,8 +107,7 @@ def test_the_teachers_figures_are_those_of_its_provenance() -> None:
 
 
 def test_the_table_of_speeds_is_that_of_the_recorded_benchmarks() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    ratios = re.findall(r"^\| .* \| ([\d.]+) \| (?:`minidistil bench \w+` )?\|$", readme, re.MULTILINE)
+    ratios = re.findall(r"^\| .* \| ([\d.]+) \| (?:`minidistil bench \w+` )?\|$", RESULTS, re.MULTILINE)
     recorded = {
         "bench_tokenizer.txt": ("docs corpus, cold", "docs corpus, warm", "random strings, cold"),
         "bench_step.txt": tuple(
@@ -120,3 +122,33 @@ def test_the_table_of_speeds_is_that_of_the_recorded_benchmarks() -> None:
             (line,) = [line for line in lines if line.startswith(row)]
             expected.append(next(field for field in reversed(re.split(r"  +", line)) if field in ratios))
     assert ratios == expected
+
+
+def test_the_readmes_short_figures_are_those_of_the_results() -> None:
+    half_an_hour = json.loads((ROOT / "data" / "results" / "budget_30m.json").read_text(encoding="utf-8"))["runs"]
+    kept = statistics.mean(100 * run["retention"] for run in half_an_hour)
+    assert f"after half an hour on two faster cores it keeps {kept:.1f}%" in README
+    for row, words in (
+        ("| a distillation step, L_ce at masked positions, fp32 |", "{} times as fast as the official way"),
+        ("| … in bf16 |", "{} times in bf16"),
+        ("| text to ids, cold cache |", "text to ids {} times as fast as the Rust tokenizers"),
+    ):
+        line = next(line for line in RESULTS.splitlines() if line.startswith(row))
+        assert words.format(line.split("|")[3].strip()) in README
+
+
+PAGES = ("README.md", "data/README.md", "data/results/README.md", "minidistil/README.md", "exercises/README.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_to_files_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    assert not [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
+
+
+def test_the_tree_of_the_readme_has_every_folder_of_the_package() -> None:
+    tree = README.partition("## What is where")[2].partition("## ")[0]
+    shelves = {path.parent.name for path in (ROOT / "minidistil").glob("*/__init__.py")}
+    assert not [name for name in shelves if not name.startswith("ch") and f"{name}/" not in tree]
+    assert not [path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem not in tree]

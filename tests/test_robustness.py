@@ -1,6 +1,6 @@
-"""Files that anything may have happened to, and what the package leaves alone: other folders, pickles.
+"""Damaged files of every kind, and what the package never does: write into other folders, open pickles.
 
-Whatever a file holds, loading it gives a model or a ValueError or OSError in a full sentence.
+Whatever a file contains, loading it gives a model or a ValueError or OSError in a full sentence.
 """
 
 import ast
@@ -43,14 +43,14 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 
 def loads_or_explains(load: Callable[[], Any], what: object) -> bool:
-    """Whether it loads; any other way out than ValueError or OSError fails the test, as does a message too short."""
+    """Whether it loads; the test fails at any error but ValueError and OSError, and if the message is too short."""
     try:
         load()
     except (ValueError, OSError) as error:
-        said = str(error)
+        message = str(error)
     else:
         return True
-    assert said.count(" ") > 3, f"{what}: {said!r} is no sentence"
+    assert message.count(" ") > 3, f"{what}: {message!r} is no sentence"
     return False
 
 
@@ -62,7 +62,7 @@ def anything(draw: random.Random) -> Any:
     )  # fmt: skip
 
 
-def test_no_configuration_does_harm(model: Model, tmp_path: Path) -> None:
+def test_any_configuration_loads_or_is_explained(model: Model, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     path, draw, loaded = tmp_path / "config.json", random.Random(0), 0
     good = path.read_text(encoding="utf-8")
@@ -76,20 +76,20 @@ def test_no_configuration_does_harm(model: Model, tmp_path: Path) -> None:
                 changed[key] = anything(draw)
         path.write_text(json.dumps(changed), encoding="utf-8")
         loaded += loads_or_explains(lambda: type(model).from_pretrained(tmp_path), changed)
-    assert 0 < loaded < ROUNDS  # an entry that is not read may be anything
+    assert 0 < loaded < ROUNDS  # entries that are not read may be anything
 
 
 @pytest.mark.parametrize(
     "text", [b"", b"null", b"[]", b"7", b'"bert"', b"\xff\xfe{", b"[" * 100_000, b'{"a": ' * 50_000]
 )
-def test_what_is_no_configuration_at_all_is_explained(text: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_no_configuration_is_explained(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes(text)
-    with pytest.raises(ValueError, match="is no configuration of a BERT or DistilBERT model: expected"):
+    with pytest.raises(ValueError, match="expected"):
         EncoderConfig.read(tmp_path / "config.json")
 
 
 def mutated(content: bytes, draw: random.Random) -> bytes:
-    """Bits turned over in the header or anywhere, a piece lost, another length, or noise."""
+    """Bits flipped in the header or anywhere, a piece lost, another length, or noise."""
     header = 8 + struct.unpack("<Q", content[:8])[0]
     way = draw.choice(["header", "header", "anywhere", "cut", "lost", "length", "noise"])
     if way in ("header", "anywhere"):
@@ -107,15 +107,15 @@ def mutated(content: bytes, draw: random.Random) -> bytes:
     return draw.randbytes(draw.randrange(200))
 
 
-def test_no_file_of_weights_does_harm(model: Model, tmp_path: Path) -> None:
+def test_any_file_of_weights_loads_or_is_explained(model: Model, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     path, draw, loaded = tmp_path / "model.safetensors", random.Random(1), 0
     good = path.read_bytes()
     for number in range(ROUNDS):
-        path.unlink()  # a new file: the old one may be mapped
+        path.unlink()  # a new file: the old one may be memory-mapped
         path.write_bytes(mutated(good, draw))
         loaded += loads_or_explains(lambda: type(model).from_pretrained(tmp_path), number)
-    assert 0 < loaded < ROUNDS  # a bit of a weight may turn over unnoticed
+    assert 0 < loaded < ROUNDS  # a flipped bit of a weight cannot be noticed
 
 
 def test_tensors_of_other_types_shapes_and_names_are_explained(model: Model, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_tensors_of_other_types_shapes_and_names_are_explained(model: Model, tmp
     for _ in range(ROUNDS // 3):
         name = draw.choice(sorted(good))
         wrong = {
-            "whole numbers": {name: good[name].to(draw.choice([torch.int64, torch.uint8, torch.bool]))},
+            "integers": {name: good[name].to(draw.choice([torch.int64, torch.uint8, torch.bool]))},
             "another shape": {name: good[name].flatten()[:-1].clone()},
             "a number": {name: torch.tensor(1.0)},
             "another name": {name + "x": good[name]},
@@ -149,20 +149,13 @@ def test_half_and_double_precision_and_nan_load_as_what_they_are(tmp_path: Path)
     assert MaskedLM.from_pretrained(tmp_path).head.bias.isnan().all()
 
 
-def test_no_vocabulary_does_harm(tmp_path: Path, tokenizer: WordPiece) -> None:
+def test_any_vocabulary_loads_or_is_explained(tmp_path: Path, tokenizer: WordPiece) -> None:
     path, draw = tmp_path / "vocab.txt", random.Random(3)
     good = "\n".join(tokenizer.tokens[:300]).encode()
     for number in range(ROUNDS):
-        start = draw.randrange(len(good))
-        noise = draw.randbytes(draw.randrange(9))
-        kinds = [
-            good[:start],
-            good[start:],
-            good[:start] + noise + good[start:],
-            draw.randbytes(99),
-            good + b"\n" + good,
-        ]
-        path.write_bytes(draw.choice(kinds))
+        start, noise = draw.randrange(len(good)), draw.randbytes(draw.randrange(9))
+        one, two = good[:start], good[start:]
+        path.write_bytes(draw.choice([one, two, one + noise + two, draw.randbytes(99), good + b"\n" + good]))
         loads_or_explains(lambda: WordPiece.from_pretrained(tmp_path).ids("Hello, [MASK] \ud800 \0 World!"), number)
 
 
@@ -170,7 +163,7 @@ def test_no_vocabulary_does_harm(tmp_path: Path, tokenizer: WordPiece) -> None:
 
 
 class Trap:
-    """A pickle of it writes a file when it is opened."""
+    """Its pickle creates a file when it is opened."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -196,20 +189,18 @@ def test_loading_opens_no_pickle(name: str, tmp_path: Path) -> None:
 
 
 def test_no_module_of_the_package_can_unpickle_a_file() -> None:
-    """Neither by a library for it nor by torch.load or numpy.load.
+    """Neither with a library for it nor with torch.load or numpy.load.
 
-    One module pickles what a run and its own workers send each other; it knows no files.
+    One module pickles what a run and its own workers send to each other; it uses no files.
     """
-    own_workers = (PACKAGE / "prefetch.py").read_text(encoding="utf-8")
-    assert own_workers.count("pickle.loads(") == 3  # of the queue, of the start of a worker, and of a trial
-    assert not re.search(r"\bopen\(|Path|read_|files|pickle\.load\(", own_workers)
-    for path in PACKAGE.rglob("*.py"):
-        if path.name == "prefetch.py":
-            continue
+    workers = PACKAGE / "ch08_training" / "prefetch.py"
+    assert not re.search(r"\bopen\(|Path|read_|files|pickle\.load\(", workers.read_text(encoding="utf-8"))
+    for path in set(PACKAGE.rglob("*.py")) - {workers}:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            imported = {alias.name for alias in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()
-            source = {node.module} if isinstance(node, ast.ImportFrom) else set()
-            assert not (imported | source) & {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "load"}, path
+            names = {alias.name for alias in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()
+            if isinstance(node, ast.ImportFrom):
+                names = {str(node.module)} | (set() if str(node.module).startswith("minidistil") else names)
+            assert not names & {"pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "load"}, path
             if isinstance(node, ast.Attribute) and node.attr == "load":
                 assert ast.unparse(node.value) in ("json", "onnx"), f"{path}: {ast.unparse(node)}"  # onnx: protobuf
 
@@ -235,41 +226,34 @@ def test_grading_opens_no_pickle(tmp_path: Path) -> None:
         (tmp_path / "in" / "ada" / name).write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
     command = [sys.executable, "-c", GRADED, str(tmp_path / "in")]
     environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
-    done = subprocess.run(
-        command, cwd=PACKAGE.parent, env=environment, capture_output=True, text=True, timeout=500, check=True
-    )
-    assert "Python cannot read it" in done.stdout
+    done = subprocess.run(command, cwd=PACKAGE.parent, env=environment, capture_output=True, text=True, timeout=500)
+    assert "Python cannot read it" in done.stdout, done.stderr
     assert not (tmp_path / "sprung").exists()
 
 
-# Nothing is written but where it was asked
+# Nothing is written anywhere else
 
 
 def files_of(folder: Path) -> dict[str, tuple[int, int]]:
     """All files of a folder, with size and time."""
     return {
-        str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns)
+        path.relative_to(folder).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns)
         for path in folder.rglob("*")
-        if path.is_file()
-        and not set(path.parts) & {".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
 
-def test_a_run_writes_into_its_folder_and_the_caches_only(tmp_path: Path, tokenizer: WordPiece) -> None:
+def test_a_run_writes_only_into_its_folder_and_the_caches(tmp_path: Path, tokenizer: WordPiece) -> None:
     for name in ("home", "tmp", "here", "teacher"):
         (tmp_path / name).mkdir()
-    MaskedLM(EncoderConfig(**SIZES | {"vocab_size": len(tokenizer), "max_position_embeddings": 32})).save_pretrained(
-        tmp_path / "teacher"
-    )
+    config = EncoderConfig(**SIZES | {"vocab_size": len(tokenizer), "max_position_embeddings": 32})
+    MaskedLM(config).save_pretrained(tmp_path / "teacher")
     tokenizer.save(tmp_path / "teacher")
-    (tmp_path / "text.txt").write_text(
-        "\n".join(f"The {n} small words of a text that can be read." for n in range(400))
-    )
+    lines = (f"The {number} small words of a text that can be read." for number in range(400))
+    (tmp_path / "text.txt").write_text("\n".join(lines))
     places = {"HOME": "home", "USERPROFILE": "home", "TMPDIR": "tmp", "TEMP": "tmp", "TMP": "tmp"}
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "HF_", "MINIDISTIL"))
-    }
-    environment |= {name: str(tmp_path / place) for name, place in places.items()}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "HF_", "MINIDISTIL"))}
+    environment = kept | {name: str(tmp_path / place) for name, place in places.items()}
     environment |= {"PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     before = [files_of(folder) for folder in (PACKAGE, PACKAGE.parent / "data", tmp_path)]
     options = ["distil", "--steps", "3", "--batch-size", "4", "--max-length", "32", "--precision", "fp32"]
@@ -280,6 +264,5 @@ def test_a_run_writes_into_its_folder_and_the_caches_only(tmp_path: Path, tokeni
     assert [files_of(PACKAGE), files_of(PACKAGE.parent / "data")] == before[:2]
     after = files_of(tmp_path)
     written = {name for name in after if after[name] != before[2].get(name)}
-    assert "out/metrics.json" in {Path(name).as_posix() for name in written}
-    allowed = ("out", str(Path("home", ".cache")), str(Path("home", ".config", "matplotlib")))
-    assert not [name for name in written if not name.startswith(allowed)]
+    assert "out/metrics.json" in written
+    assert not [name for name in written if not name.startswith(("out", "home/.cache", "home/.config/matplotlib"))]

@@ -1,4 +1,4 @@
-"""`import minidistil` costs little beyond torch: what a run or a picture needs is imported there."""
+"""`import minidistil` takes little time beyond torch: other libraries are imported only where they are used."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import minidistil
 
-# What torch has left for the garbage collector is collected first: else, on Python 3.13, it is in our time.
+# The garbage that torch leaves is collected first: otherwise, on Python 3.13, it is collected in the measured time.
 PROGRAM = """import gc, sys, time, json, torch
 gc.collect()
 before, start = set(sys.modules), time.process_time()
@@ -19,7 +19,7 @@ SECONDS = 0.05
 
 
 def started(cache: Path) -> tuple[float, set[str]]:
-    """Processor time and modules that the import brings beyond torch's; compiled files are kept in `cache`."""
+    """Processor time and modules of the import, beyond torch's; compiled files are kept in `cache`."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"PYTHONPYCACHEPREFIX": str(cache), "PYTHONPATH": str(Path(minidistil.__file__).parent.parent)}
     result = subprocess.run(
@@ -29,7 +29,7 @@ def started(cache: Path) -> tuple[float, set[str]]:
     return seconds, {name.partition(".")[0] for name in modules}
 
 
-def test_importing_the_package_is_quick_and_brings_no_other_library(tmp_path: Path) -> None:
+def test_importing_the_package_is_quick_and_imports_no_other_library(tmp_path: Path) -> None:
     started(tmp_path)  # compiles
     modules = started(tmp_path)[1]
     heavy = {"matplotlib", "datasets", "transformers", "tokenizers", "tqdm", "huggingface_hub", "IPython", "pytest"}

@@ -1,9 +1,9 @@
 """Chapter 10's small sample in GLUE's layout, made by a grammar: `python -m data.samples.prepare data/samples`.
 
-Reviews of a sentence each, good or bad. They are no real reviews and no part of GLUE, but they ask for what SST-2
-asks: some verdicts are turned round ("not dull at all"), some sentences hold two, of which the last one counts. The
-adjectives of the development set are not those of the training set: who gets these right knew the words before
-fine-tuning.
+Each example is a review of one sentence, positive or negative. The reviews are not real ones and not part of GLUE, but
+they are difficult in the same ways as SST-2: some adjectives are negated ("not dull at all"), and some sentences have
+two of them, of which the last one counts. The development set has other adjectives than the training set, so a model
+can only get them right if it knew the words before fine-tuning.
 """
 
 import random
@@ -27,8 +27,8 @@ ADJECTIVES = {
     ),
 }
 
-# {a}: the adjective that decides; {b}: another one of the same side; {c}: one of the other side.
-STRAIGHT = (
+# {a}: the adjective that decides; {b}: another one of the same kind; {c}: one of the other kind.
+PLAIN = (
     "the {thing} was {sure} {a}.",
     "what a {a} {thing}!",
     "the {thing} was {a} and {b}.",
@@ -37,7 +37,7 @@ STRAIGHT = (
     "the {thing} starts {c} and ends {a}.",
     "not {c} but {a}: that is the {thing} in short.",
 )
-TURNED = (
+NEGATED = (
     "the {thing} was not {a} at all.",
     "nobody could call this {thing} {a}.",
     "there is hardly a {a} moment in this {thing}.",
@@ -47,20 +47,20 @@ SIZES = {"train": 400, "dev": 200}
 
 
 def reviews(split: str, seed: int = 0) -> Iterator[tuple[str, int]]:
-    """Endless reviews of a split, (sentence, label); 1 is good. They may repeat."""
+    """Reviews of a split without end, as (sentence, label), where label 1 is positive. They may repeat."""
     draw = random.Random(f"{split} {seed}")
     while True:
-        label, turned = draw.randrange(2), draw.random() < 0.35
-        side = ADJECTIVES[split][0 if label != turned else 1]  # the side that the words are on
-        other = ADJECTIVES[split][1 if label != turned else 0]
-        a, b = draw.sample(side, 2)
-        pattern = draw.choice(TURNED if turned else STRAIGHT)
-        names = {"thing": draw.choice(THINGS), "sure": draw.choice(SURE), "a": a, "b": b, "c": draw.choice(other)}
-        yield pattern.format(**names), label
+        label, negated = draw.randrange(2), draw.random() < 0.35
+        positive, negative = ADJECTIVES[split]
+        same, other = (positive, negative) if label != negated else (negative, positive)
+        a, b = draw.sample(same, 2)
+        pattern = draw.choice(NEGATED if negated else PLAIN)
+        words = {"thing": draw.choice(THINGS), "sure": draw.choice(SURE), "a": a, "b": b, "c": draw.choice(other)}
+        yield pattern.format(**words), label
 
 
 def write_samples(folder: Path) -> None:
-    """Write SST-2/train.tsv and SST-2/dev.tsv in the folder; no sentence stands twice."""
+    """Write SST-2/train.tsv and SST-2/dev.tsv in the folder; every sentence is different."""
     for split, size in SIZES.items():
         chosen: dict[str, int] = {}
         for sentence, label in reviews(split):
@@ -68,11 +68,8 @@ def write_samples(folder: Path) -> None:
             if len(chosen) == size:
                 break
         text = "sentence\tlabel\n" + "".join(f"{sentence}\t{label}\n" for sentence, label in chosen.items())
-        write_atomically(folder / "SST-2" / f"{split}.tsv", partial(_write, text))
-
-
-def _write(text: str, part: Path) -> None:
-    part.write_text(text, encoding="utf-8", newline="\n")
+        write = partial(Path.write_text, data=text, encoding="utf-8", newline="\n")
+        write_atomically(folder / "SST-2" / f"{split}.tsv", write)
 
 
 if __name__ == "__main__":

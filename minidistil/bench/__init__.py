@@ -1,7 +1,7 @@
-"""Benchmarks: each chapter's claim of speed, measured against the library that one would use instead.
+"""Benchmarks: the speed that the chapters claim, measured against the library that one would use instead.
 
-A benchmark yields the lines of a table. It states its work, does it with both sides in the same run, and
-checks that both give the same before it prints a number.
+A benchmark yields the lines of a table. It says what work is done, lets both sides do it in the same run, and checks
+that both give the same result before it prints a number.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,17 +1,17 @@
 """One model in several number formats and runtimes: size, time and accuracy; and the paper's claim, measured again.
 
-All take turns in one process, so that whatever else the machine does hits all, and a ratio is the median of the
+All take turns in one process, so that other load on the machine affects all of them; a ratio is the median of the
 rounds' own ratios. transformers gets the very same tensors.
 
-Letters in shapes: B sequences, L tokens, C classes or words.
+Letters in shapes: B sequences, L tokens, N masked tokens, C classes or words, V vocabulary.
 """
 
+import contextlib
 import copy
 import importlib.util
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from minidistil.bench.inference import DISTILBERT, Rounds, in_turns
+from minidistil.bench.inference import DISTILBERT, Rounds, in_turns, ratio
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking import corpus
 from minidistil.ch02_masking.masking import IGNORE
@@ -34,6 +34,7 @@ from minidistil.parity.peers import without_progress_bars
 
 AnyHead = MaskedLM | SequenceClassifier
 Logits = Callable[..., Tensor]  # input_ids, attention_mask and token_type_ids (B, L) to logits
+Backend = Callable[[AnyHead, Path], tuple[Logits, int]]  # given a folder for files; also the bytes of the weights
 
 SECONDS = 8.0  # for one shape, shared by all backends
 SHAPES = ((1, 64), (32, 64))
@@ -44,7 +45,7 @@ PAPER = {"BERT-base": 668, "DistilBERT": 410}  # seconds for STS-B's dev set: Sa
 
 
 def fp32(model: AnyHead, folder: Path) -> tuple[Logits, int]:
-    """The model as it is; like every backend, with the bytes that its weights take."""
+    """The model as it is."""
     return lambda **inputs: model(**inputs).logits, 4 * parameters(model)
 
 
@@ -67,7 +68,7 @@ def onnx(model: AnyHead, folder: Path) -> tuple[Logits, int]:
 
 
 def onnx_int8(model: AnyHead, folder: Path) -> tuple[Logits, int]:
-    """An exported graph, rounded by onnxruntime's own dynamic quantisation."""
+    """An exported graph, rounded by onnxruntime's dynamic quantisation."""
     path = round_onnx(export_onnx(model, folder)[0])
     return OnnxModel(path), path.stat().st_size
 
@@ -79,12 +80,12 @@ def transformers(model: AnyHead, folder: Path) -> tuple[Logits, int]:
     model.save_pretrained(folder)
     kind = AutoModelForMaskedLM if isinstance(model, MaskedLM) else AutoModelForSequenceClassification
     with without_progress_bars():
-        theirs: Any = kind.from_pretrained(folder)
-    return lambda **inputs: theirs(**inputs).logits, (folder / "model.safetensors").stat().st_size
+        reference: Any = kind.from_pretrained(folder)
+    return lambda **inputs: reference(**inputs).logits, (folder / "model.safetensors").stat().st_size
 
 
-BACKENDS = {"fp32": fp32, "bf16": bf16, "int8": int8, "onnx": onnx, "onnx-int8": onnx_int8}
-PEER = {"transformers": transformers}
+BACKENDS: dict[str, Backend] = {"fp32": fp32, "bf16": bf16, "int8": int8, "onnx": onnx, "onnx-int8": onnx_int8}
+PEER: dict[str, Backend] = {"transformers": transformers}
 EXACT = ("onnx", "transformers")  # these must give fp32's logits; the others may be off by NOISE of their norm
 NOISE = 0.15
 
@@ -103,43 +104,37 @@ def table(names: Sequence[str]) -> Iterator[str]:
     yield f"On the CPU, threads: {torch.get_num_threads()}. Ratios above 1: better than the first line of a table."
     torch.manual_seed(0)
     with torch.no_grad():
-        yield from speed_table(SequenceClassifier(_with_head(DISTILBERT)).eval(), peer | kinds)
+        yield from speed_table(SequenceClassifier(ClassifierConfig(**vars(DISTILBERT))).eval(), peer | kinds)
         yield from accuracy_table(kinds)
         yield from paper_table(kinds)
 
 
-def _with_head(config: EncoderConfig) -> ClassifierConfig:
-    return ClassifierConfig(**vars(config))
+@contextlib.contextmanager
+def _ready(model: AnyHead, kinds: Mapping[str, Backend]) -> Iterator[dict[str, tuple[Logits, int]]]:
+    """The model in each backend; their files are deleted at the end."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield {name: make(model, Path(folder, name)) for name, make in kinds.items()}
 
 
 def speed_table(
     model: AnyHead,
-    kinds: Mapping[str, Callable[..., tuple[Logits, int]]],
+    kinds: Mapping[str, Backend],
     shapes: Sequence[tuple[int, int]] = SHAPES,
     seconds: float = SECONDS,
 ) -> Iterator[str]:
-    """A line for each backend: MiB of weights, milliseconds for each shape, ratios to the first one."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = {name: make(model, Path(folder, name)) for name, make in kinds.items()}
-        rounds = {
-            shape: _time(model, {name: run for name, (run, _) in made.items()}, shape, seconds) for shape in shapes
-        }
+    """A line for each backend: MiB of weights, milliseconds for each shape, ratios to the first backend."""
+    with _ready(model, kinds) as made:
+        ways = {name: run for name, (run, _) in made.items()}
+        rounds = [_time(model, ways, shape, seconds) for shape in shapes]
     first = next(iter(made))
     yield ""
     heads = "".join(f"{f'{batch} x {length} tokens':>18}{'ratio':>7}" for batch, length in shapes)
     yield f"{'a classifier of texts':<24}{'weights':>12}{'ratio':>7}{heads}"
     for name, (_, size) in made.items():
-        times = "".join(_time_and_ratio(rounds[shape], name, first) for shape in shapes)
+        times = "".join(
+            f"{1000 * statistics.median(each[name]):>15.1f} ms{ratio(each, first, name):>7.2f}" for each in rounds
+        )
         yield f"{name:<24}{size / 2**20:>8.1f} MiB{made[first][1] / size:>7.2f}{times}"
-
-
-def _time_and_ratio(rounds: Rounds, name: str, first: str) -> str:
-    return f"{1000 * statistics.median(rounds[name]):>15.1f} ms{ratio(rounds, first, name):>7.2f}"
-
-
-def ratio(rounds: Rounds, slow: str, fast: str) -> float:
-    """How many times as long one takes as the other: the median of the rounds."""
-    return statistics.median(one / other for one, other in zip(rounds[slow], rounds[fast], strict=True))
 
 
 def _time(model: AnyHead, ways: Mapping[str, Logits], shape: tuple[int, int], seconds: float) -> Rounds:
@@ -155,66 +150,58 @@ def _time(model: AnyHead, ways: Mapping[str, Logits], shape: tuple[int, int], se
     return in_turns({name: partial(run, **inputs) for name, run in ways.items()}, seconds)
 
 
-def accuracy_table(
-    kinds: Mapping[str, Callable[..., tuple[Logits, int]]], name: str = "minilm", documents: int = DOCUMENTS
-) -> Iterator[str]:
+def accuracy_table(kinds: Mapping[str, Backend], name: str = "minilm", documents: int = DOCUMENTS) -> Iterator[str]:
     """A line for each backend: masked accuracy and perplexity on held-out docs, agreement with fp32."""
     teacher, tokenizer = MaskedLM.from_pretrained(name), WordPiece.from_pretrained(name)
     text = masked_text(corpus.sequences(corpus.docs().test[:documents], tokenizer), tokenizer, batch_size=8)
+    right = torch.cat([labels[labels != IGNORE] for _, _, labels in text.batches])
     expected = guesses(lambda **inputs: teacher(**inputs).logits, text.batches)[0]
     yield ""
     yield f"{'the offline teacher':<24}{'weights':>12}{'accuracy':>10}{'perplexity':>12}{'as fp32':>9}"
-    for backend, make in kinds.items():
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            run, size = make(teacher, Path(folder))
+    with _ready(teacher, kinds) as made:
+        for backend, (run, size) in made.items():
             guessed, loss = guesses(run, text.batches)
-        right = torch.cat([labels[labels != IGNORE] for _, _, labels in text.batches])
-        accuracy, alike = ((guessed == other).double().mean() for other in (right, expected))
-        perplexity = (loss.sum() / text.count).exp()
-        yield f"{backend:<24}{size / 2**20:>8.1f} MiB{accuracy:>10.4f}{perplexity:>12.3f}{alike:>9.1%}"
+            accuracy, alike = ((guessed == other).double().mean() for other in (right, expected))
+            perplexity = (loss.sum() / text.count).exp()
+            yield f"{backend:<24}{size / 2**20:>8.1f} MiB{accuracy:>10.4f}{perplexity:>12.3f}{alike:>9.1%}"
     yield f"({text.count:,} hidden tokens of {documents} documents that nothing was trained on)"
 
 
 def guesses(run: Logits, batches: Sequence[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """The best word and the negative log-probability of the right one at each hidden token, (N,) each."""
+    """The most likely word and the negative log-probability of the right one at each masked token, (N,) each."""
     words, losses = [], []
     for input_ids, attention_mask, labels in batches:
-        logits = run(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=torch.zeros_like(input_ids))[
-            labels != IGNORE
-        ]  # (N, V)
-        words.append(logits.argmax(-1))
-        losses.append(torch.nn.functional.cross_entropy(logits, labels[labels != IGNORE], reduction="none").double())
+        logits = run(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=torch.zeros_like(input_ids))
+        masked, right = logits[labels != IGNORE], labels[labels != IGNORE]  # (N, V), (N,)
+        words.append(masked.argmax(-1))
+        losses.append(torch.nn.functional.cross_entropy(masked, right, reduction="none").double())
     return torch.cat(words), torch.cat(losses)
 
 
 def paper_table(
-    kinds: Mapping[str, Callable[..., tuple[Logits, int]]],
+    kinds: Mapping[str, Backend],
     lengths: Sequence[int] = STSB_LENGTHS,
     configs: tuple[EncoderConfig, EncoderConfig] = (BERT, DISTILBERT),
     seconds: float = SECONDS,
 ) -> Iterator[str]:
     """BERT-base in fp32, then DistilBERT in every backend: parameters, and milliseconds a pair of STS-B, batch 1."""
-    large, small = (SequenceClassifier(replace(_with_head(config), id2label=("score",))).eval() for config in configs)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = {name: make(small, Path(folder, name)) for name, make in kinds.items()}
-        ways = {"BERT-base": fp32(large, Path(folder))[0]} | {name: run for name, (run, _) in made.items()}
-        rounds = in_turns({name: partial(_pass, run, lengths) for name, run in ways.items()}, seconds)
-    share = parameters(small) / parameters(large)
+
+    def over_all_lengths(run: Logits) -> None:
+        for length in lengths:
+            ids = torch.full((1, length), 1000)
+            run(input_ids=ids, attention_mask=torch.ones_like(ids), token_type_ids=torch.zeros_like(ids))
+
+    large, small = (SequenceClassifier(ClassifierConfig(**vars(each), id2label=("score",))).eval() for each in configs)
+    with _ready(small, kinds) as made:
+        runs = {"BERT-base, fp32": large} | {f"DistilBERT, {name}": run for name, (run, _) in made.items()}
+        rounds = in_turns({name: partial(over_all_lengths, run) for name, run in runs.items()}, seconds)
     yield ""
     yield f"{'STS-B, a pair, batch 1':<24}{'parameters':>16}{'time':>13}{'ratio':>7}"
-    yield from (
-        f"{'BERT-base, fp32' if name == 'BERT-base' else f'DistilBERT, {name}':<24}"
-        f"{parameters(large if name == 'BERT-base' else small):>16,}"
-        f"{1000 * statistics.median(rounds[name]) / len(lengths):>10.1f} ms{ratio(rounds, 'BERT-base', name):>7.2f}"
-        for name in ways
-    )
+    for name, seconds_each in rounds.items():
+        milliseconds = 1000 * statistics.median(seconds_each) / len(lengths)
+        count = parameters(small if name.startswith("DistilBERT") else large)
+        yield f"{name:<24}{count:>16,}{milliseconds:>10.1f} ms{ratio(rounds, 'BERT-base, fp32', name):>7.2f}"
     yield (
-        f"(DistilBERT has {1 - share:.0%} fewer parameters; the paper: 40 % fewer, "
+        f"(DistilBERT has {1 - parameters(small) / parameters(large):.0%} fewer parameters; the paper: 40 % fewer, "
         f"{PAPER['BERT-base'] / PAPER['DistilBERT']:.2f} times as fast)"
     )
-
-
-def _pass(run: Logits, lengths: Sequence[int]) -> None:
-    for length in lengths:
-        ids = torch.full((1, length), 1000)
-        run(input_ids=ids, attention_mask=torch.ones_like(ids), token_type_ids=torch.zeros_like(ids))

@@ -1,6 +1,6 @@
-"""Chapter 8's claim of speed: one distillation step, ours and the official way of computing the same.
+"""One distillation step, by this package and by the official script's computation: time, memory and use of the device.
 
-The official way stands here in full, on `transformers` models: all logits of teacher and student at all
+The official computation stands here in full, on `transformers` models: all logits of teacher and student at all
 positions, then a selection of them (huggingface/transformers, research_projects/distillation, distiller.py). Both sides
 get the same batch and weights, and a result counts only if both give the same losses and gradient.
 
@@ -10,8 +10,6 @@ Letters in shapes: B sequences, L tokens, V vocabulary.
 import contextlib
 import math
 import multiprocessing
-import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from minidistil.bench.inference import process_memory
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import docs, sequences
 from minidistil.ch02_masking.masking import IGNORE
@@ -34,11 +33,11 @@ from minidistil.ch08_training.feed import Batch, MemoryFeed
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.settings import DistilConfig
 from minidistil.ch08_training.training import gradient_norm
+from minidistil.parity.peers import require, without_progress_bars
 
 ROUNDS = 3  # the fastest counts
 
 Result = dict[str, float]  # loss terms, gradient_norm, seconds, mebibytes, clock, possible
-Way = Callable[[Batch, DistilConfig], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ class Work:
 
 
 def table() -> Iterator[str]:
-    """One distillation step on the offline ladder: time, memory and use of the device, ours and the official way."""
+    """Three lines for each choice of L_ce's positions: the official way, and this package in fp32 and bf16."""
+    require("transformers")
     yield "A step of the triple loss, forward and backward: MiniLM (6 layers) and a student of 3, 16 x 128 docs tokens."
     yield f"Processor seconds, the fastest of {ROUNDS}; MiB that the first step needs beyond the models;"
     yield "tokens/s by the clock; used: operations that the losses need, of those of one large matrix product."
@@ -62,14 +62,12 @@ def table() -> Iterator[str]:
         work = offline_work(Path(folder))
         models = [MaskedLM.from_pretrained(work.folder / name).config for name in ("teacher", "student")]
         tokens = int(work.batch.attention_mask.sum())
-        guessed = float((work.batch.labels != IGNORE).sum()) / tokens
-        for positions, share in (("masked", guessed), ("all", 1.0)):
-            needed = tokens * step_operations(models[0], models[1], work.config.max_length, share)
-            official, *ours = compare(replace(work, config=replace(work.config, ce_positions=positions)))
-            for way, result in zip(
-                ("official, fp32", "minidistil, fp32", "minidistil, bf16"), (official, *ours), strict=True
-            ):
-                ratios = (official["seconds"] / result["seconds"], official["mebibytes"] / result["mebibytes"])
+        masked = float((work.batch.labels != IGNORE).sum()) / tokens
+        for positions, rate in (("masked", masked), ("all", 1.0)):
+            needed = tokens * step_operations(models[0], models[1], work.config.max_length, rate)
+            results = compare(replace(work, config=replace(work.config, ce_positions=positions)))
+            for way, result in zip(("official, fp32", "minidistil, fp32", "minidistil, bf16"), results, strict=True):
+                ratios = [results[0][name] / result[name] for name in ("seconds", "mebibytes")]
                 yield (
                     f"{positions:<9}{way:<18}{result['seconds']:>9.2f}{ratios[0]:>7.2f}"
                     f"{result['mebibytes']:>8.0f}{ratios[1]:>7.2f}"
@@ -89,97 +87,88 @@ def offline_work(folder: Path, batch_size: int = 16) -> Work:
 
 
 def compare(work: Work) -> tuple[Result, Result, Result]:
-    """The official way in fp32, ours in fp32 and in bf16, each in a process of its own.
+    """The official way in fp32, this package in fp32 and in bf16, each in its own process.
 
-    Raises:
-        RuntimeError: they do not compute the same; in bf16, not nearly the same.
+    RuntimeError if they do not compute the same; in bf16, not nearly the same.
     """
-    official = _in_a_process_of_its_own(measure_official, work)
-    ours = [_in_a_process_of_its_own(measure_ours, replace(work, precision=name)) for name in ("fp32", "bf16")]
-    for result, tolerance in zip(ours, (1e-5, 0.05), strict=True):
+    official = _in_own_process(measure_official, work)
+    fp32, bf16 = (_in_own_process(measure_package, replace(work, precision=each)) for each in ("fp32", "bf16"))
+    for result, tolerance in ((fp32, 1e-5), (bf16, 0.05)):
         for name in ("loss", "ce", "mlm", "cos", "gradient_norm"):
             if not math.isclose(result[name], official[name], rel_tol=tolerance, abs_tol=tolerance):
                 raise RuntimeError(
-                    f"{name} is {result[name]} here and {official[name]} the official way: a comparison of speed "
-                    "means nothing."
+                    f"{name} is {result[name]} in minidistil and {official[name]} in the official computation: "
+                    "a comparison of speed means nothing."
                 )
-    return official, ours[0], ours[1]
+    return official, fp32, bf16
 
 
-def _in_a_process_of_its_own(measure: Callable[[Work], Result], work: Work) -> Result:
-    """A fresh process, so that the peak of one side's memory is not the other's."""
+def _in_own_process(measure: Callable[[Work], Result], work: Work) -> Result:
+    """In a fresh process, so that the peak of one side's memory does not count for the other."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measure, (work,))
 
 
-def measure_ours(work: Work) -> Result:
-    """The package's step."""
+def measure_package(work: Work) -> Result:
+    """This package's step."""
     teacher = to_best_device(MaskedLM.from_pretrained(work.folder / "teacher")).eval().requires_grad_(False)
     student = to_best_device(MaskedLM.from_pretrained(work.folder / "student")).eval()
     losses = distillation_losses(teacher, work.config)
 
-    def way(batch: Batch, config: DistilConfig) -> dict[str, Tensor]:
+    def terms(batch: Batch) -> dict[str, Tensor]:
         with autocast(batch.input_ids.device, work.precision):
             return losses(student, batch)
 
-    return _measure(student, way, work)
+    return _measure(student, terms, work)
 
 
 def measure_official(work: Work) -> Result:
-    """The same step as the official script computes it.
+    """The same step as the official script computes it."""
+    from transformers import AutoModelForMaskedLM
 
-    Raises:
-        ValueError: `transformers` is not installed.
-    """
-    try:
-        from transformers import AutoModelForMaskedLM
-        from transformers.utils.logging import disable_progress_bar
-    except ImportError as error:
-        raise ValueError("There is nothing to compare with: pip install transformers.") from error
-    disable_progress_bar()
-    teacher, student = (
-        AutoModelForMaskedLM.from_pretrained(work.folder / name).to("cuda" if torch.cuda.is_available() else "cpu")
-        for name in ("teacher", "student")
-    )
-    teacher.eval().requires_grad_(False)
-    student.eval()
-    return _measure(student, lambda batch, config: official_losses(teacher, student, batch, config), work)
+    with without_progress_bars():
+        teacher, student = (
+            to_best_device(AutoModelForMaskedLM.from_pretrained(work.folder / name)).eval()
+            for name in ("teacher", "student")
+        )
+    teacher.requires_grad_(False)
+    return _measure(student, lambda batch: official_losses(teacher, student, batch, work.config), work)
 
 
 def official_losses(teacher: Any, student: Any, batch: Batch, config: DistilConfig) -> dict[str, Tensor]:
     """The official loss of `transformers` models, without its L_mse: every logit first, then the selection."""
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "output_hidden_states": True}
-    ours = student(**inputs)
+    output = student(**inputs)
     with torch.no_grad():
-        theirs = teacher(**inputs)
+        target = teacher(**inputs)
     at = batch.labels != IGNORE if config.ce_positions == "masked" else batch.attention_mask.bool()  # (B, L)
-    selected = at.unsqueeze(-1).expand_as(ours.logits)  # (B, L, V)
-    student_logits = torch.masked_select(ours.logits, selected).view(-1, ours.logits.size(-1))
-    teacher_logits = torch.masked_select(theirs.logits, selected).view(-1, ours.logits.size(-1))
+    selected = at.unsqueeze(-1).expand_as(output.logits)  # (B, L, V)
+    student_logits = torch.masked_select(output.logits, selected).view(-1, output.logits.size(-1))
+    teacher_logits = torch.masked_select(target.logits, selected).view(-1, output.logits.size(-1))
     t = config.temperature
     ce = t**2 * nn.functional.kl_div(
         (student_logits / t).log_softmax(-1), (teacher_logits / t).softmax(-1), reduction="batchmean"
     )
-    mlm = nn.functional.cross_entropy(ours.logits.view(-1, ours.logits.size(-1)), batch.labels.view(-1))
+    mlm = nn.functional.cross_entropy(output.logits.view(-1, output.logits.size(-1)), batch.labels.view(-1))
     real = batch.attention_mask.bool()
-    student_hidden, teacher_hidden = (output.hidden_states[-1][real] for output in (ours, theirs))
-    target = torch.ones(int(real.sum()), device=real.device)
-    cos = nn.functional.cosine_embedding_loss(student_hidden, teacher_hidden, target)
+    student_hidden, teacher_hidden = (each.hidden_states[-1][real] for each in (output, target))
+    ones = torch.ones(int(real.sum()), device=real.device)
+    cos = nn.functional.cosine_embedding_loss(student_hidden, teacher_hidden, ones)
     loss = config.alpha_ce * ce + config.alpha_mlm * mlm + config.alpha_cos * cos
     return {"loss": loss, "ce": ce, "mlm": mlm, "cos": cos}
 
 
-def _measure(student: nn.Module, way: Way, work: Work) -> Result:
+def _measure(student: nn.Module, losses: Callable[[Batch], dict[str, Tensor]], work: Work) -> Result:
     device = next(student.parameters()).device
     batch = Batch(*(part.to(device) for part in vars(work.batch).values()))
     result: Result = {"seconds": math.inf, "clock": math.inf}
-    before = memory_peak_anew()
+    before = reset_memory_peak()
     for round_number in range(ROUNDS):
         student.zero_grad()
-        start = clock(device), time.perf_counter()
-        terms = way(batch, work.config)
+        start = processor_seconds(device), time.perf_counter()
+        terms = losses(batch)
         terms["loss"].backward()
-        seconds = {"seconds": clock(device) - start[0], "clock": time.perf_counter() - start[1]}
+        seconds = {"seconds": processor_seconds(device) - start[0], "clock": time.perf_counter() - start[1]}
         result |= {name: min(result[name], each) for name, each in seconds.items()}
         if round_number == 0:
             result["mebibytes"] = memory_peak() - before
@@ -188,7 +177,7 @@ def _measure(student: nn.Module, way: Way, work: Work) -> Result:
     return result | {name: float(value.detach()) for name, value in terms.items()}
 
 
-def memory_peak_anew() -> float:
+def reset_memory_peak() -> float:
     """Forget the peak so far, where the system can (Linux, a GPU); returns MiB in use, as `memory_peak` does."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -199,18 +188,15 @@ def memory_peak_anew() -> float:
 
 
 def memory_peak() -> float:
-    """The largest memory of this process since it was asked to forget, MiB."""
-    status = Path("/proc/self/status")
-    if torch.cuda.is_available() or not status.exists():
+    """The largest memory of this process since it was reset, MiB; NaN where the system does not report it."""
+    if torch.cuda.is_available() or math.isnan(peak := process_memory("VmHWM")):
         return peak_memory_mib() or math.nan
-    (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"))
-    return int(kibibytes) / 2**10
+    return peak
 
 
-def clock(device: torch.device) -> float:
-    """Processor seconds, which other programs do not lengthen; on a GPU wall-clock seconds."""
+def processor_seconds(device: torch.device) -> float:
+    """Processor time, which other programs do not lengthen; wall-clock time on a GPU."""
     if device.type == "cuda":
         torch.cuda.synchronize()
         return time.perf_counter()
-    times = os.times()
-    return times.user + times.system
+    return time.process_time()

@@ -1,10 +1,10 @@
-"""Chapter 1: from text to token ids, equal to the official tokenizer, and back.
+"""Chapter 1: from text to token ids, equal to those of the official tokenizer, and back.
 
 Read in this order: characters, normalization, vocabulary, tokenizer_json, wordpiece.
 """
 
 from minidistil.ch01_wordpiece.characters import is_chinese, is_control, is_punctuation
-from minidistil.ch01_wordpiece.normalization import count_words, normalize, plain_words, split_words
+from minidistil.ch01_wordpiece.normalization import count_words, normalize, plain_words, split_words, words_of
 from minidistil.ch01_wordpiece.vocabulary import Merger, count_pairs, first_pieces, join_pair, learn, merge_pair
 from minidistil.ch01_wordpiece.wordpiece import join_pieces, longest_match, truncate
 
@@ -25,4 +25,5 @@ __all__ = [
     "plain_words",
     "split_words",
     "truncate",
+    "words_of",
 ]

@@ -1,18 +1,17 @@
 """Chapter 1. Words: from a text to the words that WordPiece cuts into pieces.
 
-Two of the five steps of BERT's uncased tokenizer (`wordpiece` has the others), those before any vocabulary:
+Two of the five steps of BERT's uncased tokenizer (see `wordpiece`), those that need no vocabulary:
 
-2. normalise: drop control characters, set Chinese characters apart, strip accents, lower-case;
+2. normalize: drop control characters, put spaces around Chinese characters, strip accents, lower-case;
 3. split at white space and around every punctuation mark.
 
-Reference: Devlin et al. (2019), "BERT", and the tokenizer published with it
-(google-research/bert, tokenization.py).
+Reference: Devlin et al. (2019), "BERT", and its tokenizer (google-research/bert, tokenization.py).
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 
 from minidistil.ch01_wordpiece.characters import (
     category,
@@ -24,15 +23,18 @@ from minidistil.ch01_wordpiece.characters import (
     lower,
 )
 
-# A word on its way through the steps: its characters, each with its index in the original text.
+# Characters on their way through the steps, each with its index in the original text.
 Characters = list[tuple[str, int]]
 
 
 def normalize(text: str) -> Characters:
-    """Step 2: clean, set ideographs apart, strip accents, lower-case.
+    """Step 2: clean, put spaces around Chinese characters, strip accents, lower-case.
 
-    Each resulting character comes with the index of the original character that it came
-    from, so that offsets hold even where the length changes.
+    Each resulting character comes with the index of the original character that it came from, so that tokens can be
+    found in the original text although the length changes.
+
+    >>> normalize("Né 北")
+    [('n', 0), ('e', 1), (' ', 2), (' ', 3), ('北', 3), (' ', 3)]
     """
     characters: Characters = []
     for index, char in enumerate(text):
@@ -46,10 +48,10 @@ def normalize(text: str) -> Characters:
 
 
 def _parts(characters: Characters) -> Characters:
-    """Decompose each character; marks on one letter in Unicode's canonical order.
+    """Decompose each character, and put the marks on one letter in Unicode's canonical order.
 
-    Indices do not travel with marks that change places (as in `tokenizers`): the first part of a
-    character, wherever it goes, takes the index of the next character, further parts repeat it.
+    As in `tokenizers`, the indices stay where they are when marks change places: the first part of a character takes
+    the next character's index, wherever it goes, and further parts repeat the index before them.
     """
     parts = [(part, place == 0) for char, _ in characters for place, part in enumerate(decompose(char))]
     indices = (index for _, index in characters)
@@ -61,7 +63,11 @@ def _parts(characters: Characters) -> Characters:
 
 
 def split_words(characters: Characters) -> Iterator[Characters]:
-    """Step 3: words between white space; every punctuation mark is a word."""
+    """Step 3: the words between white space; every punctuation mark is a word of its own.
+
+    >>> list(split_words([("i", 0), ("'", 1), ("m", 2), (" ", 3), ("x", 4)]))
+    [[('i', 0)], [("'", 1)], [('m', 2)], [('x', 4)]]
+    """
     word: Characters = []
     for char, index in characters:
         if char == " " or is_punctuation(char):
@@ -76,37 +82,40 @@ def split_words(characters: Characters) -> Iterator[Characters]:
         yield word
 
 
+def words_of(text: str) -> list[str]:
+    """Steps 2 and 3: the words of a text, without indices.
+
+    >>> words_of("It's a café.")
+    ['it', "'", 's', 'a', 'cafe', '.']
+    """
+    return ["".join(char for char, _ in word) for word in split_words(normalize(text))]
+
+
+# --- The same, faster: words repeat, and most of them are ASCII ---
+
 _ASCII_WORD = re.compile("[a-z0-9]+|[^a-z0-9]")
+_DELETED_SPACES = re.compile("[\x0b\x0c\x1c-\x1f\x85]")  # white space to str.split(), but cleaning deletes them
+
+
+def split_stretches(text: str) -> list[str]:
+    """A text at its white space: no word goes beyond such a stretch, so that each can be normalized alone."""
+    return (text if text.isprintable() else _DELETED_SPACES.sub("", text)).split()
 
 
 def plain_words(stretch: str) -> list[str]:
-    """The words of a stretch without white space, without offsets: a short way for ASCII, which is most text."""
+    """The words of a stretch, as `words_of` gives them: ASCII, which is most text, needs no decomposition."""
     if stretch.isascii():
         if stretch.isalnum():
             return [stretch.lower()]
         if stretch.isprintable() and " " not in stretch:
             return _ASCII_WORD.findall(stretch.lower())
-    return ["".join(char for char, _ in word) for word in split_words(normalize(stretch))]
+    return words_of(stretch)
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:
-    """How often each word occurs; each stretch between white space is normalised once."""
-    stretches: Counter[str] = Counter()
-    for text in texts:
-        stretches.update(split_stretches(text))
+    """How often each word occurs in the texts."""
     words: Counter[str] = Counter()
-    for stretch, count in stretches.items():
+    for stretch, count in Counter(chain.from_iterable(map(split_stretches, texts))).items():
         for word in plain_words(stretch):
             words[word] += count
     return words
-
-
-# str.split() takes these for white space, BERT's cleaning deletes them.
-_DELETED_SPACES = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
-
-
-def split_stretches(text: str) -> list[str]:
-    """A text at its white space, cut at places where every word ends."""
-    if not text.isprintable():
-        text = _DELETED_SPACES.sub("", text)
-    return text.split()

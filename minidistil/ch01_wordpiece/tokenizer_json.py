@@ -1,4 +1,4 @@
-"""Chapter 1. The five steps and a vocabulary in the file format of the `tokenizers` library (its version 1.0)."""
+"""Chapter 1. The five steps and a vocabulary in the file format of the `tokenizers` library (format 1.0)."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS
 
 
 def tokenizer_json(vocab: dict[str, int]) -> dict[str, Any]:
-    """What tokenizer.json holds: the steps by their names in `tokenizers`, and the vocabulary (token to id)."""
+    """The content of tokenizer.json: the steps by their names in `tokenizers`, and the vocabulary (token to id)."""
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    frame = {token: {"id": token, "ids": [vocab[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")}
+    special = {token: {"id": token, "ids": [vocab[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")}
     first, second = (
         [{"Sequence": {"id": name, "type_id": kind}}, {"SpecialToken": {"id": "[SEP]", "type_id": kind}}]
         for name, kind in (("A", 0), ("B", 1))
@@ -31,7 +31,7 @@ def tokenizer_json(vocab: dict[str, int]) -> dict[str, Any]:
             "type": "TemplateProcessing",
             "single": single,
             "pair": [*single, *second],
-            "special_tokens": frame,
+            "special_tokens": special,
         },
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
         "model": {

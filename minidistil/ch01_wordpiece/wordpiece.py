@@ -1,38 +1,29 @@
-"""Chapter 1. WordPiece: from a text to the numbers of its pieces, and back.
+"""Chapter 1. WordPiece: from a text to the ids of its tokens, and back.
 
-A text goes through five steps, those of BERT's uncased tokenizer:
+BERT's uncased tokenizer has five steps:
 
-1. special tokens written in the text ([MASK] …) are cut out first;
-2. normalise: drop control characters, set Chinese characters apart, strip accents, lower-case;
+1. cut out special tokens that are written in the text ([MASK] …);
+2. normalize: drop control characters, put spaces around Chinese characters, strip accents, lower-case;
 3. split at white space and around every punctuation mark;
-4. in each word, repeatedly take the longest piece of the vocabulary that the rest begins
-   with; every piece but the first is written with "##"; a word that cannot be
-   covered becomes [UNK];
-5. frame the result: [CLS] A [SEP], or [CLS] A [SEP] B [SEP] for a pair.
+4. in each word, repeatedly take the longest piece of the vocabulary that the rest of the word begins with; every piece
+   but the first is written with "##"; a word that cannot be covered becomes [UNK];
+5. truncate, and add [CLS] and [SEP]: [CLS] A [SEP], or [CLS] A [SEP] B [SEP] for a pair.
 
-References: Schuster and Nakajima (2012), "Japanese and Korean Voice Search" (the
-vocabulary); Devlin et al. (2019), "BERT" (section 3, the input); the greedy match as in
-Wu et al. (2016), "Google's Neural Machine Translation System" (section 4.1).
+References: Schuster and Nakajima (2012), "Japanese and Korean Voice Search" (the vocabulary); Devlin et al. (2019),
+"BERT" (section 3, the input); Wu et al. (2016), "Google's Neural Machine Translation System" (section 4.1, step 4).
 
 Letters in shapes: B texts, L tokens of the longest one.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minidistil.ch01_wordpiece.normalization import (
-    Characters,
-    count_words,
-    normalize,
-    plain_words,
-    split_stretches,
-    split_words,
-)
+from minidistil.ch01_wordpiece.normalization import count_words, normalize, plain_words, split_stretches, split_words
 from minidistil.ch01_wordpiece.tokenizer_json import tokenizer_json
 from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS, learn
 from minidistil.hub.official import locate, official_name
@@ -40,13 +31,16 @@ from minidistil.hub.official import locate, official_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-CACHE_SIZE = 1 << 18  # stretches of text whose ids are remembered
-
+CACHE_SIZE = 1 << 18  # strings whose ids are remembered
 _SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
 
 
 def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
-    """Step 4: the pieces of a word, greedily from the left; None where it cannot be covered."""
+    """Step 4: the pieces of a word, greedily from the left; None where it cannot be covered.
+
+    >>> longest_match("unhappy", {"un": 0, "##happy": 1, "##h": 2, "##ap": 3, "##py": 4})
+    ['un', '##happy']
+    """
     if len(word) > MAX_WORD_LENGTH:
         return None
     pieces = []
@@ -65,9 +59,12 @@ def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
 
 
 def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
-    """Step 5: cut tokens from the end of the longer part first; two long parts share the room evenly.
+    """Step 5: drop tokens from the end of the longer text first, until both texts together fit into the room.
 
-    Of an odd room the longer part (of two equal ones, the second) keeps the one token more.
+    Two long texts get half of the room each, the longer one (of equal ones, the second) also an odd token.
+
+    >>> truncate([[1, 2, 3, 4, 5], [6, 7]], 6)
+    [[1, 2, 3, 4], [6, 7]]
     """
     if sum(map(len, parts)) <= room:
         return parts
@@ -79,33 +76,33 @@ def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
     return [part[: lengths[index]] for index, part in enumerate(parts)]
 
 
-# The replacements of transformers' clean_up_tokenization, in its order.
-CLEAN_UP = (
-    *((f" {mark}", mark) for mark in ".?!,"),
-    (" ' ", "'"),
-    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
-)
+# What loses its spaces in transformers' clean_up_tokenization, in its order.
+_SPACED = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
 def join_pieces(pieces: Sequence[str]) -> str:
-    """The way back: pieces joined to a text, without the spaces before punctuation and contractions."""
+    """The way back: pieces joined to a text, without the spaces before punctuation and contractions.
+
+    >>> join_pieces(["un", "##happy", "?", "i", "'", "m", "not", "!"])
+    "unhappy? i'm not!"
+    """
     text = ""
     for piece in pieces:
         text += piece[2:] if text and piece.startswith("##") else (" " if text else "") + piece
-    for spaced, tight in CLEAN_UP:
-        text = text.replace(spaced, tight)
+    for spaced in _SPACED:
+        text = text.replace(spaced, spaced.strip())
     return text
 
 
 @dataclass
 class Encoding:
-    """A tokenised text or pair. Offsets are worked out when asked for."""
+    """A text or a pair as tokens. Offsets are worked out when they are asked for."""
 
     ids: list[int]
     type_ids: list[int]  # 0 for [CLS] A [SEP], 1 for B [SEP]
     _tokenizer: "WordPiece"
     _texts: list[str]
-    _kept: list[int]  # tokens of each text that survived truncation
+    _kept: list[int]  # tokens of each text that are left after truncation
 
     @property
     def tokens(self) -> list[str]:
@@ -114,7 +111,7 @@ class Encoding:
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
-        """(start, end) in characters of the original text for each token; (0, 0) for the frame."""
+        """(start, end) of each token in the original text; (0, 0) for [CLS] and [SEP]."""
         result = [(0, 0)]
         for text, kept in zip(self._texts, self._kept, strict=True):
             spans = [(start, end) for _, start, end in self._tokenizer.pieces(text)]
@@ -122,52 +119,34 @@ class Encoding:
         return result
 
 
-class _Cache(dict[str, tuple[int, ...]]):
-    """Ids of a string, worked out once: most words repeat. Emptied when full."""
-
-    def __init__(self, work: Callable[[str], tuple[int, ...]]):
-        super().__init__()
-        self.work = work
-
-    def __missing__(self, key: str) -> tuple[int, ...]:
-        if len(self) >= CACHE_SIZE:
-            self.clear()
-        ids = self[key] = self.work(key)
-        return ids
-
-
 class WordPiece:
     """BERT's uncased tokenizer over a vocabulary.
-
-    Devlin et al. (2019), section 3; the greedy match as in Wu et al. (2016), section 4.1.
 
     Args:
         tokens: the vocabulary; a token's id is its place in the list.
 
     Raises:
-        ValueError: a special token is missing or a token stands twice.
+        ValueError: a special token is missing, or a token is there twice.
     """
 
     def __init__(self, tokens: Sequence[str]):
         self.tokens = list(tokens)
         self.vocab = {token: index for index, token in enumerate(self.tokens)}
-        missing = [token for token in SPECIAL_TOKENS if token not in self.vocab]
-        if missing:
-            raise ValueError(f"The vocabulary lacks {', '.join(missing)}: add each as a line of its own.")
+        if missing := [token for token in SPECIAL_TOKENS if token not in self.vocab]:
+            raise ValueError(f"The vocabulary has no {', '.join(missing)}: add each as a line of its own.")
         if len(self.vocab) != len(self.tokens):
             twice = next(token for index, token in enumerate(self.tokens) if self.vocab[token] != index)
-            raise ValueError(f"The vocabulary holds {twice!r} twice: every token must have one id.")
-        self.pad_token_id, self.unk_token_id, self.cls_token_id, self.sep_token_id, self.mask_token_id = (
-            self.vocab[token] for token in SPECIAL_TOKENS
-        )
-        self.special_ids = frozenset(self.vocab[token] for token in SPECIAL_TOKENS)
+            raise ValueError(f"The vocabulary has {twice!r} twice: expected one id for each token.")
+        special = [self.vocab[token] for token in SPECIAL_TOKENS]
+        self.pad_token_id, self.unk_token_id, self.cls_token_id, self.sep_token_id, self.mask_token_id = special
+        self.special_ids = frozenset(special)
         self._word_ids = _Cache(self._match_word)  # "unhappy" and "unhappy," share the first …
         self._stretch_ids = _Cache(self._match_stretch)  # … and each of both is looked up once here
         self._ids_of = self._stretch_ids.__getitem__
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "WordPiece":
-        """The tokenizer of a ladder name, hub id, folder or vocab.txt.
+        """The tokenizer of a model name, hub id, folder or vocab.txt.
 
         Raises:
             FileNotFoundError, ValueError: no such vocabulary, or it is damaged.
@@ -188,10 +167,10 @@ class WordPiece:
 
         Raises:
             TypeError: texts is one string.
-            ValueError: no words in the texts, or as in `vocabulary.learn`.
+            ValueError: as in `vocabulary.learn`.
         """
         if isinstance(texts, str):
-            raise TypeError("Expected several texts, got one string: wrap it in a list.")
+            raise TypeError("Expected a list of texts, got one string: wrap it in a list.")
         return cls(learn(count_words(texts), vocab_size, rule, min_frequency))
 
     def save(self, folder: str | Path) -> None:
@@ -210,68 +189,40 @@ class WordPiece:
         return len(self.tokens)
 
     def pieces(self, text: str) -> list[tuple[str, int, int]]:
-        """(piece, start, end) of a text without a frame: all steps in the open, with offsets."""
+        """(piece, start, end) for each token of a text without [CLS] and [SEP]: steps 1 to 4, one after the other."""
         result: list[tuple[str, int, int]] = []
         position = 0
         for part in _SPECIAL.split(text):
             if part in SPECIAL_TOKENS:
                 result.append((part, position, position + len(part)))
             else:
-                for word in split_words(normalize(part)):
-                    result += self._match(word, position)
+                for word in split_words([(char, position + index) for char, index in normalize(part)]):
+                    start = 0
+                    for piece in longest_match("".join(char for char, _ in word), self.vocab) or ["[UNK]"]:
+                        end = len(word) if piece == "[UNK]" else start + len(piece) - (2 if start else 0)  # no "##"
+                        result.append((piece, word[start][1], word[end - 1][1] + 1))
+                        start = end
             position += len(part)
         return result
 
-    def _match(self, word: Characters, position: int) -> Iterator[tuple[str, int, int]]:
-        pieces = longest_match("".join(char for char, _ in word), self.vocab)
-        if pieces is None:
-            yield "[UNK]", position + word[0][1], position + word[-1][1] + 1
-            return
-        first = 0
-        for piece in pieces:
-            last = first + len(piece.removeprefix("##") if first else piece) - 1
-            yield piece, position + word[first][1], position + word[last][1] + 1
-            first = last + 1
-
-    def ids(self, text: str) -> list[int]:
-        """Ids of a text without a frame: the fast way, stretch by stretch through the cache."""
-        if "[" in text and _SPECIAL.search(text):
-            return list(chain.from_iterable(map(self._part_ids, _SPECIAL.split(text))))
-        return list(chain.from_iterable(map(self._ids_of, split_stretches(text))))
-
-    def _part_ids(self, part: str) -> list[int]:
-        return [self.vocab[part]] if part in SPECIAL_TOKENS else self.ids(part)
-
-    def _match_stretch(self, stretch: str) -> tuple[int, ...]:
-        words = plain_words(stretch)
-        if len(words) == 1:
-            return self._word_ids[words[0]]
-        return tuple(chain.from_iterable(map(self._word_ids.__getitem__, words)))
-
-    def _match_word(self, word: str) -> tuple[int, ...]:
-        pieces = longest_match(word, self.vocab)
-        return (self.unk_token_id,) if pieces is None else tuple(self.vocab[piece] for piece in pieces)
-
     def encode(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
-        """Frame and number a text or a pair; truncate the longer text first, on the right.
+        """The tokens of a text or a pair with [CLS] and [SEP]; of a pair the longer text is truncated first.
 
-        max_length counts tokens, the frame among them; None: as long as the text is.
+        max_length counts tokens, [CLS] and [SEP] included; None: no truncation.
 
         Raises:
             TypeError: a text is not a string.
-            ValueError: max_length has no room for the frame and one token.
+            ValueError: max_length has no room for one token of each text.
         """
         texts = [text] if pair is None else [text, pair]
         for given in texts:
             if not isinstance(given, str):
                 raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {given!r}.")
         parts = [self.ids(given) for given in texts]
-        room = None if max_length is None else max_length - len(parts) - 1
-        if room is not None:
+        if max_length is not None:
+            room = max_length - len(parts) - 1
             if room < len(parts):
-                raise ValueError(
-                    f"max_length={max_length} is too small: {len(parts)} text(s) need at least {2 * len(parts) + 1}."
-                )
+                raise ValueError(f"max_length must be at least {2 * len(parts) + 1}, got {max_length}.")
             parts = truncate(parts, room)
         ids, type_ids = [self.cls_token_id], [0]
         for segment, part in enumerate(parts):
@@ -289,6 +240,7 @@ class WordPiece:
             ValueError: no text was given, not as many pairs as texts, or max_length as in `encode`.
         """
         import torch
+        from torch.nn.utils.rnn import pad_sequence
 
         if isinstance(texts, str) or isinstance(pairs, str):
             raise TypeError("Expected a list of texts, got one string: wrap it in a list.")
@@ -298,15 +250,12 @@ class WordPiece:
             raise ValueError(f"Expected a pair for each of {len(texts)} texts, got {len(pairs)}.")
         seconds = [None] * len(texts) if pairs is None else pairs
         encodings = [self.encode(text, pair, max_length) for text, pair in zip(texts, seconds, strict=True)]
-        longest = max(len(encoding.ids) for encoding in encodings)
-        input_ids = torch.full((len(texts), longest), self.pad_token_id)  # (B, L)
-        attention_mask, token_type_ids = torch.zeros_like(input_ids), torch.zeros_like(input_ids)  # (B, L)
-        for row, encoding in enumerate(encodings):
-            length = len(encoding.ids)
-            input_ids[row, :length] = torch.tensor(encoding.ids)
-            attention_mask[row, :length] = 1
-            token_type_ids[row, :length] = torch.tensor(encoding.type_ids)
-        return {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+        ids = [torch.tensor(each.ids) for each in encodings]
+        return {
+            "input_ids": pad_sequence(ids, batch_first=True, padding_value=self.pad_token_id),
+            "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
+            "token_type_ids": pad_sequence([torch.tensor(each.type_ids) for each in encodings], batch_first=True),
+        }
 
     def decode(self, ids: "Sequence[int] | Tensor", skip_special_tokens: bool = False) -> str:
         """Text of a list or a tensor (L,) of ids: pieces joined, spaces before punctuation and contractions removed.
@@ -314,10 +263,37 @@ class WordPiece:
         Raises:
             ValueError: an id is outside the vocabulary.
         """
-        ids = [int(index) for index in ids]  # of a tensor too, whose numbers no set would find
-        outside = [index for index in ids if not 0 <= index < len(self)]
-        if outside:
+        ids = [int(index) for index in ids]
+        if outside := [index for index in ids if not 0 <= index < len(self)]:
             raise ValueError(f"Token id {outside[0]} is outside the vocabulary of {len(self)} tokens.")
-        return join_pieces(
-            [self.tokens[index] for index in ids if not (skip_special_tokens and index in self.special_ids)]
-        )
+        left_out = self.special_ids if skip_special_tokens else ()
+        return join_pieces([self.tokens[index] for index in ids if index not in left_out])
+
+    # --- The ids of `pieces`, faster: nearly every word of a text was seen before ---
+
+    def ids(self, text: str) -> list[int]:
+        """Ids of a text without [CLS] and [SEP]: each stretch between white space is looked up in a cache."""
+        if "[" in text and _SPECIAL.search(text):
+            parts = _SPECIAL.split(text)
+            return [id_ for part in parts for id_ in ([self.vocab[part]] if part in SPECIAL_TOKENS else self.ids(part))]
+        return list(chain.from_iterable(map(self._ids_of, split_stretches(text))))
+
+    def _match_stretch(self, stretch: str) -> tuple[int, ...]:
+        return tuple(chain.from_iterable(map(self._word_ids.__getitem__, plain_words(stretch))))
+
+    def _match_word(self, word: str) -> tuple[int, ...]:
+        return tuple(self.vocab[piece] for piece in longest_match(word, self.vocab) or ["[UNK]"])
+
+
+class _Cache(dict[str, tuple[int, ...]]):
+    """Ids of a string, worked out once. Emptied when full."""
+
+    def __init__(self, work: Callable[[str], tuple[int, ...]]):
+        super().__init__()
+        self.work = work
+
+    def __missing__(self, key: str) -> tuple[int, ...]:
+        if len(self) >= CACHE_SIZE:
+            self.clear()
+        ids = self[key] = self.work(key)
+        return ids

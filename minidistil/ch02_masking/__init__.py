@@ -5,10 +5,12 @@ Read in this order: docstrings, streams, sequences, batching, corpus, masking.
 
 from minidistil.ch02_masking.batching import WindowedBatches, epoch_batches, pad, padding_share
 from minidistil.ch02_masking.masking import IGNORE, choose_positions, mask_tokens, token_weights
-from minidistil.ch02_masking.sequences import chunks
+from minidistil.ch02_masking.sequences import CONSECUTIVE, RANDOM, chunks
 
 __all__ = [
+    "CONSECUTIVE",
     "IGNORE",
+    "RANDOM",
     "WindowedBatches",
     "choose_positions",
     "chunks",

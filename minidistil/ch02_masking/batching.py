@@ -1,7 +1,7 @@
-"""Chapter 2. Batches of sequences of like length: padding is work thrown away.
+"""Chapter 2. Batches of sequences of similar length: what is computed for padding is thrown away.
 
-DistilBERT's code groups by length too, in bins of 4 tokens (huggingface/transformers,
-research_projects/distillation, grouped_batch_sampler.py).
+DistilBERT's code groups by length too, in bins of 4 tokens (huggingface/transformers, research_projects/distillation,
+grouped_batch_sampler.py).
 
 Letters in shapes: B sequences of a batch, L tokens of its longest one.
 """
@@ -17,11 +17,16 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.sequences import NOTHING_LEFT, chunks
 from minidistil.ch02_masking.streams import DocumentStream
 
-LENGTH_BIN = 4  # lengths that count as alike in a batch
+LENGTH_BIN = 4  # lengths 0-3, 4-7, … count as equal when batches are made
 
 
 def pad(batch: Sequence[Tensor], pad_token_id: int) -> tuple[Tensor, Tensor]:
-    """input_ids and attention_mask (1 = real token), both (B, L), of sequences padded right."""
+    """input_ids and attention_mask (1 = real token), both (B, L), of sequences padded right.
+
+    >>> pad([torch.tensor([2, 5, 3]), torch.tensor([2, 3])], 0)[0]
+    tensor([[2, 5, 3],
+            [2, 3, 0]])
+    """
     input_ids = torch.nn.utils.rnn.pad_sequence(list(batch), batch_first=True, padding_value=pad_token_id)
     lengths = torch.tensor([len(sequence) for sequence in batch])
     attention_mask = (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
@@ -29,10 +34,13 @@ def pad(batch: Sequence[Tensor], pad_token_id: int) -> tuple[Tensor, Tensor]:
 
 
 def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int) -> list[list[int]]:
-    """Indices of one epoch's batches: every sequence once, neighbours in length together.
+    """The batches of one epoch, as indices into lengths: every sequence once, similar lengths together.
 
-    Sequences are shuffled, grouped by length in bins of 4 (the shuffle decides within a bin) and
-    cut into batches, whose order is shuffled again. The same seed gives the same epoch.
+    The sequences are shuffled, sorted by the bin of their length (within a bin the shuffle decides) and cut into
+    batches, which are shuffled again. The same seed gives the same epoch.
+
+    >>> sorted(map(sorted, epoch_batches([12, 50, 13, 51], batch_size=2, seed=0)))
+    [[0, 2], [1, 3]]
     """
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(len(lengths), generator=generator).tolist()
@@ -42,20 +50,24 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int) -> list[li
 
 
 def padding_share(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:
-    """Share of all positions in the batches (lists of indices into lengths) that hold padding."""
+    """Fraction of all positions in the batches (lists of indices into lengths) that hold padding.
+
+    >>> round(padding_share([2, 3, 4], [[0, 2], [1]]), 3)  # 2 of 4 + 4 + 3
+    0.182
+    """
     positions = sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
     return 1 - sum(lengths[index] for batch in batches for index in batch) / positions
 
 
 class WindowedBatches:
-    """Batches from a stream of documents, with a position that is restored exactly.
+    """Batches from a stream of documents; a saved state resumes them exactly.
 
-    A stream cannot be sorted. So a window of documents is read, cut into sequences, grouped and shuffled as by
-    `epoch_batches`, handed out, and the next one read. One pass ends with the stream; iterating
-    again makes another, shuffled anew. A batch is a list of sequences, for `pad`.
+    A stream cannot be sorted. So a window of documents is read, cut into sequences and batched by `epoch_batches`; when
+    these batches are used up, the next window is read. One pass ends with the stream; iterating again makes another
+    pass in another order. A batch is a list of sequences, for `pad`.
 
     Args:
-        window: documents read at a time. More: less padding and a better shuffle, for more memory.
+        window: documents read at a time. More of them: less padding and a better shuffle, for more memory.
 
     Iterating raises ValueError if a whole pass gives no batch.
     """
@@ -93,9 +105,9 @@ class WindowedBatches:
         self._state = {"documents": self.documents.state_dict(), "window": number, "taken": 0}
 
     def state_dict(self) -> dict[str, Any]:
-        """The position as plain JSON values: behind the last batch that was handed out."""
+        """The position after the last batch that was given out, as plain JSON values."""
         return self._state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position that `state_dict()` gave under the same settings."""
+        """Continue from a state that `state_dict()` gave under the same settings."""
         self._state = state

@@ -1,11 +1,11 @@
-"""Chapter 2. Where text comes from: documents in three splits that never share one.
+"""Chapter 2. Where text comes from: corpora of documents, each in three splits without a common document.
 
-Three sources, one interface: `docs()`, the docstrings on this machine; `text_files(...)`; and
-`hub(name)`, which streams what is too large for memory (`together([...])` makes one of several). Each gives a
-name, the splits `train`, `validation` and `test` to iterate over, and `stream(split, rank, world_size)`, one
-process's share of a split with a position that can be saved.
+Three sources, one interface: `docs()`, the docstrings on this machine; `text_files(...)`; and `hub(name)`, which
+streams what is too large for memory (`together([...])` makes one corpus of several). Each has a name, the splits
+`train`, `validation` and `test` to iterate over, and `stream(split, rank, world_size)`: the part of a split that one
+process reads, with a position that can be saved.
 
-What is made of the documents is in `inputs` (sequences and sentence pairs) and `batches`.
+Sequences and sentence pairs are made from the documents in `sequences`, batches in `batching`.
 """
 
 import gzip
@@ -49,7 +49,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents in memory. The split of each hangs on its own sha256 alone (see `split_of`)."""
+    """Documents in memory. The split of a document depends on its own sha256 only."""
 
     name: str
     train: list[str]
@@ -57,11 +57,10 @@ class Corpus:
     test: list[str]
 
     def __add__(self, other: "Corpus | HubCorpus") -> "Corpus":
-        documents = [*self, *other]
-        return from_documents(f"{self.name} + {other.name}", documents)
+        return from_documents(f"{self.name} + {other.name}", [*self, *other])
 
     def fingerprint(self) -> str:
-        """sha256 over all documents, to tell whether two corpora are the same."""
+        """sha256 of all documents: two corpora with the same one are equal."""
         whole = hashlib.sha256()
         for document in self:
             whole.update(document.encode("utf-8", "surrogatepass") + b"\0")
@@ -72,7 +71,7 @@ class Corpus:
             yield from getattr(self, split)
 
     def stream(self, split: str = "train", rank: int = 0, world_size: int = 1) -> DocumentStream:
-        """The documents of a split that fall to process `rank` of `world_size`, with a position.
+        """The documents of a split that process `rank` of `world_size` reads, with a position.
 
         Raises:
             ValueError: no such split or rank.
@@ -82,7 +81,7 @@ class Corpus:
 
 
 def from_documents(name: str, documents: Iterable[str]) -> Corpus:
-    """Split documents by their hash, dropping repetitions.
+    """A corpus of these documents, split by their hash; repetitions and documents without text are dropped.
 
     Raises:
         TypeError: documents is one string.
@@ -108,19 +107,17 @@ def docs() -> Corpus:
     return from_documents("docs", docstrings.documents())
 
 
-def docs_are_cached() -> bool:
-    """Whether `docs()` will answer at once."""
-    return docstrings.are_cached()
+docs_are_cached = docstrings.are_cached
 
 
 def text_files(paths: Sequence[str | Path], whole: bool = False) -> Corpus:
-    """UTF-8 text files, also compressed ones (.gz): a document is a line, or with `whole` a file.
+    """UTF-8 text files, also compressed ones (.gz): each line is a document, or with `whole` each file.
 
     WikiText's escapes are undone (" @-@ " is "-", <unk> is [UNK]).
 
     Raises:
         TypeError: paths is one path, not several.
-        FileNotFoundError: a path is no file.
+        FileNotFoundError: a path is not a file.
         ValueError: no path was given, a file is not UTF-8 or a damaged .gz, or there is no text in any.
     """
     if isinstance(paths, str | Path):
@@ -141,16 +138,17 @@ def _read(path: Path) -> str:
     """Text of a file, decompressed if its name ends in .gz."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no text file {path}: expected a UTF-8 file, plain or .gz.")
-    data = path.read_bytes()
+    data, of_content = path.read_bytes(), ""
     if path.suffix == ".gz":
+        of_content = " of its decompressed content"
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path} is damaged or no gzip file ({error}): compress or fetch it again.") from error
+            raise ValueError(f"{path} is not a gzip file or is damaged ({error}): compress it again.") from error
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}"
-            f"{' of its decompressed content' if path.suffix == '.gz' else ''}. Convert it to UTF-8 first."
+            f"{path} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}{of_content}. "
+            "Convert it to UTF-8 first."
         ) from error

@@ -1,11 +1,12 @@
-"""Chapter 2. Text that every learner has on disk: docstrings, read and never run.
+"""Chapter 2. Text that every reader of the course has on disk: docstrings.
 
-The sources of the standard library and of seven installed packages are parsed (`ast`), not imported,
-and the lines of their docstrings that are prose are kept; so is the language reference in
-`pydoc_data.topics`. That makes 17 MB of technical English, the same for the same versions.
+The sources of the standard library and of seven installed packages are parsed (`ast`), not run, and the lines of their
+docstrings that are prose are kept; so is the language reference in `pydoc_data.topics`. That makes 17 MB of technical
+English, the same for the same versions.
 """
 
 import ast
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -26,11 +27,11 @@ _FORMAT = 1  # of the cached extract; a new number makes old caches stale
 
 
 def documents() -> list[str]:
-    """The prose of each docstring; parsing takes half a minute once, then the extract lies in the cache."""
+    """The prose of each docstring. Parsing takes half a minute once, then the extract is in the cache."""
     cached, packages = _cache()
     try:
         return json.loads(cached.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # absent, unreadable or cut short: made anew
+    except (OSError, ValueError):  # absent, unreadable or cut short: made again
         extract = list(_extract(packages))
         text = json.dumps(extract)
         write_atomically(cached, lambda part: part.write_text(text, encoding="utf-8"), optional=True)
@@ -38,7 +39,7 @@ def documents() -> list[str]:
 
 
 def are_cached() -> bool:
-    """Whether `documents()` will answer at once."""
+    """Whether the extract is in the cache, so that it is there at once."""
     return _cache()[0].is_file()
 
 
@@ -57,18 +58,15 @@ def _version(package: str) -> str | None:
 
 
 def _extract(packages: list[str]) -> Iterator[str]:
-    library = Path(sysconfig.get_paths()["stdlib"])
-    roots = [library]
-    for name in packages:
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            roots.append(Path(spec.origin).parent)
-    for root in roots:
+    specs = map(importlib.util.find_spec, packages)
+    roots = [Path(spec.origin).parent for spec in specs if spec is not None and spec.origin is not None]
+    for root in [Path(sysconfig.get_paths()["stdlib"]), *roots]:
         for path in _python_files(root):
             yield from filter(None, map(prose, _docstrings(path)))
-    topics = library / "pydoc_data" / "topics.py"
-    if topics.is_file():
-        yield from filter(None, map(prose, _topics(topics)))
+    with contextlib.suppress(ImportError):  # some systems leave it out
+        from pydoc_data.topics import topics
+
+        yield from filter(None, map(prose, map(inspect.cleandoc, topics.values())))
 
 
 def _python_files(root: Path) -> Iterator[Path]:
@@ -77,19 +75,15 @@ def _python_files(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names) if name.endswith(".py"))
 
 
-def _parse(path: Path) -> ast.Module:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes in other people's sources
-            return ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):  # sources for other Pythons lie in some packages
-        return ast.Module([], [])
-
-
 def _docstrings(path: Path) -> Iterator[str]:
     documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    stack: list[ast.AST] = [_parse(path)]
-    while stack:  # statements only: no docstring hides in an expression
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in the sources of others
+            stack: list[ast.AST] = [ast.parse(path.read_bytes())]
+    except (SyntaxError, ValueError):  # some packages have sources for other versions of Python
+        return
+    while stack:  # of statements only: no docstring is inside an expression
         node = stack.pop()
         if isinstance(node, documented) and (docstring := ast.get_docstring(node)):
             yield docstring
@@ -97,16 +91,12 @@ def _docstrings(path: Path) -> Iterator[str]:
             stack.extend(reversed(getattr(node, block, [])))
 
 
-def _topics(path: Path) -> Iterator[str]:
-    for node in ast.walk(_parse(path)):
-        if isinstance(node, ast.Dict):
-            for value in node.values:
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    yield inspect.cleandoc(value.value)
-
-
 def prose(docstring: str) -> str:
-    """The lines of a docstring that are prose: no examples to run, no tables, no printed arrays."""
+    """The lines of a docstring that are prose: no examples to run, no tables, no printed arrays.
+
+    >>> prose("Returns the sum.\\n>>> f([[1, 2]])\\n3\\n----------")
+    'Returns the sum.'
+    """
 
     def is_prose(line: str) -> bool:
         letters = sum(char.isalpha() or char == " " for char in line)

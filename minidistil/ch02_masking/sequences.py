@@ -1,10 +1,10 @@
 """Chapter 2. From documents to what a model reads: DistilBERT's sequences and BERT's sentence pairs.
 
-DistilBERT reads [CLS] … [SEP]: one stretch of a document, chunks at the length limit, each with a frame
-of its own; short chunks and those that are half [UNK] are dropped. So does the data preparation of its
-code (huggingface/transformers, research_projects/distillation, lm_seqs_dataset.py).
+DistilBERT reads [CLS] … [SEP]: a document is cut into chunks at the length limit, each with a [CLS] and a [SEP] of its
+own; short chunks and those that are half [UNK] are dropped (huggingface/transformers,
+research_projects/distillation, lm_seqs_dataset.py).
 
-BERT, and DistilBERT's model card with it, read [CLS] A [SEP] B [SEP], where B follows A in half of the
+BERT, and DistilBERT's model card, which repeats BERT's, read [CLS] A [SEP] B [SEP], where B follows A in half of the
 cases and comes from elsewhere in the other half (Devlin et al., 2019, section 3.1, task 2).
 
 Letters in shapes: L tokens of a sequence.
@@ -13,6 +13,7 @@ Letters in shapes: L tokens of a sequence.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -20,10 +21,10 @@ from torch import Tensor
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 
 MIN_TOKENS = 12  # shorter sequences are dropped (11 tokens or fewer in the official code)
-MAX_UNKNOWN = 0.5  # as are those with this share of [UNK] or more
+MAX_UNKNOWN = 0.5  # so are those of which this fraction or more is [UNK]
 
 NOTHING_LEFT = (
-    f"The corpus is empty: no sequence of {MIN_TOKENS} tokens or more, less than half of them [UNK], is in it."
+    f"The corpus is empty: expected at least one sequence of {MIN_TOKENS} tokens or more, less than half of them [UNK]."
 )
 
 CONSECUTIVE, RANDOM = 0, 1  # a pair's label, in BERT's own numbering
@@ -36,7 +37,7 @@ def sequences(documents: Iterable[str], tokenizer: WordPiece, max_length: int = 
 
     Raises:
         TypeError: documents is one string.
-        ValueError: max_length is below 3, or nothing is left after the drop rules.
+        ValueError: max_length is below 3, or all sequences are dropped.
     """
     require_several(documents)
     result = [chunk for document in documents for chunk in chunks(document, tokenizer, max_length)]
@@ -46,13 +47,18 @@ def sequences(documents: Iterable[str], tokenizer: WordPiece, max_length: int = 
 
 
 def require_several(documents: Iterable[str]) -> None:
-    """Raise TypeError for one string in place of several: its letters would be taken for documents."""
+    """Raise TypeError for one string in place of several: its characters would be taken for documents."""
     if isinstance(documents, str):
         raise TypeError("Expected several documents, got one string: wrap it in a list.")
 
 
 def chunks(document: str, tokenizer: WordPiece, max_length: int) -> Iterator[Tensor]:
-    """The sequences of one document, as in `sequences`; none if the drop rules take them all."""
+    """The sequences of one document, as in `sequences`; none if all are dropped.
+
+    >>> tokenizer = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c"])
+    >>> [chunk.tolist() for chunk in chunks("a b c a", tokenizer, 4)]
+    [[2, 5, 6, 3], [2, 7, 5, 3]]
+    """
     if max_length < 3:
         raise ValueError(f"max_length={max_length} is too small: [CLS], one token and [SEP] need 3.")
     room = max_length - 2
@@ -76,12 +82,12 @@ class SentencePair:
 def sentence_pairs(
     documents: Iterable[str], tokenizer: WordPiece, max_length: int = 512, generator: torch.Generator | None = None
 ) -> list[SentencePair]:
-    """The model card's input: A and B are runs of whole sentences, the frame included at most max_length long.
+    """The model card's input: A and B are runs of whole sentences, with [CLS] and [SEP] at most max_length long.
 
-    A document is read sentence by sentence up to the limit; a random boundary cuts what was read into A and
-    its continuation. By the toss of a coin B is the continuation, or sentences from a random
-    place in another document, about as many tokens; the continuation is then read again as
-    the next A. Documents of one sentence are left out, as they have no continuation.
+    Sentences of a document are read up to the limit, and a random boundary cuts them into A and its continuation.
+    With probability 1/2 B is the continuation, else it is sentences from a random place in another document, about as
+    many tokens, and the continuation is read again as the next A. Documents of one sentence have no continuation and
+    are left out.
 
     Raises:
         TypeError: documents is one string.
@@ -139,7 +145,7 @@ def _about(sentences: Sequence[list[int]], length: int) -> list[int]:
 
 
 def _join(sentences: Sequence[list[int]]) -> list[int]:
-    return [index for sentence in sentences for index in sentence]
+    return list(chain.from_iterable(sentences))
 
 
 def _pair(a: list[int], b: list[int], label: int, tokenizer: WordPiece) -> SentencePair:

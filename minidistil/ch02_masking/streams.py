@@ -1,8 +1,7 @@
-"""Chapter 2. Text that does not fit in memory: streamed, shared out to processes, with a position.
+"""Chapter 2. Text that does not fit in memory: streamed, split between processes, with a position that can be saved.
 
-Streaming, sharing out and the position are those of the `datasets` library (Lhoest et al., 2021,
-"Datasets: A Community Library for Natural Language Processing"). A corpus in memory is streamed
-through it as well, so that there is one behaviour to know.
+The `datasets` library does all three (Lhoest et al., 2021, "Datasets: A Community Library for Natural Language
+Processing"). A corpus in memory is streamed through it as well, so that both behave alike.
 """
 
 import hashlib
@@ -18,22 +17,32 @@ SPLITS = ("train", "validation", "test")
 
 
 def digest(document: str) -> bytes:
-    """sha256 of a document; white space does not count."""
+    """sha256 of a document; how its words are separated makes no difference."""
     return hashlib.sha256(" ".join(document.split()).encode("utf-8", "surrogatepass")).digest()
 
 
 def split_of(document: str) -> str:
-    """The split that a document belongs to, whatever else is in the corpus: 96 % train, 2 % each of the others."""
+    """The split of a document, which depends on its text only: 96 % train, 2 % validation, 2 % test.
+
+    >>> split_of("the cat")
+    'train'
+    """
     percent = int.from_bytes(digest(document)[:4], "big") * 100 >> 32  # uniform in 0..99
     return SPLITS[0 if percent < 96 else 1 if percent < 98 else 2]
 
 
-class DocumentStream:
-    """One process's share of documents, one after another, with a position.
+def require_split(split: str) -> None:
+    """Raise ValueError unless there is such a split."""
+    if split not in SPLITS:
+        raise ValueError(f"There is no split {split!r}: expected one of {', '.join(SPLITS)}.")
 
-    Every document goes to exactly one rank. Iterating goes on from the position and moves it; at the end of
-    the share it is back at the beginning. Shares differ in length by a document or, where each process
-    reads files of its own, by more: a trainer has to count steps, not documents.
+
+class DocumentStream:
+    """The documents that one process reads, one after another, with a position.
+
+    Every document goes to exactly one rank. Iterating continues from the position and moves it; at the end the
+    position is at the beginning again. The ranks differ in the number of their documents by one or, where each reads
+    files of its own, by more: a trainer must count steps, not documents.
 
     Args:
         dataset: rows with a column "text".
@@ -44,13 +53,13 @@ class DocumentStream:
 
     def __init__(self, dataset: "IterableDataset", rank: int = 0, world_size: int = 1):
         if not 0 <= rank < world_size:
-            raise ValueError(f"rank={rank} of world_size={world_size}: expected a rank from 0 to world_size - 1.")
+            raise ValueError(f"rank must be from 0 to world_size - 1, got rank={rank} and world_size={world_size}.")
         from datasets.distributed import split_dataset_by_node
 
-        # One shard of one is all of it, with readers of its own: else two streams of a dataset moved each other's.
+        # The one shard of one is a copy of the dataset: else two streams of a dataset moved each other's position.
         self._dataset = split_dataset_by_node(dataset.shard(1, 0), rank, world_size)
         self._start = self._dataset.state_dict()
-        self._loaded: dict[str, Any] | None = self._start  # until the first row: the dataset itself tells only then
+        self._loaded: dict[str, Any] | None = self._start  # until the first row is read; then the dataset knows
 
     def __iter__(self) -> Iterator[str]:
         self._dataset.load_state_dict(self.state_dict())
@@ -60,27 +69,25 @@ class DocumentStream:
         self._loaded = self._start
 
     def state_dict(self) -> dict[str, Any]:
-        """The position as plain JSON values: behind the last document that was handed out."""
+        """The position after the last document that was given out, as plain JSON values."""
         return self._loaded or self._dataset.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position that `state_dict()` gave for the same share of the same documents."""
+        """Continue from a state that `state_dict()` gave for the same documents, rank and world_size."""
         self._loaded = state
 
 
 class AlternatingStream(DocumentStream):
-    """Several streams as one, with a position: a document of each in turn, the others alone where one is at its end.
+    """Several streams as one, with a position: a document of each in turn; when one ends, the others go on.
 
-    Each of the streams is one process's share already, so that every process reads all datasets in turn.
+    The streams are those of one process, so that every process reads all datasets in turn.
     """
 
-    # `interleave_datasets` of the library has the same order and resumes as exactly. But it is shared out afterwards:
-    # where that goes by documents, the first of two processes gets one of two datasets and the second the other. It
-    # also refuses strings beside large strings, fails on text files without a row of the split, and sleeps for five
-    # seconds whenever the reading of Parquet files ends.
+    # `datasets.interleave_datasets` resumes as exactly, but is split between processes afterwards, so that each of two
+    # may get one of two datasets. It also fails on mixed string types and on text files without a row of the split.
     def __init__(self, streams: Sequence[DocumentStream]):
         self._streams = streams
-        self._turns = list(range(len(streams)))  # which streams are not at their end, and in which order they come
+        self._turns = list(range(len(streams)))  # the streams that have not ended, in the order of their turns
 
     def __iter__(self) -> Iterator[str]:
         readers = {place: iter(self._streams[place]) for place in self._turns}
@@ -119,9 +126,9 @@ def _rows(documents: Sequence[str]) -> Iterator[dict[str, str]]:
 class HubCorpus:
     """One dataset of the hub or several, read while used; split by `split_of` like any other corpus.
 
-    Nothing is kept in memory, so repeated documents stay. `train`, `validation` and `test` each start a
-    new pass; `validation` and `test` read past all the rest: take from them what is needed
-    (`itertools.islice`) and keep it.
+    Nothing is kept in memory, so repeated documents stay. Each use of `train`, `validation` and `test` starts a new
+    pass, and the last two read all the documents to find their own: take what you need with `itertools.islice`, and
+    keep it.
     """
 
     def __init__(self, name: str, datasets: Sequence["IterableDataset"], version: str, files: frozenset[str]):
@@ -131,7 +138,7 @@ class HubCorpus:
         self._files = files
 
     def stream(self, split: str = "train", rank: int = 0, world_size: int = 1) -> DocumentStream:
-        """As `Corpus.stream`. A dataset's files are shared out where their number allows it, else its documents."""
+        """As `Corpus.stream`. The processes divide a dataset's files if their number allows it, else its documents."""
         require_split(split)
         return self._stream((split,), rank, world_size)
 
@@ -147,7 +154,7 @@ class HubCorpus:
 
     @property
     def test(self) -> DocumentStream:
-        """The documents to report figures on."""
+        """The documents to report results on."""
         return self.stream("test")
 
     def __iter__(self) -> Iterator[str]:
@@ -159,8 +166,12 @@ class HubCorpus:
 
     def _stream(self, splits: Sequence[str], rank: int = 0, world_size: int = 1) -> DocumentStream:
         wanted = {"input_columns": "text", "fn_kwargs": {"splits": splits}}
-        mine = [DocumentStream(dataset.filter(_belongs, **wanted), rank, world_size) for dataset in self._datasets]
-        return mine[0] if len(mine) == 1 else AlternatingStream(mine)
+        streams = [DocumentStream(dataset.filter(_belongs, **wanted), rank, world_size) for dataset in self._datasets]
+        return streams[0] if len(streams) == 1 else AlternatingStream(streams)
+
+
+def _belongs(text: str | None, splits: Sequence[str]) -> bool:
+    return bool(text and text.strip() and split_of(text) in splits)  # some rows of web text have none
 
 
 def hub(name: str | Path, config: str | None = None, revision: str | None = None) -> HubCorpus:
@@ -169,11 +180,11 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
     Args:
         name: such as "wikimedia/wikipedia", or a folder.
         config: which of the dataset's configurations, such as "20231101.en".
-        revision: commit to read. A run that is to be resumed weeks later should name one.
+        revision: commit to read. A run that will be resumed weeks later should name one.
 
     Raises:
         FileNotFoundError: the dataset cannot be reached or does not exist.
-        ValueError: it has no such configuration, no train split, no column "text" or no row, or it is a program.
+        ValueError: it has no such configuration, no train split, no column "text" or no row, or needs a loading script.
     """
     from datasets import load_dataset_builder
 
@@ -183,18 +194,15 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
         builder = load_dataset_builder(source, config, revision=revision)
     except RuntimeError as error:
         raise ValueError(
-            f"The dataset {name} cannot be read ({error}). A dataset that is a program is no longer run: expected "
-            "Parquet, JSON or text, or take such a copy with `text_files`."
+            f"The dataset {name} cannot be read ({error}): expected Parquet, JSON or text files, no loading script."
         ) from error
     except (FileNotFoundError, ConnectionError) as error:
         raise FileNotFoundError(
-            f"The dataset {name} is no folder here and could not be had from the hub ({error}). Check its name and the "
-            "network, or take `text_files` or the docs corpus, which need none."
+            f"There is no folder {name}, and no such dataset could be loaded from the hub ({error}). Check the name "
+            "and the network, or use `text_files` or `docs`, which need none."
         ) from error
-    if not folder and builder.repo_id is None:  # "text" and "json" mean a format, and the files of the current folder
-        raise FileNotFoundError(
-            f"{name} is the name of a format, and no folder here: expected a dataset's or a folder's."
-        )
+    if not folder and builder.repo_id is None:  # "text" and "json" name a format: all such files of the current folder
+        raise FileNotFoundError(f"There is no folder {name}, and {name} is a format: expected a dataset or a folder.")
     dataset = builder.as_streaming_dataset("train")
     columns = dataset.column_names or list(next(iter(dataset), {}))  # some formats do not say beforehand
     if not columns:
@@ -209,7 +217,7 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
 def together(corpora: Sequence[HubCorpus]) -> HubCorpus:
     """Several datasets as one corpus, such as Wikipedia and books: a document of each in turn.
 
-    Nothing is repeated and nothing left out: where one dataset is at its end, the others go on.
+    Every document comes once: when one dataset ends, the others go on.
 
     Args:
         corpora: what `hub` gave for each dataset.
@@ -220,19 +228,15 @@ def together(corpora: Sequence[HubCorpus]) -> HubCorpus:
     """
     if isinstance(corpora, HubCorpus):
         raise TypeError(f"Expected several datasets, got one, {corpora.name}: wrap it in a list.")
-    for corpus in corpora:
-        if not isinstance(corpus, HubCorpus):
-            raise TypeError(
-                f"Expected datasets as `hub` gives them, got a {type(corpus).__name__}: a corpus in memory is added to "
-                "another with +."
-            )
     if not corpora:
         raise ValueError("Expected at least one dataset, got an empty list.")
+    for corpus in corpora:
+        if not isinstance(corpus, HubCorpus):
+            raise TypeError(f"Expected datasets from `hub`, got a {type(corpus).__name__}; + adds corpora in memory.")
     for one, other in combinations(corpora, 2):
         if common := one._files & other._files:
             raise ValueError(
-                f"The datasets {one.name} and {other.name} have files in common, such as {min(common)}: expected "
-                "different ones. Leave one out, or its documents come twice."
+                f"The datasets {one.name} and {other.name} have files in common, such as {min(common)}: leave one out."
             )
     return HubCorpus(
         " + ".join(corpus.name for corpus in corpora),
@@ -240,13 +244,3 @@ def together(corpora: Sequence[HubCorpus]) -> HubCorpus:
         " + ".join(corpus.fingerprint() for corpus in corpora),
         frozenset().union(*(corpus._files for corpus in corpora)),
     )
-
-
-def require_split(split: str) -> None:
-    """Raise ValueError unless there is such a split."""
-    if split not in SPLITS:
-        raise ValueError(f"There is no split {split!r}: expected one of {', '.join(SPLITS)}.")
-
-
-def _belongs(text: str | None, splits: Sequence[str]) -> bool:
-    return bool(text and text.strip() and split_of(text) in splits)  # some rows of web text have none

@@ -1,7 +1,7 @@
-"""Chapter 4. The configuration: the sizes of an encoder, and how Hugging Face writes them down.
+"""Chapter 4. The configuration: the sizes of an encoder, and their names in Hugging Face's config.json.
 
 BERT and DistilBERT are two configurations of one encoder. DistilBERT (Sanh et al., 2019, section 3) has half
-the layers and no token-type embeddings; config.json says the same things of both in different words.
+the layers and no token-type embeddings; its config.json has other names for the same sizes.
 """
 
 import json
@@ -12,14 +12,16 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Size and shape of an encoder, in Hugging Face's words.
+    """The sizes of an encoder; the names are those of Hugging Face's BertConfig, except for the two dropouts.
 
-    The defaults are bert-base's (Devlin et al., 2019, section 3). type_vocab_size 0 means no token-type
-    embeddings: a DistilBERT (Sanh et al., 2019, section 3).
+    The defaults are bert-base's (Devlin et al., 2019, section 3). With type_vocab_size 0 the encoder has no
+    token-type embeddings: it is a DistilBERT (Sanh et al., 2019, section 3).
 
     Raises:
-        ValueError: a size is no whole number or too small, the heads do not divide the width, or a share is not
-            from 0 to 1.
+        ValueError: a value is out of its range, or hidden_size is not a multiple of num_attention_heads.
+
+    >>> EncoderConfig(num_hidden_layers=6, type_vocab_size=0).hidden_size  # distilbert-base
+    768
     """
 
     vocab_size: int = 30522  # V, tokens
@@ -29,10 +31,10 @@ class EncoderConfig:
     intermediate_size: int = 3072  # features inside the feed-forward layer
     max_position_embeddings: int = 512  # tokens in the longest text
     type_vocab_size: int = 2
-    dropout: float = 0.1  # share of the features that training leaves out
-    attention_dropout: float = 0.1  # share of the attention weights that training leaves out
+    dropout: float = 0.1  # probability that training sets a feature to 0
+    attention_dropout: float = 0.1  # probability that training sets an attention weight to 0
     layer_norm_eps: float = 1e-12
-    initializer_range: float = 0.02  # standard deviation of fresh weights
+    initializer_range: float = 0.02  # standard deviation of the initial weights
     pad_token_id: int = 0
 
     def __post_init__(self) -> None:
@@ -43,17 +45,17 @@ class EncoderConfig:
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}."
             )
         if self.pad_token_id >= self.vocab_size:
-            raise ValueError(f"pad_token_id is {self.pad_token_id}: expected one of {self.vocab_size} words.")
+            raise ValueError(f"pad_token_id must be below vocab_size {self.vocab_size}, got {self.pad_token_id}")
         for name in ("dropout", "attention_dropout"):
             require_share(name, getattr(self, name))
         for name in ("layer_norm_eps", "initializer_range"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise ValueError(f"{name} is {value!r}: expected a number, 0 or more.")
+                raise ValueError(f"{name} must be a number, 0 or larger, got {value!r}")
 
     @classmethod
     def read(cls, path: Path) -> "EncoderConfig":
-        """The configuration in a config.json of Hugging Face's BERT or DistilBERT.
+        """Read the config.json of a BERT or DistilBERT in Hugging Face's format.
 
         Raises:
             ValueError: not JSON, another architecture, a missing entry or an unsupported option.
@@ -61,72 +63,56 @@ class EncoderConfig:
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             names = _HF_NAMES[raw["model_type"]]
-            values = {ours: raw[theirs] for ours, theirs in names.items() if raw.get(theirs) is not None}
+            values = {name: raw[entry] for name, entry in names.items() if raw.get(entry) is not None}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             inner = path.parent / "model"
-            advice = f" A run keeps its model in a folder of its own: {inner}." if inner.is_dir() else ""
+            advice = f" The model of a run is in a folder of its own: {inner}." if inner.is_dir() else ""
             raise ValueError(
                 f"{path} is no configuration of a BERT or DistilBERT model: expected JSON with model_type "
                 f'"bert" or "distilbert".{advice}'
             ) from error
-        missing = [theirs for ours, theirs in names.items() if ours in _SIZES and ours not in values]
+        missing = [entry for name, entry in names.items() if name in _SIZES and name not in values]
         if missing:
-            raise ValueError(f"{path} lacks {', '.join(missing)}: expected all sizes of the model.")
+            raise ValueError(f"{path} lacks {', '.join(missing)}: all sizes of the model are required.")
         activation = raw.get("hidden_act", raw.get("activation", "gelu"))
         if activation != "gelu":
-            raise ValueError(f"{path} asks for the activation {activation!r}; supported is 'gelu'.")
+            raise ValueError(f"{path} has the activation {activation!r}: only 'gelu' is supported.")
         if raw.get("is_decoder"):
-            raise ValueError(f"{path} is of a decoder, whose tokens see only those before them: expected an encoder.")
+            raise ValueError(f"{path} is of a decoder (is_decoder is true): only encoders are supported.")
         if raw["model_type"] == "distilbert":
             values["type_vocab_size"] = 0
         return cls(**values)
 
     def to_hugging_face(self, architecture: str) -> dict[str, object]:
         """The entries of a config.json; `architecture` is the class name without Bert/DistilBert: "ForMaskedLM"."""
-        model_type = "bert" if self.type_vocab_size else "distilbert"
-        names = _HF_NAMES[model_type]
-        prefix = "Bert" if model_type == "bert" else "DistilBert"
-        entries: dict[str, object] = {
-            "architectures": [prefix + architecture],
-            "model_type": model_type,
-            "hidden_act" if model_type == "bert" else "activation": "gelu",
-        }
-        return entries | {theirs: getattr(self, ours) for ours, theirs in names.items()}
+        prefix, activation = ("Bert", "hidden_act") if self.type_vocab_size else ("DistilBert", "activation")
+        model_type = prefix.lower()
+        entries = {"architectures": [prefix + architecture], "model_type": model_type, activation: "gelu"}
+        return entries | {entry: getattr(self, name) for name, entry in _HF_NAMES[model_type].items()}
 
 
 def require_whole(name: str, value: object, least: int) -> None:
-    """Raise ValueError unless the value, which may come from any file, is a whole number from `least` to 2^30."""
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= _MOST:
-        raise ValueError(f"{name} is {value!r}: expected a whole number, {least} or more, {_MOST} at most.")
+    """Raise ValueError unless the value, which may come from any file, is an integer from `least` to 2^30."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 2**30:
+        raise ValueError(f"{name} must be an integer from {least} to 2^30, got {value!r}")
 
 
 def require_share(name: str, value: object) -> None:
-    """Raise ValueError unless the value, which may come from any file, can be a dropout."""
+    """Raise ValueError unless the value, which may come from any file, can be a dropout probability."""
     if not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"{name} is {value!r}: expected a number from 0 to below 1.")
+        raise ValueError(f"{name} must be in [0, 1), got {value!r}")
 
 
-_MOST = 2**30
-_LEAST = {
-    "vocab_size": 1,
-    "hidden_size": 1,
-    "num_hidden_layers": 0,
-    "num_attention_heads": 1,
-    "intermediate_size": 1,
-    "max_position_embeddings": 1,
-    "type_vocab_size": 0,
-    "pad_token_id": 0,
-}
 _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+_LEAST = {
+    "vocab_size": 1, "hidden_size": 1, "num_hidden_layers": 0, "num_attention_heads": 1, "intermediate_size": 1,
+    "max_position_embeddings": 1, "type_vocab_size": 0, "pad_token_id": 0,
+}  # fmt: skip
 _SAME = ("vocab_size", "max_position_embeddings", "initializer_range", "pad_token_id")
 _HF_NAMES = {
     "bert": {name: name for name in (*_SIZES, *_SAME, "type_vocab_size", "layer_norm_eps")}
     | {"dropout": "hidden_dropout_prob", "attention_dropout": "attention_probs_dropout_prob"},
     "distilbert": {name: name for name in (*_SAME, "dropout", "attention_dropout")}
-    | {
-        "hidden_size": "dim",
-        "num_hidden_layers": "n_layers",
-        "num_attention_heads": "n_heads",
-        "intermediate_size": "hidden_dim",
-    },
+    | {"hidden_size": "dim", "num_hidden_layers": "n_layers"}
+    | {"num_attention_heads": "n_heads", "intermediate_size": "hidden_dim"},
 }

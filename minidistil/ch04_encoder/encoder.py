@@ -1,7 +1,7 @@
-"""Chapter 4. The encoder: embeddings, then blocks of attention and feed-forward.
+"""Chapter 4. The encoder: embeddings, then blocks of attention and a feed-forward network.
 
-BERT and DistilBERT are two configurations of this one encoder (config.py).
-Block: Vaswani et al. (2017), section 3.1, with layer norm after each residual sum.
+BERT and DistilBERT are two configurations of this one encoder (config.py). A block is that of Vaswani et al.
+(2017), section 3.1: layer norm after each residual sum.
 
 Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, H heads.
 """
@@ -15,33 +15,36 @@ from torch import Tensor, nn
 from minidistil.ch03_attention.attention import MultiHeadAttention, padding_mask
 from minidistil.ch04_encoder.config import EncoderConfig
 
-SLICE = 1024  # tokens that go through the feed-forward layer at a time, where that is faster
+SLICE = 1024  # tokens that go through the feed-forward network at once, if it works in slices
 
 
 @dataclass
 class ModelOutput:
-    """What a forward pass returns; a part that was not asked for is None."""
+    """What a forward pass returns; what was not asked for is None."""
 
     last_hidden_state: Tensor  # (B, L, D)
-    hidden_states: tuple[Tensor, ...] | None = None  # embeddings and each block, (B, L, D) each
-    attentions: tuple[Tensor, ...] | None = None  # one a block, (B, H, L, L)
-    logits: Tensor | None = None  # in the shape that the model's forward names
+    hidden_states: tuple[Tensor, ...] | None = None  # of the embeddings and of each block, (B, L, D) each
+    attentions: tuple[Tensor, ...] | None = None  # of each block, (B, H, L, L)
+    logits: Tensor | None = None  # in the shape that the model's forward documents
     loss: Tensor | None = None  # a scalar
 
 
 def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Give each token's features mean 0 and variance 1, then scale and shift them as learned.
+    """Normalize each token's features to mean 0 and variance 1, then multiply by `weight` and add `bias`.
 
-    Ba et al. (2016), "Layer Normalization", section 3. The formula; the modules below call
+    Ba et al. (2016), "Layer Normalization", section 3. This is the formula; the modules below use
     PyTorch's nn.LayerNorm, which computes the same in one pass.
 
     Args:
         hidden_states: (..., D).
-        weight, bias: (D,).
+        weight, bias: (D,), learned.
         eps: added to the variance, so that D equal features give `bias` and not 0 / 0.
 
     Returns:
         (..., D).
+
+    >>> layer_norm(torch.tensor([1.0, 5.0, 1.0, 5.0]), torch.ones(4), torch.zeros(4), eps=0.0)
+    tensor([-1.,  1., -1.,  1.])
     """
     centred = hidden_states - hidden_states.mean(-1, keepdim=True)  # (..., D)
     variance = centred.square().mean(-1, keepdim=True)  # (..., 1)
@@ -49,16 +52,19 @@ def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) 
 
 
 def gelu(x: Tensor) -> Tensor:
-    """x times the probability that a standard normal number is below x; any shape.
+    """The activation function: x times the probability that a standard normal variable is below x; any shape.
 
-    Hendrycks and Gimpel (2016), "Gaussian Error Linear Units", section 2. The formula; the block
-    below calls PyTorch's function of the same name, which computes the same in one pass.
+    Hendrycks and Gimpel (2016), "Gaussian Error Linear Units", section 2. This is the formula; the block
+    below uses PyTorch's function of the same name, which computes the same in one pass.
+
+    >>> gelu(torch.tensor([-1.0, 0.0, 1.0, 10.0])).round(decimals=3)
+    tensor([-0.1590,  0.0000,  0.8410, 10.0000])
     """
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
 class Embeddings(nn.Module):
-    """Word + position (+ token type), layer norm, dropout."""
+    """The sum of word, position and (in BERT) token-type embeddings, then layer norm and dropout."""
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
@@ -78,9 +84,9 @@ class Embeddings(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then two linear layers with a GELU between; each added to its input and normed.
+    """Attention, then a feed-forward network; the output of each is added to its input, then layer norm.
 
-    In training BERT drops out of what either branch gives, DistilBERT only of what the linear layers give.
+    BERT applies dropout to both outputs, DistilBERT only to that of the feed-forward network.
     """
 
     def __init__(self, config: EncoderConfig):
@@ -102,13 +108,18 @@ class Block(nn.Module):
         return self.output_norm(hidden_states + self.fed_dropout(self.feed_forward(hidden_states))), weights
 
     def feed_forward(self, hidden_states: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D): every token on its own, through a wider layer and a GELU.
+        """(B, L, D) -> (B, L, D): each token on its own, through a wider layer and a GELU."""
+        if not torch.is_grad_enabled() and hidden_states.device.type == "cpu":
+            return self._feed_forward_in_slices(hidden_states)
+        return self.contract(nn.functional.gelu(self.expand(hidden_states)))  # (B, L, D) -> (B, L, I) -> (B, L, D)
 
-        As no token sees another here, a large batch can go through in slices, and the GELU can overwrite its input:
-        on a CPU, memory that is used again at once is faster than new memory. Gradients need all of (B, L, I) anyway.
+    # --- The same, faster ---
+
+    def _feed_forward_in_slices(self, hidden_states: Tensor) -> Tensor:
+        """On a CPU, using the same memory again is faster than new memory: small slices, and a GELU in place.
+
+        The tokens are independent here. With gradients it would not help: they need all of (B, L, I).
         """
-        if torch.is_grad_enabled() or hidden_states.device.type != "cpu":
-            return self.contract(nn.functional.gelu(self.expand(hidden_states)))
         slices = hidden_states.flatten(0, 1).split(SLICE)  # (SLICE, D) each
         fed = [self.contract(torch.ops.aten.gelu_(self.expand(tokens))) for tokens in slices]
         return (torch.cat(fed) if len(fed) > 1 else fed[0]).view_as(hidden_states)
@@ -122,10 +133,7 @@ class Encoder(nn.Module):
         self.config = config
         self.embeddings = Embeddings(config)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
-        self.apply(self._initialize)
-
-    def _initialize(self, module: nn.Module) -> None:
-        initialize(module, self.config.initializer_range)
+        self.apply(lambda module: initialize(module, config.initializer_range))
 
     def forward(
         self,
@@ -140,10 +148,11 @@ class Encoder(nn.Module):
         Args:
             input_ids: (B, L) int64.
             attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding.
-            token_type_ids: (B, L) int64, 0 everywhere if None; without effect where the encoder has no token types.
+            token_type_ids: (B, L) int64; None means 0 everywhere. Ignored by an encoder without token types.
+            output_hidden_states, output_attentions: whether to return these, too.
 
         Raises:
-            ValueError: wrong shape or type, too many tokens, or ids that the encoder does not have.
+            ValueError: wrong shape or type, too many tokens, or ids out of range.
         """
         check_input(self.config, input_ids, attention_mask, token_type_ids)
         visible = visible_keys(attention_mask)  # (B, 1, 1, L)
@@ -151,13 +160,13 @@ class Encoder(nn.Module):
             hidden = self.embeddings(input_ids, token_type_ids)  # (B, L, D)
         except IndexError as error:
             raise ValueError(
-                f"An id has no embedding: expected input_ids from 0 to {self.config.vocab_size - 1} and token_type_ids "
-                f"below {self.config.type_vocab_size}; the ids given go from {input_ids.min()} to {input_ids.max()}."
+                f"input_ids must be below vocab_size {self.config.vocab_size} and token_type_ids below type_vocab_size "
+                f"{self.config.type_vocab_size}, got input_ids from {input_ids.min()} to {input_ids.max()}"
             ) from error
         hidden_states, attentions = [hidden] if output_hidden_states else [], []
         for layer in self.layers:
             hidden, weights = layer(hidden, visible, output_attentions)  # (B, L, D)
-            if output_hidden_states:  # a state that nobody asked for would only keep its memory
+            if output_hidden_states:  # otherwise the list would only keep their memory
                 hidden_states.append(hidden)
             attentions.append(weights)
         return ModelOutput(
@@ -167,44 +176,36 @@ class Encoder(nn.Module):
         )
 
 
-def visible_keys(attention_mask: Tensor | None) -> Tensor | None:
-    """padding_mask(attention_mask), or None where nothing is padded: attention without a mask is faster.
-
-    On a GPU nobody looks: the answer would have to be waited for.
-    """
-    if attention_mask is None or (attention_mask.device.type == "cpu" and bool(attention_mask.all())):
-        return None
-    return padding_mask(attention_mask)
-
-
 def check_input(
     config: EncoderConfig, input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None
 ) -> None:
-    """Refuse what an encoder cannot read; arguments as for Encoder.forward.
+    """Check the input of Encoder.forward; the arguments are the same.
 
     Raises:
         ValueError: wrong shape or type, or too many tokens.
     """
-    if input_ids.dim() != 2:
-        raise ValueError(f"input_ids has shape {tuple(input_ids.shape)}: expected (batch, length).")
+    shape = tuple(input_ids.shape)
+    if len(shape) != 2:
+        raise ValueError(f"input_ids must have shape (batch, length), got {shape}")
     if input_ids.is_floating_point():
-        raise ValueError(f"input_ids has type {input_ids.dtype}: expected whole numbers, torch.int64.")
+        raise ValueError(f"input_ids must be integers (torch.int64), got {input_ids.dtype}")
     for name, given in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
-        if given is not None and given.shape != input_ids.shape:
-            raise ValueError(
-                f"{name} has shape {tuple(given.shape)}: expected that of input_ids, {tuple(input_ids.shape)}."
-            )
-    if input_ids.shape[1] > config.max_position_embeddings:
+        if given is not None and given.shape != shape:
+            raise ValueError(f"{name} must have the shape of input_ids, {shape}, got {tuple(given.shape)}")
+    if shape[1] > config.max_position_embeddings:
         raise ValueError(
-            f"The input is {input_ids.shape[1]} tokens long, the model takes "
-            f"{config.max_position_embeddings} at most: truncate or split the text."
+            f"The input is {shape[1]} tokens long, the model takes {config.max_position_embeddings} at most: truncate "
+            "or split the text."
         )
 
 
 def initialize(module: nn.Module, std: float) -> None:
-    """BERT's initial weights: normal for matrices, 0 for biases, 1 for norms, 0 for the padding row."""
+    """Set BERT's initial weights: normal for matrices and embeddings, 0 for biases and for the row of the padding.
+
+    nn.LayerNorm already begins with weight 1 and bias 0.
+    """
     if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
-        return  # a model without memory, which takes its weights from a file: nothing to draw
+        return  # on the meta device: the weights come from a file later
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=std)
     if isinstance(module, nn.Linear) and module.bias is not None:
@@ -215,7 +216,11 @@ def initialize(module: nn.Module, std: float) -> None:
 
 
 def count_parameters(config: EncoderConfig) -> dict[str, int]:
-    """How many parameters each part of an encoder has, on paper: no model is built."""
+    """The number of parameters of each part of an encoder, computed from its sizes.
+
+    >>> count_parameters(EncoderConfig())["word embeddings"]
+    23440896
+    """
     d, i, n = config.hidden_size, config.intermediate_size, config.num_hidden_layers
     return {
         "word embeddings": config.vocab_size * d,
@@ -223,5 +228,18 @@ def count_parameters(config: EncoderConfig) -> dict[str, int]:
         "token-type embeddings": config.type_vocab_size * d,
         "attention": n * 4 * (d * d + d),  # query, key, value, output: a matrix and a bias each
         "feed-forward": n * ((d * i + i) + (i * d + d)),
-        "layer norms": 2 * d + n * 2 * 2 * d,  # a weight and a bias: of the embeddings, and two a block
+        "layer norms": 2 * d + n * 2 * 2 * d,  # a weight and a bias each: one norm of the embeddings, two of each block
     }
+
+
+# --- The same, faster ---
+
+
+def visible_keys(attention_mask: Tensor | None) -> Tensor | None:
+    """`padding_mask`, or None if there is no padding: attention without a mask is faster.
+
+    On a GPU this is not checked: the CPU would have to wait for the answer.
+    """
+    if attention_mask is None or (attention_mask.device.type == "cpu" and bool(attention_mask.all())):
+        return None
+    return padding_mask(attention_mask)

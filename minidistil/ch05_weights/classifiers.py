@@ -1,7 +1,7 @@
-"""Chapter 5. Classifiers: heads that sort whole texts or single tokens.
+"""Chapter 5. Classifiers: heads that give a class to whole texts or to single tokens.
 
 Devlin et al. (2019), section 4 and figure 4. DistilBERT has no pooler; its classifier of texts has a
-dense layer of its own instead (official implementation). Both are one linear layer at heart.
+dense layer of its own instead (official implementation).
 
 Letters in shapes: B sequences, L tokens, D width, C classes.
 """
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassifierConfig(EncoderConfig):
-    """An encoder's configuration (see EncoderConfig) and that of a head for a task.
+    """The configuration of an encoder (see EncoderConfig) with a head for a task.
 
-    id2label[i] is the name of class i. classifier_dropout None means what the architecture does otherwise:
-    0.2 before DistilBERT's classifier of sequences, the encoder's dropout elsewhere. qa_dropout is DistilBERT's.
-    These are what a model drops out in `train()` mode; `finetune` sets one share for encoder and head, its own.
+    id2label[i] is the name of class i. classifier_dropout None means the default of the architecture:
+    0.2 in DistilBERT's classifier of texts, the encoder's dropout elsewhere. Only DistilBERT uses qa_dropout.
+    `finetune` replaces all of these by one dropout rate for encoder and head.
 
     Raises:
-        ValueError: as EncoderConfig, or no class is named.
+        ValueError: as EncoderConfig, or id2label is empty, or a dropout is not in [0, 1).
     """
 
     id2label: tuple[str, ...] = ("LABEL_0", "LABEL_1")
@@ -42,16 +42,16 @@ class ClassifierConfig(EncoderConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.id2label or isinstance(self.id2label, str):
-            raise ValueError(f"id2label is {self.id2label!r}: expected the names of the classes, one at least.")
+            raise ValueError(f"id2label is {self.id2label!r}: expected the names of the classes, at least one.")
         require_share("qa_dropout", self.qa_dropout)
         require_share("classifier_dropout", self.classifier_dropout or 0)
 
     @classmethod
     def read(cls, path: Path) -> "ClassifierConfig":
-        """As EncoderConfig.read, with the entries of the head; two classes if the file names none.
+        """As EncoderConfig.read, with the settings of the head; two classes if the file names none.
 
         Raises:
-            ValueError: as EncoderConfig.read, or classes that are not numbered 0, 1, 2 …
+            ValueError: as EncoderConfig.read, or the classes are not numbered 0, 1, 2 …
         """
         encoder, raw = EncoderConfig.read(path), json.loads(path.read_text(encoding="utf-8"))
         names = raw.get("id2label")
@@ -60,7 +60,7 @@ class ClassifierConfig(EncoderConfig):
             require_whole("num_labels", count, 1)
             names = {number: f"LABEL_{number}" for number in range(count)}
         if not isinstance(names, dict):
-            raise ValueError(f"{path} has the classes {names!r}: expected their numbers, each with its name.")
+            raise ValueError(f"{path} has id2label {names!r}: expected a number and a name for each class.")
         in_order = {str(number): names.get(str(number), names.get(number)) for number in range(len(names))}
         if None in in_order.values():
             raise ValueError(f"{path} numbers its classes {', '.join(map(str, names))}: expected 0, 1, 2 …")
@@ -72,7 +72,7 @@ class ClassifierConfig(EncoderConfig):
         )
 
     def to_hugging_face(self, architecture: str) -> dict[str, object]:
-        """As EncoderConfig.to_hugging_face, with the entries of the head."""
+        """As EncoderConfig.to_hugging_face, with the settings of the head."""
         entries = super().to_hugging_face(architecture)
         entries["id2label"] = {str(number): name for number, name in enumerate(self.id2label)}
         entries["label2id"] = {name: number for number, name in enumerate(self.id2label)}
@@ -93,16 +93,16 @@ class TaskModel(Model):
 
     @classmethod
     def with_fresh_head(cls, name: str | Path, id2label: Sequence[str] = ClassifierConfig.id2label) -> "Self":
-        """The encoder of a pretrained model with a new head, drawn at random: where fine-tuning begins.
+        """The encoder of a pretrained model with a new, random head: the start of fine-tuning.
 
-        BERT's pooler counts as part of the encoder, as in transformers: where the file has one, it is kept.
+        As in transformers, BERT's pooler counts as part of the encoder: if the file has one, it is kept.
 
         Args:
-            name: ladder name, hub id or folder; a head of another kind in there is left aside.
-            id2label: the name of each class; a single one means a number to predict.
+            name: model name, hub id or folder; another head in its files is ignored.
+            id2label: the name of each class; a single one means regression.
 
         Raises:
-            FileNotFoundError, ValueError: as from_pretrained, or no class.
+            FileNotFoundError, ValueError: as from_pretrained, or id2label is empty.
         """
         pretrained = BareEncoder.from_pretrained(name)
         model = cls(ClassifierConfig(**asdict(pretrained.config), id2label=tuple(id2label)))
@@ -111,13 +111,13 @@ class TaskModel(Model):
         return model.eval()
 
     def _take_pooler(self, pooler: Mapping[str, Tensor]) -> None:
-        """Only sequence classifiers have a place for one."""
+        """Does nothing: only sequence classifiers use the pooler."""
 
 
 class SequenceClassifierHead(nn.Module):
-    """What stands at [CLS], through a dense layer and a bend, as a score for each class.
+    """A score for each class, from the hidden state of [CLS] through a dense layer and an activation function.
 
-    BERT calls the dense layer its pooler and bends with tanh; DistilBERT calls it pre_classifier and takes ReLU.
+    BERT calls the dense layer pooler and uses tanh; DistilBERT calls it pre_classifier and uses ReLU.
     """
 
     def __init__(self, config: ClassifierConfig):
@@ -136,16 +136,20 @@ class SequenceClassifierHead(nn.Module):
 
 
 def sequence_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """What a classifier of sequences is trained to make small; what it is follows from classes and labels.
+    """The loss of a sequence classifier. As in transformers, the number of classes and the labels decide which one.
+
+    >>> import torch
+    >>> sequence_loss(torch.zeros(1, 2), torch.tensor([1]))  # ln 2
+    tensor(0.6931)
 
     Args:
         logits: (B, C).
         labels: with one class, (B,) numbers to predict: mean squared error. With several, (B,) int64, the class of
-            each: mean cross-entropy in nats. Or (B, C) floating point, 1 where a class applies and 0 where not, any
-            number of them at once: mean binary cross-entropy in nats.
+            each text: mean cross-entropy in nats. Or (B, C) floating point, 1 for each class that applies and 0 for
+            the others (multi-label): mean binary cross-entropy in nats.
 
     Raises:
-        ValueError: a class that there is not.
+        ValueError: a label is not the number of a class.
     """
     if logits.shape[-1] == 1:
         return nn.functional.mse_loss(logits[:, 0], labels.to(logits.dtype))
@@ -155,22 +159,22 @@ def sequence_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy in nats of (N, C) and (N,), without those whose label is -100.
+    """Mean cross-entropy in nats of logits (N, C) and labels (N,); a label of -100 is ignored.
 
     Raises:
-        ValueError: a class that there is not.
+        ValueError: a label is not the number of a class.
     """
     try:
         return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORE)
     except IndexError as error:
         raise ValueError(
             f"The labels go from {labels.min()} to {labels.max()}: expected 0 to {logits.shape[-1] - 1}, "
-            f"or {IGNORE} where nothing is asked."
+            f"or {IGNORE} to ignore a position."
         ) from error
 
 
 class SequenceClassifier(TaskModel):
-    """Encoder that sorts whole texts, or pairs of texts, into classes; with a single class, gives them a number.
+    """Encoder with a classifier of whole texts or pairs of texts; with a single class it predicts a number.
 
     Devlin et al. (2019), section 4.1; figure 4, a and b.
     """
@@ -196,13 +200,13 @@ class SequenceClassifier(TaskModel):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> ModelOutput:
-        """As Encoder.forward, with logits (B, C), C classes, and, where labels are given, the loss.
+        """As Encoder.forward, with logits (B, C) for C classes and, if labels are given, the loss.
 
-        One class: labels are (B,) numbers, the loss is the mean squared error. Several: labels are (B,) int64, or
-        (B, C) floating point where any number of classes may apply; the loss is a mean cross-entropy in nats.
+        With one class, labels are (B,) numbers and the loss is the mean squared error. With several, labels are (B,)
+        int64, or (B, C) floating point if several classes may apply; the loss is a mean cross-entropy in nats.
 
         Raises:
-            ValueError: as Encoder.forward, labels of another shape, or a class that there is not.
+            ValueError: as Encoder.forward, labels of another shape, or a label that is not the number of a class.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)
@@ -211,7 +215,7 @@ class SequenceClassifier(TaskModel):
         return output
 
     def _fitting(self, labels: Tensor, batch: int) -> Tensor:
-        """Labels in the shape that the loss takes: (B,), also of (B, 1); or (B, C) where several classes may apply."""
+        """Labels in the shape that the loss expects, (B,) or (B, C); a further dimension of 1 is removed."""
         classes = len(self.config.id2label)
         expected = (batch, classes) if classes > 1 and labels.is_floating_point() else (batch,)
         if labels.shape not in (expected, (*expected, 1)):
@@ -220,7 +224,7 @@ class SequenceClassifier(TaskModel):
 
 
 class TokenClassifier(TaskModel):
-    """Encoder that sorts every token into a class: one linear layer on each hidden state.
+    """Encoder with a classifier of tokens: one linear layer on each hidden state.
 
     Devlin et al. (2019), figure 4, d.
     """
@@ -231,8 +235,8 @@ class TokenClassifier(TaskModel):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
-        own = config.classifier_dropout if model_type(config) == "bert" else None
-        self.dropout = nn.Dropout(config.dropout if own is None else own)
+        of_head = config.classifier_dropout if model_type(config) == "bert" else None
+        self.dropout = nn.Dropout(config.dropout if of_head is None else of_head)
         self.classifier = nn.Linear(config.hidden_size, len(config.id2label))
         self.classifier.apply(lambda module: initialize(module, config.initializer_range))
 
@@ -245,13 +249,13 @@ class TokenClassifier(TaskModel):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> ModelOutput:
-        """As Encoder.forward, with logits (B, L, C), C classes, and, where labels (B, L) are given, the loss.
+        """As Encoder.forward, with logits (B, L, C) for C classes and, if labels (B, L) are given, the loss.
 
-        The loss is the mean cross-entropy in nats. A label of -100 asks nothing: padding, and pieces of a word after
-        the first, usually have it.
+        The loss is the mean cross-entropy in nats. A label of -100 is ignored: padding usually has it, and so do the
+        pieces of a word after the first.
 
         Raises:
-            ValueError: as Encoder.forward, or a class that there is not.
+            ValueError: as Encoder.forward, or a label that is not the number of a class.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.classifier(self.dropout(output.last_hidden_state))  # (B, L, C)

@@ -1,4 +1,4 @@
-"""Chapter 5. Fill-mask: texts with [MASK] in, ranked words out, in the form that the model card shows.
+"""Chapter 5. Fill-mask: texts with [MASK] in, ranked words out, in the form of transformers' pipeline.
 
 Letters in shapes: B texts, L tokens, M masks in all texts together, D width, V vocabulary, T targets.
 """
@@ -14,7 +14,7 @@ from minidistil.ch05_weights.heads import MaskedLM
 
 
 class Guess(TypedDict):
-    """One word for a hole."""
+    """One word for a [MASK]."""
 
     sequence: str  # the text with the word in place
     score: float  # its probability
@@ -27,21 +27,26 @@ def require_fit(tokenizer: WordPiece, model: MaskedLM) -> None:
     if len(tokenizer) != model.config.vocab_size:
         raise ValueError(
             f"The vocabulary has {len(tokenizer)} tokens, the model was made for {model.config.vocab_size}: "
-            "take the vocabulary that came with the model."
+            "use the vocabulary that belongs to the model."
         )
 
 
 def mask_probabilities(model: MaskedLM, input_ids: Tensor, attention_mask: Tensor | None, mask_token_id: int) -> Tensor:
     """The probability of every word at every mask; no other position is projected onto the vocabulary.
 
+    >>> from minidistil import EncoderConfig
+    >>> model = MaskedLM(EncoderConfig(vocab_size=20, hidden_size=4, num_hidden_layers=1, num_attention_heads=1))
+    >>> mask_probabilities(model, torch.tensor([[7, 3, 8], [3, 3, 9]]), None, mask_token_id=3).shape
+    torch.Size([3, 20])
+
     Args:
-        model: encoder and head are called one after the other.
+        model: its encoder and its head are called one after the other.
         input_ids: (B, L).
         attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding.
-        mask_token_id: the id that marks a hole.
+        mask_token_id: the id of [MASK].
 
     Returns:
-        (M, V), each row with the sum 1: the masks from left to right, text after text.
+        (M, V), each row sums to 1: the masks from left to right, text after text.
     """
     hidden = model.encoder(input_ids, attention_mask).last_hidden_state  # (B, L, D)
     return model.head(hidden[input_ids == mask_token_id]).softmax(-1)  # (M, D) -> (M, V)
@@ -55,18 +60,18 @@ def fill_mask(
     top_k: int = 5,
     targets: str | Sequence[str] | None = None,
 ) -> list[Any]:
-    """The likeliest words for each [MASK] of a text, or of each of several texts, read in one padded batch.
+    """The most probable words for each [MASK] of a text, or of several texts, which are read in one padded batch.
 
     Args:
         text: one text or several.
-        model, tokenizer: a masked LM and its vocabulary.
-        top_k: how many words a mask.
-        targets: only these words come into question; their probabilities are still those among all words.
+        model, tokenizer: a masked LM and its tokenizer.
+        top_k: how many words for each mask.
+        targets: consider only these words; their probabilities are still those among all words.
 
     Returns:
-        For a text with one [MASK] the guesses, best first, each a `Guess`. For a text with several, one such list a
-        mask: each word is set in alone, the other masks stay as they are, and so do [CLS] and [SEP]. For a list of
-        texts the list of their results.
+        As transformers' pipeline. For a text with one [MASK] the guesses, best first, each a `Guess`. For a text with
+        several, one such list for each mask; its sequences show one word filled in, with the other masks, [CLS] and
+        [SEP]. For a list of texts the list of their results.
 
     Raises:
         TypeError: a text is not a string.
@@ -83,7 +88,7 @@ def fill_mask(
     batch = tokenizer.batch(texts)
     for each, row in zip(texts, batch["input_ids"], strict=True):
         if tokenizer.mask_token_id not in row:
-            raise ValueError(f"There is no [MASK] in {each!r}: put [MASK] in the place of the word to be guessed.")
+            raise ValueError(f"There is no [MASK] in {each!r}: write [MASK] in place of the word to guess.")
     device = next(model.parameters()).device
     input_ids = batch["input_ids"].to(device)
     padding = batch["attention_mask"].to(device) if len(texts) > 1 else None
@@ -94,24 +99,25 @@ def fill_mask(
 
 
 def best_words(probabilities: Tensor, top_k: int, target_ids: Sequence[int] | None) -> list[list[tuple[int, float]]]:
-    """(id, probability) of the top_k words of each row of (M, V), among the targets if there are any."""
-    ids = None if target_ids is None else torch.tensor(target_ids, device=probabilities.device)  # (T,)
-    if ids is not None:
-        probabilities, top_k = probabilities[:, ids], min(top_k, len(ids))  # (M, T)
-    scores, places = probabilities.topk(top_k)
-    tokens = places if ids is None else ids[places]
+    """(id, probability) of the top_k words in each row of (M, V), best first; only of the targets if there are any."""
+    if target_ids is None:
+        scores, tokens = probabilities.topk(top_k)  # (M, K) each
+    else:
+        ids = torch.tensor(target_ids, device=probabilities.device)  # (T,)
+        scores, places = probabilities[:, ids].topk(min(top_k, len(ids)))
+        tokens = ids[places]
     return [list(zip(*row, strict=True)) for row in zip(tokens.tolist(), scores.tolist(), strict=True)]
 
 
 def target_tokens(targets: str | Sequence[str], tokenizer: WordPiece) -> list[int]:
-    """The id of each target, each once: of the token so spelt, or of the only piece of the word.
+    """The ids of the targets without repetition: of a token of the vocabulary, or of the only piece of a word.
 
     Raises:
-        ValueError: no target at all, or some that are no single token (all of them are named, with their pieces).
+        ValueError: no target, or targets that are no single token; the message names all of them with their pieces.
     """
     words = [targets] if isinstance(targets, str) else list(targets)
     if not words:
-        raise ValueError("targets is empty: expected one word at least, or None for the whole vocabulary.")
+        raise ValueError("targets is empty: expected at least one word, or None for the whole vocabulary.")
     ids = {word: [tokenizer.vocab[word]] if word in tokenizer.vocab else tokenizer.ids(word) for word in words}
     wrong = {word: pieces for word, pieces in ids.items() if len(pieces) != 1 or pieces[0] == tokenizer.unk_token_id}
     if wrong:
@@ -123,21 +129,14 @@ def target_tokens(targets: str | Sequence[str], tokenizer: WordPiece) -> list[in
 
 
 def _guesses(ids: list[int], ranked: Iterator[list[tuple[int, float]]], tokenizer: WordPiece) -> list[Any]:
-    """The guesses of one text; `ranked` gives the words of one mask after the other."""
-    holes = [position for position, token in enumerate(ids) if token == tokenizer.mask_token_id]
-    lists = [
-        [_guess(ids, hole, token, score, tokenizer, alone=len(holes) == 1) for token, score in next(ranked)]
-        for hole in holes
-    ]
-    return lists[0] if len(holes) == 1 else lists
+    """The guesses of one text; `ranked` yields the words of one mask after the other."""
+    masks = [position for position, token in enumerate(ids) if token == tokenizer.mask_token_id]
+    alone = len(masks) == 1  # otherwise the other masks have to be visible
 
+    def guess(mask: int, token: int, score: float) -> Guess:
+        filled = [each for each in (*ids[:mask], token, *ids[mask + 1 :]) if each != tokenizer.pad_token_id]
+        sequence = tokenizer.decode(filled, skip_special_tokens=alone)
+        return {"sequence": sequence, "score": score, "token": token, "token_str": tokenizer.decode([token])}
 
-def _guess(ids: list[int], hole: int, token: int, score: float, tokenizer: WordPiece, alone: bool) -> Guess:
-    filled = [*ids[:hole], token, *ids[hole + 1 :]]
-    shown = [each for each in filled if each != tokenizer.pad_token_id]
-    return {
-        "sequence": tokenizer.decode(shown, skip_special_tokens=alone),  # with other masks, these have to be seen
-        "score": score,
-        "token": token,
-        "token_str": tokenizer.decode([token]),
-    }
+    lists = [[guess(mask, token, score) for token, score in next(ranked)] for mask in masks]
+    return lists[0] if alone else lists

@@ -1,8 +1,8 @@
-"""Chapter 5. Heads: what turns the encoder's vectors into answers.
+"""Chapter 5. Heads: from the encoder's hidden states to scores of words and to sentence embeddings.
 
 Masked LM: Devlin et al. (2019), section 3.1; the decoder shares the word embeddings
 (Press and Wolf, 2017). Sentence embeddings: Reimers and Gurevych (2019), mean pooling.
-The heads that sort texts and tokens are in classifiers.py, the one that finds answers in question_answering.py.
+The heads for classification are in classifiers.py, the one for question answering in question_answering.py.
 
 Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
 """
@@ -19,7 +19,7 @@ from minidistil.ch05_weights.weights import Model
 
 
 class MaskedLMHead(nn.Module):
-    """Dense, GELU, layer norm, then a score for each word: the product with its embedding, plus a bias."""
+    """Linear layer, GELU, layer norm; then a score for each word: the dot product with its embedding, plus a bias."""
 
     def __init__(self, config: EncoderConfig, word: nn.Embedding):
         super().__init__()
@@ -27,7 +27,7 @@ class MaskedLMHead(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.transform.apply(lambda module: initialize(module, config.initializer_range))
-        self.word = word  # the encoder's own module: the two are tied by being one
+        self.word = word  # the encoder's own module, so the weights are tied
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """(..., D) -> (..., V)."""
@@ -36,9 +36,9 @@ class MaskedLMHead(nn.Module):
 
 
 class MaskedLM(Model):
-    """Encoder with masked-LM head (Devlin et al., 2019, section 3.1), tied to the word embeddings.
+    """Encoder with a masked-LM head that is tied to the word embeddings (Devlin et al., 2019, section 3.1).
 
-    Scores of chosen positions only: `model.head(model.encoder(ids, mask).last_hidden_state[chosen])`.
+    For scores at chosen positions only: `model.head(model.encoder(ids, mask).last_hidden_state[chosen])`.
     """
 
     architecture = "ForMaskedLM"
@@ -58,9 +58,9 @@ class MaskedLM(Model):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> ModelOutput:
-        """As Encoder.forward, with logits (B, L, V) and, where labels (B, L) are given, the loss.
+        """As Encoder.forward, with logits (B, L, V) and, if labels (B, L) are given, the loss.
 
-        The loss is the mean cross-entropy, in nats, over the positions whose label is not -100; NaN if none has one.
+        The loss is the mean cross-entropy in nats over the positions whose label is not -100; NaN without any.
 
         Raises:
             ValueError: as Encoder.forward.
@@ -68,14 +68,16 @@ class MaskedLM(Model):
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)  # (B, L, V)
         if labels is not None:
-            output.loss = nn.functional.cross_entropy(
-                output.logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORE
-            )
+            rows = output.logits.flatten(0, 1)  # (B L, V)
+            output.loss = nn.functional.cross_entropy(rows, labels.flatten(), ignore_index=IGNORE)
         return output
 
 
 def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-    """One vector a text: the mean of its tokens' vectors, padding left out.
+    """One vector for each text: the mean of its tokens' hidden states, without padding.
+
+    >>> mean_pooling(torch.tensor([[[1.0, 2.0], [3.0, 6.0], [80.0, 90.0]]]), torch.tensor([[1, 1, 0]]))
+    tensor([[2., 4.]])
 
     Args:
         hidden_states: (B, L, D).
@@ -91,7 +93,7 @@ def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) ->
 
 
 class SentenceEncoder(Model):
-    """Encoder whose output is one unit vector a text: the mean over the real tokens, normalised.
+    """Encoder whose output is one unit vector for each text: the mean over the real tokens, normalised.
 
     Reimers and Gurevych (2019), section 3, mean pooling.
     """
@@ -117,16 +119,16 @@ class SentenceEncoder(Model):
 
 @torch.no_grad()
 def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
-    """A unit vector for each text, (N, D): the cosine of two is their dot product.
+    """A unit vector for each text, (N, D): the dot product of two is their cosine similarity.
 
     Args:
         texts: N texts.
-        model, tokenizer: a sentence encoder and its vocabulary.
-        batch_size: texts that are read at a time.
+        model, tokenizer: a sentence encoder and its tokenizer.
+        batch_size: how many texts are encoded at a time.
 
     Raises:
         TypeError: texts is one string.
-        ValueError: no text, or one too long for the model.
+        ValueError: no text, or one that is too long for the model.
     """
     device = next(model.parameters()).device
     batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)] or [texts]

@@ -1,6 +1,7 @@
 """Chapter 5. Question answering: a head that finds where in a text the answer begins and where it ends.
 
-Devlin et al. (2019), section 4.2: one linear layer, whose two classes are the answer's two ends.
+Devlin et al. (2019), section 4.2: one linear layer that gives each token two scores, one for the start of the
+answer and one for its end.
 
 Letters in shapes: B sequences, L tokens.
 """
@@ -18,16 +19,20 @@ from minidistil.ch05_weights.weights import model_type
 class AnswerOutput(ModelOutput):
     """What a forward pass of QuestionAnswering returns."""
 
-    start_logits: Tensor | None = None  # (B, L): the answer begins here
-    end_logits: Tensor | None = None  # (B, L): and ends here
+    start_logits: Tensor | None = None  # (B, L): scores of the answer's first token
+    end_logits: Tensor | None = None  # (B, L): scores of its last token
 
 
 def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tensor, end_positions: Tensor) -> Tensor:
-    """Cross-entropy over the L positions of a text, for the first and the last token of the answer; their mean.
+    """The mean of two cross-entropies over the L positions: of the answer's first token, and of its last.
+
+    >>> import torch
+    >>> answer_loss(torch.zeros(1, 4), torch.zeros(1, 4), torch.tensor([1]), torch.tensor([2]))  # ln 4
+    tensor(1.3863)
 
     Args:
         start_logits, end_logits: (B, L).
-        start_positions, end_positions: (B,) int64. One beyond the text (its answer was cut off) asks nothing.
+        start_positions, end_positions: (B,) int64. A position of L or more (the answer was cut off) is ignored.
     """
     length = start_logits.shape[1]
     losses = [
@@ -38,12 +43,12 @@ def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tenso
 
 
 class QuestionAnswering(TaskModel):
-    """Encoder that marks the answer in a text: two scores a token, for its beginning and for its end.
+    """Encoder that marks the answer in a text: two scores for each token, as the answer's start and as its end.
 
     Devlin et al. (2019), section 4.2; figure 4, c.
 
     Raises:
-        ValueError: the configuration does not name two classes.
+        ValueError: the configuration has not two classes.
     """
 
     architecture = "ForQuestionAnswering"
@@ -53,7 +58,7 @@ class QuestionAnswering(TaskModel):
         self.config = config
         self.encoder = Encoder(config)
         if len(config.id2label) != 2:
-            raise ValueError(f"id2label names {len(config.id2label)} classes: an answer has two ends, so expected 2.")
+            raise ValueError(f"id2label has {len(config.id2label)} classes: expected 2, the answer's start and end.")
         self.dropout = nn.Dropout(0.0 if model_type(config) == "bert" else config.qa_dropout)
         self.qa_outputs = nn.Linear(config.hidden_size, 2)
         self.qa_outputs.apply(lambda module: initialize(module, config.initializer_range))
@@ -68,10 +73,10 @@ class QuestionAnswering(TaskModel):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
     ) -> AnswerOutput:
-        """As Encoder.forward, with start_logits and end_logits (B, L) and, where both positions are given, the loss.
+        """As Encoder.forward, with start_logits and end_logits (B, L) and, if both positions are given, the loss.
 
-        The positions, (B,) int64, are the answer's first and last token. The loss is the mean of the two
-        cross-entropies in nats; a position beyond the text (the answer was cut off) asks nothing.
+        The positions, (B,) int64, are those of the answer's first and last token. The loss is the mean of the two
+        cross-entropies in nats; a position of L or more (the answer was cut off) is ignored.
 
         Raises:
             ValueError: as Encoder.forward.

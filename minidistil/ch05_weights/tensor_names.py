@@ -1,7 +1,7 @@
-"""Chapter 5. Names: what this package, BERT and DistilBERT call the same tensor.
+"""Chapter 5. Tensor names: what this package, BERT and DistilBERT in transformers call the same tensor.
 
-A name is the path of a module and the kind of tensor in it, "weight" or "bias". The tables translate the
-paths; where a model type has no such module, its entry is empty.
+A name is the path of a module and the kind of tensor in it, "weight" or "bias". The table translates the
+paths; where DistilBERT has no such module, its entry is empty.
 """
 
 import re
@@ -11,7 +11,7 @@ from torch import nn
 
 from minidistil.ch04_encoder.encoder import EncoderConfig
 
-_NAMES = (  # ours, BERT's, DistilBERT's
+_NAMES = (  # this package's, BERT's, DistilBERT's
     ("embeddings.word", "embeddings.word_embeddings", "embeddings.word_embeddings"),
     ("embeddings.position", "embeddings.position_embeddings", "embeddings.position_embeddings"),
     ("embeddings.token_type", "embeddings.token_type_embeddings", ""),
@@ -40,12 +40,16 @@ _STACK = {"bert": "encoder.layer", "distilbert": "transformer.layer"}
 
 
 def model_type(config: EncoderConfig) -> str:
-    """Which of Hugging Face's two architectures the configuration is."""
+    """The model_type in config.json, "bert" or "distilbert"."""
     return "bert" if config.type_vocab_size else "distilbert"
 
 
 def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
-    """Name of one of our tensors in Hugging Face's `bert` or `distilbert` (without its prefix, if so wished)."""
+    """The name in transformers' `bert` or `distilbert` of a tensor of this package, with or without the prefix.
+
+    >>> their_name("encoder.layers.3.expand.weight", "bert")
+    'bert.encoder.layer.3.intermediate.dense.weight'
+    """
     path, kind = ours.removeprefix("encoder.").rsplit(".", 1)
     stack = ""
     if match := re.match(r"layers\.(\d+)\.", path):
@@ -57,25 +61,26 @@ def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
 
 
 def our_names(model: nn.Module, model_type: str, prefix: bool = True) -> dict[str, str]:
-    """The way back: for each parameter of a model of ours, by its name in `bert` or `distilbert`, our name."""
+    """The way back for a model of this package: the name in transformers of each parameter, and its name here."""
     return {their_name(ours, model_type, prefix): ours for ours, _ in model.named_parameters()}
 
 
 def modern_name(name: str) -> str:
-    """A name from a file in today's spelling (the oldest files call layer norms' tensors gamma and beta), no prefix."""
+    """A name without its prefix, and with "weight" and "bias" where the oldest files have "gamma" and "beta"."""
     name = re.sub(r"^(bert|distilbert)\.", "", name)
     return re.sub(r"\.beta$", ".bias", re.sub(r"\.gamma$", ".weight", name))
 
 
 def shortened(names: Iterable[str]) -> str:
-    """All the names, with those that differ in the layer's number only in one: `layer.{0,1,2}.output.dense.bias`."""
+    """All names in one line; those that differ only in the layer become one.
+
+    >>> shortened(["layer.0.bias", "layer.1.bias", "norm.bias"])
+    'layer.{0,1}.bias, norm.bias'
+    """
     layers: dict[tuple[str, str], list[int]] = {}
     for name in names:
         match = re.fullmatch(r"(.*?\.)(\d+)(\..*)", name)
-        head, tail = (match[1], match[3]) if match else (name, "")
-        layers.setdefault((head, tail), []).extend([int(match[2])] if match else [])
-    return ", ".join(head + _braces(sorted(numbers)) + tail for (head, tail), numbers in layers.items())
-
-
-def _braces(numbers: list[int]) -> str:
-    return "{" + ",".join(map(str, numbers)) + "}" if len(numbers) > 1 else "".join(map(str, numbers))
+        start, end = (match[1], match[3]) if match else (name, "")
+        layers.setdefault((start, end), []).extend([int(match[2])] if match else [])
+    numbers = {key: ",".join(map(str, sorted(found))) for key, found in layers.items()}
+    return ", ".join(key[0] + (f"{{{each}}}" if "," in each else each) + key[1] for key, each in numbers.items())

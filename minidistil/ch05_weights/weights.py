@@ -1,20 +1,21 @@
 """Chapter 5. Weights: models in Hugging Face format, read and written.
 
-A model is a folder with config.json and model.safetensors. The file of weights is mapped into memory, not
-read: tensors in fp32 become the model's parameters where they lie, so there is no second copy of the
-model and no byte is loaded before it is needed. The mapping is private: training changes pages of this
-process and never the file. Nothing is ever unpickled.
+A model is a folder with config.json and model.safetensors. `load_plainly` is the idea of reading one:
+each tensor of the file goes into the parameter with its name. `Model.from_pretrained` does the same with
+less memory: it maps the file of weights into memory, and tensors in fp32 become the model's parameters
+where they are. So there is no second copy of the model, and no byte is read before it is needed. The
+mapping is private: training changes pages of this process and never the file. Nothing is ever unpickled.
 """
 
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig
@@ -25,76 +26,92 @@ from minidistil.hub.official import Pin, locate, official_name, verify
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# In files, but no part of what is loaded: other heads, buffers, the second name of a tied tensor.
+
+def load_plainly(model: nn.Module, path: Path, model_type: str) -> None:
+    """Copy the tensors of a model.safetensors into a model with a head, without any check of the file."""
+    tensors = load_file(path)
+    names = our_names(model, model_type)
+    state = {ours: tensors[theirs] for theirs, ours in names.items()}
+    model.load_state_dict(state, strict=False)  # not strict: a tied tensor has a second name in the state dict
+
+
+# --- The same with less memory, and with errors that say what is wrong ---
+
+# Parts of a file that the model at hand may lack: other heads, buffers, the second name of a tied tensor.
 _IGNORED = re.compile(r"pooler\.|cls\.|vocab_|classifier\.|pre_classifier\.|qa_outputs\.|embeddings\.position_ids$")
 _TIED = "head.word.weight"  # the word embeddings under another name
-_POOLER = {"pooler.dense.weight": 2, "pooler.dense.bias": 1}  # and how many dimensions, of the encoder's width each
+_POOLER = {"pooler.dense.weight": 2, "pooler.dense.bias": 1}  # number of dimensions, each of size D
 
 
 class Model(nn.Module):
-    """What every public model can do: be read from and written to a folder in Hugging Face format."""
+    """The base of every public model: reads and writes a folder in Hugging Face format."""
 
     architecture: str  # name of the transformers class, without Bert/DistilBert
     config_class = EncoderConfig
     config: EncoderConfig
-    pooler: dict[str, Tensor] | None = None  # BERT's, in an encoder without a head: not used here, but kept
+    pooler: dict[str, Tensor] | None = None  # BERT's, in an encoder without a head: kept for saving, not used
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "Self":
-        """The model of a ladder name, hub id or folder, in fp32 and evaluation mode.
+        """Load a model by its name, hub id or folder, in fp32 and evaluation mode.
 
-        "minilm" with a masked-LM head is the offline teacher: official MiniLM with the layers that
-        this project trained. Without that head it is the official MiniLM, untouched.
+        "minilm" with a masked-LM head is the offline teacher: the official MiniLM with the layers that
+        this project trained. Without that head it is the official MiniLM, unchanged.
 
         Raises:
             FileNotFoundError: no such model.
             ValueError: its files are damaged, or their tensors do not fit this class.
         """
-        return load_pretrained(cls, name)
+        config_path = locate(name, "config.json")
+        config = cls.config_class.read(config_path)
+        tensors = read_tensors(locate(name, "model.safetensors"))
+        if cls.architecture == "ForMaskedLM":
+            _require_tied(config_path, tensors)
+            if official_name(name) == "minilm":
+                tensors = add_own_layers(tensors)
+        if config.num_hidden_layers > len(tensors):  # before so many are built
+            raise ValueError(
+                f"The weights of {name} do not fit: config.json says {config.num_hidden_layers} layers, the file has "
+                f"only {len(tensors)} tensors."
+            )
+        with torch.device("meta"):  # no memory, no random numbers: every tensor comes from the file
+            model = cls(config)
+        wanted = our_names(model, model_type(config), prefix=False)
+        shapes = {theirs: model.get_parameter(ours).shape for theirs, ours in wanted.items()}
+        pooler = _POOLER.items() if cls.architecture == "Model" and model_type(config) == "bert" else ()
+        kept = {theirs: torch.Size([config.hidden_size] * rank) for theirs, rank in pooler if theirs in tensors}
+        _require_fit(name, shapes | kept, tensors)
+        state = {ours: tensors[theirs].float() for theirs, ours in wanted.items()}  # float() copies no fp32 tensor
+        model.load_state_dict(state, strict=False, assign=True)
+        model.pooler = {theirs: tensors[theirs].float() for theirs in kept}
+        return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json and model.safetensors, which transformers loads; each whole or not at all.
+        """Write config.json and model.safetensors for transformers to load; no file is left half-written.
 
-        A BERT encoder without a head keeps the pooler that its file had. One that never had any is the only case in
-        which transformers finds something missing: AutoModel draws a pooler at random, unless told
-        `add_pooling_layer=False`.
+        A BERT encoder without a head is saved with the pooler that its file had. If it never had one, transformers'
+        AutoModel reports it as missing and draws it at random, unless called with `add_pooling_layer=False`.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        save_pretrained(self, folder)
+        folder, kind = Path(folder), model_type(self.config)
+        has_head = self.architecture != "Model"  # without a head, names have no prefix
+        state = {their_name(ours, kind, has_head): value for ours, value in self.state_dict().items() if ours != _TIED}
+        state |= self.pooler or {}
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+        write_atomically(folder / "model.safetensors", lambda part: save_file(tensors, part, metadata={"format": "pt"}))
+        save_config(self, folder)
 
 
-AnyModel = TypeVar("AnyModel", bound=Model)
-
-
-def load_pretrained(cls: type[AnyModel], name: str | Path) -> AnyModel:
-    """See Model.from_pretrained."""
-    config = cls.config_class.read(locate(name, "config.json"))
-    tensors = read_tensors(locate(name, "model.safetensors"))
-    if cls.architecture == "ForMaskedLM":
-        _require_tied(locate(name, "config.json"), tensors)
-        if official_name(name) == "minilm":
-            tensors = add_own_layers(tensors)
-    if config.num_hidden_layers > len(tensors):  # before so many are built
-        raise ValueError(
-            f"The weights of {name} do not fit: {len(tensors)} tensors, {config.num_hidden_layers} layers."
-        )
-    with torch.device("meta"):  # no memory, no random numbers: every tensor comes from the file
-        model = cls(config)
-    wanted = our_names(model, model_type(config), prefix=False)
-    shapes = {their: model.get_parameter(ours).shape for their, ours in wanted.items()}
-    pooler = _POOLER.items() if cls.architecture == "Model" and model_type(config) == "bert" else ()
-    kept = {their: torch.Size([config.hidden_size] * rank) for their, rank in pooler if their in tensors}
-    _require_fit(name, shapes | kept, tensors)
-    state = {ours: tensors[their].float() for their, ours in wanted.items()}  # of fp32, float() makes no copy
-    model.load_state_dict(state, strict=False, assign=True)  # not strict: a tied tensor is one with two names
-    model.pooler = {their: tensors[their].float() for their in kept}
-    return model.eval()
+def save_config(model: Model, folder: Path) -> None:
+    """Write config.json; it is never left half-written."""
+    config = json.dumps(model.config.to_hugging_face(model.architecture), indent=2) + "\n"
+    write_atomically(folder / "config.json", lambda part: part.write_text(config, encoding="utf-8"))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file by name, without the architecture's prefix, in today's spelling.
+    """The tensors of a safetensors file by their modern names, mapped into memory.
 
     Raises:
         ValueError: the file is cut short or is no safetensors file.
@@ -107,64 +124,48 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _require_tied(config: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Raise ValueError if the head has a matrix of its own where ours takes the word embeddings."""
+    """Raise ValueError if the masked-LM head has a matrix of its own; here it takes the word embeddings."""
     own = tensors.get("cls.predictions.decoder.weight", tensors.get("vocab_projector.weight"))
     tied = json.loads(config.read_text(encoding="utf-8")).get("tie_word_embeddings", True)
     if not tied and own is not None and not torch.equal(own, tensors["embeddings.word_embeddings.weight"]):
         raise ValueError(
-            f"{config} says that the masked-LM head does not share the word embeddings (tie_word_embeddings): "
-            "expected a model whose head does, as BERT's and DistilBERT's do."
+            f"{config} has tie_word_embeddings false, and the masked-LM head does not share the word embeddings: "
+            "expected a model whose head shares them, as in BERT and DistilBERT."
         )
 
 
 def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> None:
-    """Raise ValueError, with every tensor that is missing, misshapen or unexpected, unless all is in place."""
-    missing = [their for their in wanted if their not in tensors]
-    misshapen = [their for their in wanted if their in tensors and tensors[their].shape != wanted[their]]
-    no_floats = [their for their in wanted if their in tensors and not tensors[their].is_floating_point()]
-    unexpected = [their for their in tensors if their not in wanted and not _IGNORED.match(their)]
-    complaints = []
-    if missing:
-        complaints.append(f"{len(missing)} of {len(wanted)} tensors are missing: {shortened(missing)}.")
-    if misshapen:
-        shapes = {f"{their} {tuple(tensors[their].shape)} for {tuple(wanted[their])}" for their in misshapen}
-        complaints.append(f"{len(misshapen)} have another shape than config.json says: {shortened(sorted(shapes))}.")
-    if no_floats:
-        complaints.append(f"{len(no_floats)} do not hold floating-point numbers: {shortened(no_floats)}.")
-    if unexpected:
-        complaints.append(f"{len(unexpected)} have no place in the model: {shortened(unexpected)}.")
-    if complaints:
+    """Raise ValueError that names every tensor that is missing, of another shape or type, or unexpected."""
+    missing = [theirs for theirs in wanted if theirs not in tensors]
+    there = [theirs for theirs in wanted if theirs in tensors]
+    shapes = {theirs: (tuple(tensors[theirs].shape), tuple(wanted[theirs])) for theirs in there}
+    misshapen = [f"{theirs} {has} for {wants}" for theirs, (has, wants) in shapes.items() if has != wants]
+    no_floats = [theirs for theirs in there if not tensors[theirs].is_floating_point()]
+    unexpected = [theirs for theirs in tensors if theirs not in wanted and not _IGNORED.match(theirs)]
+    complaints = {
+        f"of {len(wanted)} tensors are missing": missing,
+        "have another shape than config.json says": sorted(misshapen),
+        "do not hold floating-point numbers": no_floats,
+        "have no place in the model": unexpected,
+    }
+    found = " ".join(f"{len(names)} {problem}: {shortened(names)}." for problem, names in complaints.items() if names)
+    if found:
         raise ValueError(
-            f"The weights of {name} do not fit. {' '.join(complaints)} Is it the config.json of these weights, and "
-            "a model of this kind? A masked LM, for one, needs the weights of a masked-LM head."
+            f"The weights of {name} do not fit. {found} Check that config.json belongs to these weights and that the "
+            "class is right: a MaskedLM needs the weights of a masked-LM head."
         )
 
 
-def save_pretrained(model: Model, folder: str | Path) -> None:
-    """See Model.save_pretrained."""
-    folder = Path(folder)
-    kind, has_head = model_type(model.config), model.architecture != "Model"  # without one, names have no prefix
-    state = {their_name(ours, kind, has_head): value for ours, value in model.state_dict().items() if ours != _TIED}
-    state |= model.pooler or {}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    write_atomically(folder / "model.safetensors", lambda part: save_file(tensors, part, metadata={"format": "pt"}))
-    save_config(model, folder)
-
-
-def save_config(model: Model, folder: Path) -> None:
-    """Write config.json, whole or not at all."""
-    config = json.dumps(model.config.to_hugging_face(model.architecture), indent=2) + "\n"
-    write_atomically(folder / "config.json", lambda part: part.write_text(config, encoding="utf-8"))
-
+# --- The layers that this project trained for MiniLM ---
 
 OWN_LAYERS = "minilm-masked-lm"
 
 
 def add_own_layers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """MiniLM's tensors with what this project trained put in, verified against its provenance.
+    """MiniLM's tensors with the layers that this project trained; their file is verified first.
 
     Raises:
-        FileNotFoundError, ValueError: the file is missing or is not the one that the provenance describes.
+        FileNotFoundError, ValueError: the file is missing, or has not the size and sha256 in its .json file.
     """
     path = data_folder() / f"{OWN_LAYERS}.safetensors"
     if not path.is_file():
@@ -178,7 +179,10 @@ def add_own_layers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def apply_changes(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Whole tensors replace the official ones; an 8-bit change times its scale (one a row) is added to them."""
+    """Official tensors with the project's own: a whole tensor replaces one, an 8-bit change is added to one.
+
+    A change is multiplied by its scale, one number per row; `rows` says which rows change, by default all.
+    """
     result = dict(tensors)
     for name, tensor in own.items():
         matrix, _, kind = name.rpartition(".")

@@ -10,7 +10,7 @@ from minidistil.ch06_losses.losses import (
     masked_lm_loss,
     soft_target_loss,
 )
-from minidistil.ch06_losses.toy_language import divergence, toy_language, true_distribution
+from minidistil.ch06_losses.toy_language import divergence, true_distribution
 
 __all__ = [
     "cosine_loss",
@@ -19,6 +19,5 @@ __all__ = [
     "logits_mse_loss",
     "masked_lm_loss",
     "soft_target_loss",
-    "toy_language",
     "true_distribution",
 ]

@@ -4,13 +4,11 @@ Sanh et al. (2019), "DistilBERT, a distilled version of BERT", section 2; soft t
 Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network", section 2. The fourth
 loss, on logits, is an option of DistilBERT's distillation script, off in the published command.
 
-Each loss is a mean over positions, and a position counts if the caller hands it in: L_ce and L_mse compare the
-logits that they get, L_mlm those of them that have a label, L_cos the hidden states. Nothing here knows
-of padding: leave it out, `logits[attention_mask.bool()]`. A mean over no position at all is NaN.
-
+Each loss is a mean over the positions that it is given, L_mlm over those of them with a label. Padding is
+not recognised here: leave it out, `logits[attention_mask.bool()]`. A mean over no position at all is NaN.
 The teacher is a constant: no gradient flows to it, whatever it was computed with.
 
-Letters in shapes: V vocabulary, D width; "..." any number of positions.
+Letters in shapes: V vocabulary, D width, N positions; "..." any number of dimensions of positions.
 """
 
 from dataclasses import dataclass
@@ -21,26 +19,15 @@ from torch import Tensor, nn
 from minidistil.ch02_masking.masking import IGNORE
 
 
-@dataclass(frozen=True)
-class DistillationLoss:
-    """The weighted sum and its terms before weighting, scalars each; None where a term was left out."""
-
-    total: Tensor
-    ce: Tensor
-    mlm: Tensor
-    cos: Tensor | None
-    mse: Tensor | None
-
-    def terms(self) -> dict[str, Tensor]:
-        """The terms that were computed, by name."""
-        return {name: value for name, value in vars(self).items() if name != "total" and value is not None}
-
-
 def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 2.0) -> Tensor:
-    """L_ce: T^2 KL(teacher || student) in nats, both softened by the temperature T.
+    """L_ce: T^2 KL(teacher || student) in nats, with both softened by the temperature T.
 
-    T^2 undoes the 1 / T^2 by which the temperature shrinks the gradient. The teacher's
-    entropy, which no student can change, is what KL leaves out of a plain cross-entropy.
+    T^2 makes up for the factor 1 / T^2 by which the temperature shrinks the gradient. KL is the cross-entropy
+    less the teacher's entropy, which no student can change.
+
+    >>> teacher, student = torch.tensor([[0.5, 0.25, 0.25]]).log(), torch.tensor([[0.25, 0.5, 0.25]]).log()
+    >>> soft_target_loss(student, teacher, temperature=1.0)  # ln(2) / 4
+    tensor(0.1733)
 
     Args:
         student_logits, teacher_logits: (..., V).
@@ -55,22 +42,26 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature
     if not temperature > 0:
         raise ValueError(f"The temperature is {temperature}: expected a number above 0.")
     _require_same_vocabulary(student_logits, teacher_logits)
-    student = (_rows(student_logits) / temperature).log_softmax(-1)  # (N, V)
-    teacher = (_rows(teacher_logits.detach()) / temperature).log_softmax(-1)  # (N, V)
-    divergence = nn.functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    log_q = (_rows(student_logits) / temperature).log_softmax(-1)  # (N, V)
+    log_p = (_rows(teacher_logits.detach()) / temperature).log_softmax(-1)  # (N, V)
+    divergence = (log_p.exp() * (log_p - log_q)).sum() / len(log_p)
     return divergence * temperature**2
 
 
 def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """L_mlm: mean cross-entropy in nats of logits (..., V) at the positions whose label (...) is not -100.
 
+    >>> logits = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]).log()
+    >>> masked_lm_loss(logits, torch.tensor([1, -100]))  # -ln(0.2)
+    tensor(1.6094)
+
     Raises:
-        ValueError: not one label for each position.
+        ValueError: the labels do not have the shape of the positions.
     """
     if labels.shape != logits.shape[:-1]:
         raise ValueError(
             f"The labels have shape {tuple(labels.shape)}, the logits {tuple(logits.shape)}: expected one label "
-            "for each position, -100 where there is nothing to guess."
+            f"for each position, {IGNORE} to ignore it."
         )
     return nn.functional.cross_entropy(_rows(logits), labels.flatten(), ignore_index=IGNORE)
 
@@ -78,8 +69,11 @@ def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def cosine_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
     """L_cos: mean of 1 - cosine between the last hidden states (..., D) of student and teacher, from 0 to 2.
 
+    >>> cosine_loss(torch.tensor([[5.0, 0.0]]), torch.tensor([[3.0, 4.0]]))  # 1 - 3 / 5
+    tensor(0.4000)
+
     Raises:
-        ValueError: the shapes differ; a student must be as wide as its teacher.
+        ValueError: the shapes differ; student and teacher must have the same width.
     """
     if student_hidden.shape[-1] != teacher_hidden.shape[-1]:
         raise ValueError(
@@ -95,11 +89,29 @@ def cosine_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
 def logits_mse_loss(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
     """L_mse: squared difference of the logits (..., V), summed over the vocabulary, mean over the positions.
 
+    >>> logits_mse_loss(torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0], [3.0, 0.0]]))
+    tensor(7.)
+
     Raises:
         ValueError: the shapes differ.
     """
     _require_same_vocabulary(student_logits, teacher_logits)
     return (student_logits.float() - teacher_logits.detach().float()).square().sum(-1).mean()
+
+
+@dataclass(frozen=True)
+class DistillationLoss:
+    """The weighted sum and its terms before weighting, all scalars; None for a term that was left out."""
+
+    total: Tensor
+    ce: Tensor
+    mlm: Tensor
+    cos: Tensor | None
+    mse: Tensor | None
+
+    def terms(self) -> dict[str, Tensor]:
+        """The terms that were computed, by name."""
+        return {name: value for name, value in vars(self).items() if name != "total" and value is not None}
 
 
 def distillation_loss(
@@ -116,8 +128,12 @@ def distillation_loss(
 ) -> DistillationLoss:
     """The sum of the losses, each times its alpha; the default alphas are those of the published command.
 
-    Sanh et al. (2019), section 2. A term of weight 0 has no part in the sum and no gradient. It is returned all
-    the same, to be watched, but for L_cos between states of different widths and L_mse: these are then None.
+    Sanh et al. (2019), section 2. A term of weight 0 is not in the sum and gives no gradient. It is returned all
+    the same, for logging, except for L_cos between states of different widths and L_mse, which are then None.
+
+    >>> logits, hidden = torch.zeros(1, 3), torch.ones(1, 2)
+    >>> distillation_loss(logits, logits, torch.tensor([0]), hidden, -hidden).total  # 5 * 0 + 2 * ln(3) + 1 * 2
+    tensor(4.1972)
 
     Args:
         student_logits, teacher_logits: (..., V) at the positions that L_ce and L_mse count.
@@ -129,7 +145,7 @@ def distillation_loss(
         Scalars: `total`, and before weighting `ce` and `mlm` (nats), `cos` (0 to 2) and `mse` (squared logits).
 
     Raises:
-        ValueError: an alpha is negative or all are 0, or a term refuses its input.
+        ValueError: an alpha is negative or all are 0, or the arguments of a loss do not fit.
     """
     alphas = {"alpha_ce": alpha_ce, "alpha_mlm": alpha_mlm, "alpha_cos": alpha_cos, "alpha_mse": alpha_mse}
     require_weights(alphas)
@@ -143,18 +159,18 @@ def distillation_loss(
     return DistillationLoss(torch.stack(weighted).sum(), ce, mlm, cos, mse)
 
 
+def _rows(logits: Tensor) -> Tensor:
+    """(..., V) -> (N, V) in fp32: half precision is too coarse for sums over a vocabulary."""
+    return logits.float().reshape(-1, logits.shape[-1])
+
+
 def require_weights(alphas: dict[str, float]) -> None:
-    """Raise ValueError unless no weight of a loss, given by name, is negative and at least one is positive."""
+    """Raise ValueError if a loss weight, given by name, is negative, or if all are 0."""
     for name, alpha in alphas.items():
         if not alpha >= 0:
             raise ValueError(f"{name} is {alpha}: expected 0 or more.")
     if not any(alphas.values()):
         raise ValueError(f"{', '.join(alphas)} are all 0: there is nothing to minimise; give one of them a weight.")
-
-
-def _rows(logits: Tensor) -> Tensor:
-    """(..., V) -> (N, V), a row a position, in fp32: half precision is too coarse for sums over a vocabulary."""
-    return logits.float().reshape(-1, logits.shape[-1])
 
 
 def _require_same_vocabulary(student_logits: Tensor, teacher_logits: Tensor) -> None:

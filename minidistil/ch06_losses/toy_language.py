@@ -1,13 +1,14 @@
-"""Chapter 6. The laboratory: a small language whose truth is known exactly.
+"""Chapter 6. A toy language whose true distribution is known.
 
-In real text nobody knows how likely a word is in its context; one sees a single word that occurred. Here the
-text comes from a hidden Markov model (Rabiner, 1989, "A Tutorial on Hidden Markov Models", section III), and
-for such a model the probability of a hidden word, given all the others, is a short sum. So both a teacher and
-its student can be compared with the truth, and not only with each other.
+In real text nobody knows how probable a word is in its context: we only see the one word that occurred. Here
+the text comes from a hidden Markov model (Rabiner, 1989, "A Tutorial on Hidden Markov Models", section III),
+and for such a model the probability of a masked word, given all the others, can be computed exactly. So a
+teacher and its student can be compared with the truth, and not only with each other.
 
-Letters in shapes: B sentences, L words, S states, V vocabulary, M holes; "..." any number of positions.
+Letters in shapes: B sentences, L words, S states, V vocabulary, M masks; "..." any number of positions.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,41 +20,24 @@ from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch06_losses.losses import soft_target_loss
 
-BATCH = 32  # sentences a step
-PAD, MASK = 0, 1  # the ids of the two tokens that are no words of the language
+BATCH = 32  # sentences in a training step
+PAD, MASK = 0, 1  # the ids of two tokens that no sentence of the language contains
 
 
 @dataclass(frozen=True)
 class Language:
-    """A hidden Markov model: a state for each word, which decides on the word and on the next state.
+    """A hidden Markov model: each word has a hidden state, on which the word and the next state depend."""
 
-    Raises:
-        ValueError: shapes that do not fit, or rows that are no distributions.
-    """
-
-    words: tuple[str, ...]  # V names; the first two are [PAD] and [MASK], which no state ever says
-    start: Tensor  # (S,) probability of each state at the first word, float64
-    transition: Tensor  # (S, S) row: from a state, how likely each next one
-    emission: Tensor  # (S, V) row: in a state, how likely each word
-
-    def __post_init__(self) -> None:
-        states, size = self.start.shape[0], len(self.words)
-        expected = {"start": (states,), "transition": (states, states), "emission": (states, size)}
-        for name, shape in expected.items():
-            table = getattr(self, name)
-            if table.shape != shape:
-                raise ValueError(f"{name} has shape {tuple(table.shape)}: expected {shape}.")
-            sums = table.sum(-1)
-            if (table < 0).any() or not torch.allclose(sums, torch.ones_like(sums)):
-                raise ValueError(f"{name} has a row that is no distribution: expected numbers from 0 that sum to 1.")
-        if self.emission[:, [PAD, MASK]].any():
-            raise ValueError("A state says [PAD] or [MASK]: expected probability 0 in the first two columns.")
+    words: tuple[str, ...]  # V words; the first two are [PAD] and [MASK], which no state emits
+    start: Tensor  # (S,) the probability of each state at the first word, float64
+    transition: Tensor  # (S, S) a row for each state: the probability of each next state
+    emission: Tensor  # (S, V) a row for each state: the probability of each word
 
     def read(self, sentence: str) -> Tensor:
-        """The ids (L,) of a sentence in words.
+        """The ids (L,) of a sentence.
 
         Raises:
-            ValueError: a word that the language does not have.
+            ValueError: a word that is not in the language.
         """
         unknown = [word for word in sentence.split() if word not in self.words]
         if unknown:
@@ -65,9 +49,11 @@ class Language:
         return " ".join(self.words[word] for word in word_ids.tolist())
 
 
+# --- The grammar of the toy language ---
+
 PLACES = ("det", "adj", "noun", "verb", "object det", "object adj", "object noun")  # a sentence
 NUMBERS, TOPICS = ("one", "many"), ("land", "sea")
-SAYS: dict[str, dict[str, dict[object, float]]] = {  # part of speech -> number, topic or both -> weight of each word
+_WORDS: dict[str, dict[str, dict[object, float]]] = {  # part of speech -> number, topic or both -> weight of each word
     "det": {"one": {"the": 5, "a": 5}, "many": {"the": 5, "these": 3, "some": 2}},
     "adj": {
         "land": {"big": 4, "small": 3, "brown": 3, "wet": 1},
@@ -89,31 +75,30 @@ SAYS: dict[str, dict[str, dict[object, float]]] = {  # part of speech -> number,
 
 
 def toy_language() -> Language:
-    """Sentences of seven words such as "the big cat chases some small dogs".
+    """A language of sentences with seven words such as "the big cat chases some small dogs".
 
-    A state is a place in the sentence, a number and a topic: a verb agrees with its subject, a sentence keeps
-    to its topic. What fits a hole is graded therefore: grammar rules words out, number and topic
-    make some of the others likelier, and chance keeps several alive.
+    A state is a place in the sentence, a number and a topic: a verb agrees with its subject, and a sentence has
+    one topic. So some words are impossible at a mask, and of the others some are more probable.
     """
     states = [(place, number, topic) for place in PLACES for number in NUMBERS for topic in TOPICS]
-    says = [_says(*state) for state in states]
-    words = ("[PAD]", "[MASK]", *dict.fromkeys(str(word) for weights in says for word in weights))
+    emitted = [_emitted_words(*state) for state in states]
+    words = ("[PAD]", "[MASK]", *dict.fromkeys(str(word) for weights in emitted for word in weights))
     first: dict[object, float] = {(PLACES[0], number, topic): 1 for number in NUMBERS for topic in TOPICS}
     return Language(
         words,
         _distributions([first], states)[0],
         _distributions([_next_states(*state) for state in states], states),
-        _distributions(says, words),
+        _distributions(emitted, words),
     )
 
 
-def _says(place: str, number: str, topic: str) -> dict[object, float]:
-    by = SAYS[place.split()[-1]]
-    return next(by[key] for key in (f"{number} {topic}", number, topic) if key in by)
+def _emitted_words(place: str, number: str, topic: str) -> dict[object, float]:
+    weights = _WORDS[place.split()[-1]]
+    return next(weights[key] for key in (f"{number} {topic}", number, topic) if key in weights)
 
 
 def _next_states(place: str, number: str, topic: str) -> dict[object, float]:
-    """The next place; the object has a number of its own, the next sentence sometimes another topic."""
+    """The object has its own number, and the next sentence sometimes has another topic."""
     following = PLACES[(PLACES.index(place) + 1) % len(PLACES)]
     numbers = NUMBERS if following.endswith("det") else (number,)
     topics = TOPICS if following == PLACES[0] else (topic,)
@@ -121,31 +106,52 @@ def _next_states(place: str, number: str, topic: str) -> dict[object, float]:
 
 
 def _distributions(rows: list[dict[object, float]], columns: Sequence[object]) -> Tensor:
-    """Weights by name as rows that sum to 1, float64."""
+    """Weights by name as a float64 table whose rows sum to 1."""
     table = torch.tensor([[row.get(column, 0.0) for column in columns] for row in rows], dtype=torch.float64)
     return table / table.sum(-1, keepdim=True)
 
 
 def sample(language: Language, count: int, length: int, generator: torch.Generator | None = None) -> Tensor:
-    """Text of the language: (count, length) int64, each row a walk through its states."""
+    """Draw text of the language: word ids (count, length), int64."""
     state = torch.multinomial(language.start, count, replacement=True, generator=generator)  # (B,)
-    said = []
+    words = []
     for _ in range(length):
-        said.append(torch.multinomial(language.emission[state], 1, generator=generator))  # (B, 1)
+        words.append(torch.multinomial(language.emission[state], 1, generator=generator))  # (B, 1)
         state = torch.multinomial(language.transition[state], 1, generator=generator)[:, 0]
-    return torch.cat(said, dim=1)
+    return torch.cat(words, dim=1)
+
+
+# --- Its true distribution ---
+
+
+def true_distribution_plain(language: Language, word_ids: Tensor, known: Tensor) -> Tensor:
+    """As `true_distribution`, by its definition: a sum over every sequence of states, S^L of them."""
+    truth = torch.zeros(*word_ids.shape, len(language.words), dtype=torch.float64)  # (B, L, V)
+    for path in itertools.product(range(len(language.start)), repeat=word_ids.shape[1]):
+        states = torch.tensor(path)  # (L,)
+        prior = language.start[states[0]] * language.transition[states[:-1], states[1:]].prod()
+        evidence = language.emission[states, word_ids].where(known, 1.0)  # (B, L)
+        for place in range(len(path)):
+            others = torch.cat([evidence[:, :place], evidence[:, place + 1 :]], 1).prod(1, keepdim=True)  # (B, 1)
+            truth[:, place] += prior * others * language.emission[states[place]]
+    return truth / truth.sum(-1, keepdim=True)
 
 
 def true_distribution(language: Language, word_ids: Tensor, known: Tensor) -> Tensor:
     """The probability of each word at each place, given the known words at all other places.
 
-    Forward-backward (Rabiner, section III-A): what the words before a place say about its state, times what
-    the words after it say, times how likely that state says each word. What stands at the place itself does
-    not count, known or not; a place that is not known says nothing about any other.
+    The forward-backward algorithm (Rabiner, section III-A): the probability of each state given the words before
+    the place, times the probability of the words after it, times the probability that the state emits each word.
+    The word at the place itself does not count, known or not; an unknown word has no influence on other places.
+
+    >>> toy = toy_language()
+    >>> truth = true_distribution(toy, toy.read("the [MASK] cat")[None], torch.tensor([[True, False, True]]))
+    >>> {word: round(truth[0, 1, toy.words.index(word)].item(), 2) for word in ("brown", "grey", "sees")}
+    {'brown': 0.24, 'grey': 0.03, 'sees': 0.0}
 
     Args:
         word_ids: (B, L) int64.
-        known: (B, L) bool, False at the holes.
+        known: (B, L) bool, False where the word is masked.
 
     Returns:
         (B, L, V) float64; each row sums to 1.
@@ -153,7 +159,7 @@ def true_distribution(language: Language, word_ids: Tensor, known: Tensor) -> Te
     Raises:
         ValueError: the known words cannot occur together in this language.
     """
-    evidence = language.emission.T[word_ids]  # (B, L, S): how likely each state says this word
+    evidence = language.emission.T[word_ids]  # (B, L, S): the probability that each state emits this word
     evidence = torch.where(known[..., None], evidence, 1.0)
     length = word_ids.shape[1]
     before = [language.start.expand(len(word_ids), -1)]  # P(state | words before)
@@ -173,22 +179,25 @@ def _normalised(weights: Tensor) -> Tensor:
     return weights / total
 
 
+# --- A teacher and its students learn the language ---
+
+
 @dataclass(frozen=True)
 class Quiz:
-    """Sentences with holes, and all that can be known about the holes."""
+    """Sentences with masked words, and the true distribution at each mask."""
 
-    input_ids: Tensor  # (B, L), [MASK] at the holes
-    labels: Tensor  # (B, L): the word that stood there, -100 elsewhere
-    truth: Tensor  # (M, V): the true distribution at each hole, float64
+    input_ids: Tensor  # (B, L), with [MASK]
+    labels: Tensor  # (B, L): the masked word, -100 elsewhere
+    truth: Tensor  # (M, V), float64
 
     @property
     def holes(self) -> Tensor:
-        """(B, L) bool."""
+        """Where the masks are: (B, L) bool."""
         return self.labels != IGNORE
 
 
 def make_quiz(language: Language, count: int, length: int, seed: int, share: float = 0.15) -> Quiz:
-    """A quiz of `count` fresh sentences, `share` of all words hidden behind [MASK]."""
+    """A quiz of `count` new sentences; `share` is the fraction of all words that are masked."""
     generator = torch.Generator().manual_seed(seed)
     word_ids = sample(language, count, length, generator)
     chosen = choose_positions(word_ids, (PAD, MASK), share, generator=generator)
@@ -209,16 +218,16 @@ def small_model(language: Language, num_hidden_layers: int, hidden_size: int, se
 
 
 def answers(model: MaskedLM, quiz: Quiz) -> Tensor:
-    """The model's logits at the holes, (M, V)."""
+    """The model's logits at the masks, (M, V)."""
     with torch.no_grad():
         return model.head(model.encoder(quiz.input_ids).last_hidden_state[quiz.holes])
 
 
 def divergence(truth: Tensor, logits: Tensor) -> Tensor:
-    """KL(truth || model) in nats, float64: what guessing with the model costs beyond what the language itself costs.
+    """KL(truth || model) in nats, float64: the model's cross-entropy less the entropy of the language.
 
     Args:
-        truth: (..., V) probabilities; words that cannot occur have 0 and cost nothing.
+        truth: (..., V) probabilities; a word of probability 0 adds nothing.
         logits: (..., V) of the model.
 
     Returns:
@@ -229,30 +238,30 @@ def divergence(truth: Tensor, logits: Tensor) -> Tensor:
 
 
 def as_logits(probabilities: Tensor) -> Tensor:
-    """Logits with this softmax; a probability of 0 becomes 1e-30, since minus infinity cannot be calculated with."""
+    """Logits with this softmax; a probability of 0 becomes 1e-30, whose logarithm is finite."""
     return probabilities.clamp(min=1e-30).log()
 
 
 def learn(
     model: MaskedLM, quiz: Quiz, targets: Tensor, held_out: Quiz, steps: int, seed: int, learning_rate: float = 3e-3
 ) -> list[float]:
-    """Train the model to answer the quiz with the targets; returns its distance from the truth on the way.
+    """Train the model on a quiz; returns its distance from the truth during training.
 
     Args:
         model: changed in place.
-        targets: (M, V) logits that the model is to imitate at the holes: L_ce at temperature 1.
-        held_out: another quiz, on which the distance is measured after every tenth of the steps.
-        steps: optimiser steps, 11 at least, each on 32 sentences.
+        targets: (M, V) logits that the model learns to imitate at the masks: L_ce at temperature 1.
+        held_out: another quiz, on which the model is evaluated after every tenth of the steps.
+        steps: optimiser steps, at least 11, each on 32 sentences.
 
     Returns:
-        Mean KL(truth || model) in nats at ten moments, the last one after the last step.
+        Mean KL(truth || model) in nats of the ten evaluations, the last one after the last step.
 
     Raises:
         ValueError: fewer steps.
     """
     if steps < 11:
-        raise ValueError(f"steps is {steps}: expected 11 or more, of which the first warm up.")
-    moments = {steps * tenth // 10 for tenth in range(1, 11)}
+        raise ValueError(f"steps is {steps}: expected 11 or more, of which the first are warm-up.")
+    evaluations = {steps * tenth // 10 for tenth in range(1, 11)}
     order = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
@@ -267,6 +276,6 @@ def learn(
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        if step + 1 in moments:
+        if step + 1 in evaluations:
             distances.append(float(divergence(held_out.truth, answers(model, held_out)).mean()))
     return distances

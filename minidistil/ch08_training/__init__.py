@@ -1,18 +1,18 @@
 """Chapter 8: one training loop with exact resume, on one process or many.
 
-Read in this order: settings, plan, device, parallel, checkpoints, feed, prefetch, objectives, training, trial, cost.
+Read in this order: settings, plan, device, parallel, checkpoints, feed, prefetch, objectives, not_finite,
+training, trial, cost.
 """
 
 from minidistil.ch08_training.checkpoints import restore_state, save_checkpoint, training_state
 from minidistil.ch08_training.cost import step_operations
 from minidistil.ch08_training.feed import Batch, MemoryFeed, numbers_of_step
 from minidistil.ch08_training.objectives import InChunks, distillation_losses, masked_lm_losses
-from minidistil.ch08_training.parallel import without_averaging
+from minidistil.ch08_training.parallel import processes, without_averaging, world_size
 from minidistil.ch08_training.plan import Plan, schedule
 from minidistil.ch08_training.training import (
     accumulate_gradients,
     clip_gradients,
-    clipped_gradients,
     make_optimizer,
     train,
 )
@@ -25,11 +25,11 @@ __all__ = [
     "Plan",
     "accumulate_gradients",
     "clip_gradients",
-    "clipped_gradients",
     "distillation_losses",
     "make_optimizer",
     "masked_lm_losses",
     "numbers_of_step",
+    "processes",
     "restore_state",
     "save_checkpoint",
     "schedule",
@@ -38,4 +38,5 @@ __all__ = [
     "training_state",
     "trial_seconds",
     "without_averaging",
+    "world_size",
 ]

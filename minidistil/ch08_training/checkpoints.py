@@ -1,8 +1,9 @@
-"""Chapter 8. Checkpoints: all that a run needs to go on as if nothing had happened, in one file.
+"""Checkpoints: everything that a run needs to go on as if it had not stopped, in one file.
 
-Nothing random is among it: the draws of micro-batch n hang on the seed and on n alone (see `training`).
+No random state is in it: the random draws of micro-batch n depend on the seed and on n alone (see `training`).
 """
 
+import hashlib
 import json
 import signal
 import threading
@@ -24,13 +25,13 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names for the running means of gr
 
 @dataclass
 class Progress:
-    """How far a run is."""
+    """How far a run has come."""
 
     step: int = 0
     seconds: float = 0.0
     tokens: int = 0
     log: list[dict[str, Any]] = field(default_factory=list)
-    positions: list[Any] = field(default_factory=list)  # of the processes in a streamed text
+    positions: list[Any] = field(default_factory=list)  # in a streamed text, one a process
 
 
 @contextmanager
@@ -58,9 +59,13 @@ def optimizer_is_whole(optimizer: torch.optim.AdamW, step: int) -> bool:
 
 
 def training_state(model: nn.Module, optimizer: torch.optim.AdamW) -> dict[str, Tensor]:
-    """All tensors that the next step hangs on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
+    """All tensors that the next step depends on: "model.NAME", and "exp_avg.NAME" and "exp_avg_sq.NAME" if it has them.
 
     AdamW has no moments of a parameter that is frozen, and before the first step of none.
+
+    >>> model = nn.Linear(2, 1)
+    >>> sorted(training_state(model, torch.optim.AdamW(model.parameters())))
+    ['model.bias', 'model.weight']
     """
     tensors = {}
     for name, parameter in model.named_parameters():
@@ -77,6 +82,11 @@ def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: to
 
     Raises:
         KeyError, RuntimeError: a parameter's tensor is missing or of another shape.
+
+    >>> model = nn.Linear(1, 1, bias=False)
+    >>> restore_state({"model.weight": torch.tensor([[2.0]])}, model, torch.optim.AdamW(model.parameters()), step=0)
+    >>> model.weight.item()
+    2.0
     """
     for name, parameter in model.named_parameters():
         with torch.no_grad():
@@ -86,29 +96,56 @@ def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: to
             optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
 
 
-def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress) -> None:
-    """Write weights, optimiser and progress as one safetensors file, then remove older ones."""
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, run: str = ""
+) -> None:
+    """Write weights, optimiser and progress as one safetensors file, then remove older ones.
+
+    Args:
+        run: identifies the run; `load_checkpoint` refuses checkpoints of another one.
+    """
     path = folder / f"step-{progress.step:08d}.safetensors"
-    tensors, metadata = training_state(model, optimizer), {"progress": json.dumps(asdict(progress))}
+    tensors = training_state(model, optimizer)
+    metadata = {"progress": json.dumps(asdict(progress)), "run": run, "digest": digest(tensors)}
     write_atomically(path, lambda part: save_file(tensors, part, metadata=metadata))
     for old in sorted(folder.glob("step-*.safetensors")):
         if old != path:
             old.unlink()
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW) -> Progress | None:
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """A hash of names and numbers: a damaged file is noticed before it is trained on."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(name.encode())
+        found.update(tensor.detach().cpu().contiguous().numpy().data)
+    return found.hexdigest()
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, run: str = "") -> Progress | None:
     """Put the newest checkpoint into model and optimiser; None where there is none.
 
     Raises:
-        ValueError: the file is damaged or belongs to a model of another shape.
+        ValueError: the file is damaged, or belongs to another run or a model of another shape.
     """
     paths = sorted(folder.glob("step-*.safetensors"))
     if not paths:
         return None
     try:
         with safe_open(paths[-1], framework="pt") as file:
-            progress = Progress(**json.loads(file.metadata()["progress"]))
+            metadata = file.metadata()
+            progress = Progress(**json.loads(metadata["progress"]))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dictionary
+        if (
+            type(progress.step) is not int
+            or progress.step < 1
+            or not all(isinstance(line, dict) for line in progress.log)
+        ):
+            raise ValueError("its progress is no progress")
+        if metadata.get("run", run) != run:
+            raise ValueError("it was written by a run with other settings")
+        if metadata.get("digest", "") not in ("", digest(tensors)):
+            raise ValueError("its numbers are not those that were written")
         restore_state(tensors, model, optimizer, progress.step)
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(

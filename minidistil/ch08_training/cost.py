@@ -1,9 +1,11 @@
-"""Chapter 8's scale: what a whole distillation takes, computed before it is begun.
+"""What a whole distillation costs in time, memory and money, computed before it is started.
 
-Operations are counted from the shapes of the two models (`operations`), memory from their sizes and from what a
-micro-batch keeps for its backward pass, speed from a step on this machine; nothing is looked up but the paper's own
-figures: BERT's corpus (Devlin et al., 2019, appendix A.2: 10^6 steps of 256 x 512 tokens read it 40 times) and
-DistilBERT's effort (Sanh et al., 2019, section 3: about 90 hours on 8 V100 GPUs).
+Operations are counted from the shapes of the two models, memory from their sizes and from what a micro-batch keeps for
+its backward pass, speed from a step on this machine. The fraction of a device's speed that is used is the model FLOP
+utilisation (Chowdhery et al., 2022, "PaLM", appendix B); there the divisor is the maker's figure, here a large matrix
+product on the same device. The only published figures used are BERT's corpus (Devlin et al., 2019, appendix A.2: 10^6
+steps of 256 x 512 tokens read it 40 times) and DistilBERT's training time (Sanh et al., 2019, section 3: about 90 hours
+on 8 V100 GPUs).
 
 Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, V vocabulary.
 """
@@ -29,8 +31,52 @@ from minidistil.ch08_training.training import gradient_norm
 CORPUS_TOKENS = 256 * 512 * 1e6 / 40
 PAPER_GPUS, PAPER_HOURS, V100_FP32 = 8, 90, 15.7e12  # V100's operations a second in fp32, by its maker
 
-BYTES_TAUGHT = 4 * 4  # a student's weight in fp32, its gradient and AdamW's two moments
+BYTES_STUDENT = 4 * 4  # a student's weight in fp32, its gradient and AdamW's two moments
 BYTES_TEACHER = 4
+
+
+def forward_operations(config: EncoderConfig, length: float, head_share: float) -> float:
+    """Floating-point operations a token on the way forward: a multiplication and an addition count as two.
+
+    Matrix products only; all else is less than a hundredth of them.
+
+    Args:
+        length: L, of which attention's part is a multiple.
+        head_share: fraction of the positions at which the V logits are computed.
+    """
+    d, i, v = config.hidden_size, config.intermediate_size, config.vocab_size
+    layer = 4 * d * d + 2 * d * i + 2 * length * d  # query, key, value, output; feed-forward; weights and their sum
+    return 2 * (config.num_hidden_layers * layer + head_share * (d * d + d * v))
+
+
+def step_operations(teacher: EncoderConfig, student: EncoderConfig, length: float, head_share: float) -> float:
+    """Operations a token of a distillation step: the backward pass is two forward ones, and the teacher has none."""
+    return forward_operations(teacher, length, head_share) + 3 * forward_operations(student, length, head_share)
+
+
+def device_operations(device: torch.device, precision: str, rounds: int = 3) -> float:
+    """Operations a second of this device in products of two large square matrices: the fastest of some rounds.
+
+    A rough figure: other programs slow it down, and a CPU of many cores is faster in still larger products.
+
+    Args:
+        precision: "fp32" or "bf16", the format of the numbers.
+    """
+    side, products = 4096 if device.type == "cuda" else 1024, 5
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    draw = torch.Generator(device).manual_seed(0)  # of its own: a run's other draws stay what they are
+    matrix = torch.randn(side, side, dtype=dtype, device=device, generator=draw)
+    product, seconds = torch.empty_like(matrix), []
+    for _ in range(rounds + 1):  # the first one warms up
+        start = time.perf_counter()
+        for _ in range(products):
+            torch.mm(matrix, matrix, out=product)
+        product[0, 0].item()  # the value waits for a GPU
+        seconds.append(time.perf_counter() - start)
+    return products * 2 * side**3 / min(seconds[1:])
+
+
+# --- From operations to days and costs ---
 
 
 @dataclass(frozen=True)
@@ -66,7 +112,7 @@ class _Kept:
 
 
 def kept_mebibytes(function: Callable[[], Tensor], model: nn.Module) -> float:
-    """What a loss keeps for its backward pass beside the model's weights: what it let go on the way does not count."""
+    """MiB that a loss keeps for its backward pass besides the model's weights; what it has freed does not count."""
     kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
 
     def keep(tensor: Tensor) -> _Kept:
@@ -77,7 +123,7 @@ def kept_mebibytes(function: Callable[[], Tensor], model: nn.Module) -> float:
         loss = function()
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     storages = {storage.data_ptr(): storage for storage in (each.tensor.untyped_storage() for each in kept)}
-    del loss  # until here it held on to all of it
+    del loss  # until here it kept all of it alive
     return sum(storage.nbytes() for pointer, storage in storages.items() if pointer not in weights) / 2**20
 
 
@@ -91,7 +137,7 @@ def _random_batch(vocab_size: int, config: DistilConfig) -> Batch:
 def memory(measured: Measured) -> float:
     """GiB of one process, at least: models, gradients, optimiser, and what a micro-batch keeps."""
     teacher, student = measured.parameters
-    return (BYTES_TEACHER * teacher + BYTES_TAUGHT * student + measured.kept_mebibytes * 2**20) / 2**30
+    return (BYTES_TEACHER * teacher + BYTES_STUDENT * student + measured.kept_mebibytes * 2**20) / 2**30
 
 
 def plan(
@@ -106,8 +152,8 @@ def plan(
 
     Args:
         teacher: its shape; bert-base's if None.
-        utilisation: share of a device's operations that is put to use; None: the paper's own.
-        price: of a device and hour; None: no cost is told.
+        utilisation: fraction of a device's speed that is used; None: that of the paper's run.
+        price: of a device for an hour; None: no cost is printed.
     """
     teacher = teacher or EncoderConfig()
     layers = config.layers or default_layers(teacher.num_hidden_layers)
@@ -121,7 +167,7 @@ def plan(
     used = used_there if utilisation is None else utilisation
     yield (
         f"{teacher.num_hidden_layers} layers into {len(layers)}, {teacher.hidden_size} wide; sequences of "
-        f"{config.max_length}, {config.batch_size} a micro-batch; scores at {share:.0%} of the positions"
+        f"{config.max_length}, {config.batch_size} a micro-batch; logits at {share:.0%} of the positions"
     )
     yield f"text: {tokens / 1e9:.2f} billion tokens, {config.max_epochs:g} times"
     yield f"operations: {each / 1e9:.2f} billion a token, {read * each:.2e} in all"
@@ -138,44 +184,3 @@ def plan(
         days = read / speed / 86400
         cost = "" if price is None or name == "this machine" else f"{days * 24 * count * price:>12,.0f}"
         yield f"{name:<34}{speed:>12,.0f}{days:>10,.1f}{cost}"
-
-
-def forward_operations(config: EncoderConfig, length: float, head_share: float) -> float:
-    """Floating-point operations a token on the way forward: a multiplication and an addition count as two.
-
-    Matrix products only; all else is less than a hundredth of them.
-
-    Args:
-        length: L, of which attention's part is a multiple.
-        head_share: share of the positions at which the V scores are computed.
-    """
-    d, i, v = config.hidden_size, config.intermediate_size, config.vocab_size
-    layer = 4 * d * d + 2 * d * i + 2 * length * d  # query, key, value, output; feed-forward; weights and their sum
-    return 2 * (config.num_hidden_layers * layer + head_share * (d * d + d * v))
-
-
-def step_operations(teacher: EncoderConfig, student: EncoderConfig, length: float, head_share: float) -> float:
-    """Operations a token of a distillation step: the backward pass is two forward ones, and the teacher has none."""
-    return forward_operations(teacher, length, head_share) + 3 * forward_operations(student, length, head_share)
-
-
-def device_operations(device: torch.device, precision: str, rounds: int = 3) -> float:
-    """Operations a second of this device in products of two large square matrices: the fastest of some rounds.
-
-    A rough figure: other programs slow it down, and a CPU of many cores is faster in still larger products.
-
-    Args:
-        precision: "fp32" or "bf16", the format of the numbers.
-    """
-    side, products = 4096 if device.type == "cuda" else 1024, 5
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    draw = torch.Generator(device).manual_seed(0)  # of its own: a run's other draws stay what they are
-    matrix = torch.randn(side, side, dtype=dtype, device=device, generator=draw)
-    product, seconds = torch.empty_like(matrix), []
-    for _ in range(rounds + 1):  # the first one warms up
-        start = time.perf_counter()
-        for _ in range(products):
-            torch.mm(matrix, matrix, out=product)
-        product[0, 0].item()  # the value waits for a GPU
-        seconds.append(time.perf_counter() - start)
-    return products * 2 * side**3 / min(seconds[1:])

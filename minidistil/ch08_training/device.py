@@ -1,4 +1,4 @@
-"""Chapter 8. What a run asks of the machine that it is on: device, number format, memory."""
+"""The machine that a run is on: device, precision, memory."""
 
 import ctypes
 import sys
@@ -12,7 +12,7 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model's parameters lie."""
+    """The device of the model's parameters."""
     return next(model.parameters()).device
 
 
@@ -55,7 +55,7 @@ def keep_freed_memory() -> None:
 
 
 def peak_memory_mib() -> float | None:
-    """Largest memory of this process so far: the GPU's, else its resident one; None where nobody tells."""
+    """Largest memory of this process so far: the GPU's, else its resident one; None where the system does not say."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     try:

@@ -1,8 +1,8 @@
-"""Chapter 8. Micro-batches by number: what a run reads, with its masks in place.
+"""Micro-batches by number: what a run reads, with its masks in place.
 
 Two sources, one interface. `MemoryFeed` holds all sequences in memory; `StreamFeed` reads a corpus that is
-too large for that, one process's share of it. Both give micro-batch n the masks that hang on the seed and on n: who
-prepares it, and when, makes no difference, so that workers may do it ahead.
+too large for that, one process's part of it. In both the masks of micro-batch n depend on the seed and on n alone: it
+makes no difference which process prepares it, and when, so workers may do it in advance.
 
 Letters in shapes: B sequences, L tokens.
 """
@@ -22,7 +22,7 @@ from minidistil.ch02_masking.corpus import Corpus, HubCorpus, epoch_batches, pad
 from minidistil.ch02_masking.masking import choose_positions, mask_tokens, token_weights
 from minidistil.ch08_training.settings import TrainingConfig
 
-SAMPLE = 500  # batches that tell what a stream is like
+SAMPLE = 500  # batches from which a stream's lengths and tokens are estimated
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Feed(Protocol):
     """What a run reads from."""
 
     batch_class: type[Batch]
-    in_order: bool  # micro-batches can be had one after another only
+    in_order: bool  # micro-batches can only be read one after another
 
     @property
     def tokens_per_batch(self) -> float:
@@ -46,7 +46,7 @@ class Feed(Protocol):
 
     @property
     def batches_per_epoch(self) -> float:
-        """How many there are in the text; infinite where nobody has counted."""
+        """How many there are in the text; infinite if the text has not been counted."""
 
     def __getitem__(self, number: int) -> Batch: ...
 
@@ -57,14 +57,14 @@ class Feed(Protocol):
         """(V,) how often each token occurs, in all the text or in a sample of it."""
 
     def state_dict(self) -> dict[str, Any] | None:
-        """What to give to `go_on` for the next micro-batch to be the same; None if the number says it all."""
+        """The position behind the last micro-batch, for `load_state_dict`; None if its number is enough."""
 
     def load_state_dict(self, position: Any) -> None:
         """Go on from a position."""
 
 
 class MemoryFeed:
-    """The micro-batches of a run by number: number n is the same whenever it is asked for.
+    """The micro-batches of a run by number: number n is the same whenever it is read.
 
     Raises:
         ValueError: one step would read more sequences than there are.
@@ -107,7 +107,7 @@ class MemoryFeed:
         return _count(self.sequences, self.tokenizer)
 
     def state_dict(self) -> None:
-        """Nothing: the number says it all."""
+        """None: the number of a micro-batch is enough."""
 
     def load_state_dict(self, position: None) -> None:
         """Nothing to do."""
@@ -118,10 +118,10 @@ class MemoryFeed:
 
 
 class StreamFeed:
-    """The micro-batches of one process from its share of a streamed corpus, in order only, for ever.
+    """The micro-batches of one process from its part of a streamed corpus, in order, without an end.
 
-    How often a token occurs, and so how likely it is masked (`mask_smoothing`), is taken from the beginning of the
-    share.
+    How often a token occurs, and so how likely it is masked (`mask_smoothing`), is counted at the beginning of the
+    part.
     """
 
     batch_class: type[Batch] = Batch
@@ -168,7 +168,7 @@ class StreamFeed:
         return self._batches.state_dict()
 
     def load_state_dict(self, position: dict[str, Any]) -> None:
-        """Go on from a position of the same share."""
+        """Go on from a position in the same part."""
         self._batches.load_state_dict(position)
         self._reader = iter(())
 
@@ -176,7 +176,7 @@ class StreamFeed:
 def masked(
     sequences: Sequence[Tensor], tokenizer: WordPiece, config: TrainingConfig, weights: Tensor, number: int
 ) -> Batch:
-    """The sequences as micro-batch `number`: padded, and masked by draws that hang on seed and number alone."""
+    """The sequences as micro-batch `number`: padded, and masked by draws that depend on seed and number alone."""
     generator = torch.Generator().manual_seed(mix(config.seed, number))
     input_ids, attention_mask = pad(sequences, tokenizer.pad_token_id)
     chosen = choose_positions(input_ids, tokenizer.special_ids, config.mask_share, weights, generator)
@@ -185,13 +185,17 @@ def masked(
 
 
 def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> range:
-    """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th."""
+    """The micro-batches that process `rank` reads in a step (from 0): of those of all, every `world_size`-th.
+
+    >>> list(numbers_of_step(step=1, accumulate=2, rank=0, world_size=3))
+    [6, 9]
+    """
     together = accumulate * world_size
     return range(step * together + rank, (step + 1) * together, world_size)
 
 
 def mix(seed: int, number: int) -> int:
-    """A seed for draw `number` of a run; neighbouring numbers share nothing."""
+    """A seed for draw `number` of a run; the seeds of neighbouring numbers have nothing in common."""
     mixed = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
     mixed = ((mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9) % 2**64
     return (mixed ^ mixed >> 31) % 2**63

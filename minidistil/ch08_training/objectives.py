@@ -1,9 +1,9 @@
-"""Chapter 8. What a step minimises, as a function of model and micro-batch.
+"""What a step minimises, as a function of model and micro-batch.
 
-The encoders read every token, the heads only those positions whose logits a loss needs. Where that is
-all of them, logits are made a few hundred positions at a time, and nothing of size B x L x V is ever kept.
+The encoders read every token, the heads only the positions whose logits a loss needs.
 
-Letters in shapes: B sequences, L tokens, N masked positions, M real tokens, D width, V vocabulary.
+Letters in shapes: B sequences, L tokens, N positions with logits, M real tokens, C positions in a chunk, D width,
+V vocabulary.
 """
 
 from collections.abc import Callable
@@ -24,15 +24,13 @@ from minidistil.ch06_losses.losses import (
 from minidistil.ch08_training.feed import Batch
 from minidistil.ch08_training.settings import DistilConfig
 
-CHUNK = 256  # positions whose logits exist at the same time: 31 MB a model in fp32, V = 30522
-
-# Of a model and a micro-batch of the kind it reads: terms by name; "loss" is the one to minimise.
+# Of a model and a micro-batch of the kind it reads: loss terms by name; "loss" is the one to minimise.
 Losses = Callable[[Any, Any], dict[str, Tensor]]
 
 
 def masked_lm_losses(model: MaskedLM, batch: Batch) -> dict[str, Tensor]:
     """The masked-LM loss, its logits computed at the masked positions only."""
-    chosen = batch.labels != IGNORE
+    chosen = batch.labels != IGNORE  # (B, L)
     hidden = model.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
     return {"loss": masked_lm_loss(model.head(hidden[chosen]), batch.labels[chosen])}  # (N, V)
 
@@ -45,31 +43,13 @@ def distillation_losses(teacher: MaskedLM, config: DistilConfig) -> Losses:
         with torch.no_grad():
             teacher_hidden = teacher.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
         student_hidden = student.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
-        if config.ce_positions == "all":
-            return _at_all_positions(
-                student, teacher, student_hidden[real], teacher_hidden[real], batch.labels[real], config
-            )
-        chosen = batch.labels != IGNORE
-        with torch.no_grad():
-            teacher_logits = teacher.head(teacher_hidden[chosen])  # (N, V)
-        loss = distillation_loss(
-            student.head(student_hidden[chosen]),  # (N, V)
-            teacher_logits,
-            batch.labels[chosen],
-            student_hidden[real],  # (M, D)
-            teacher_hidden[real],
-            config.temperature,
-            config.alpha_ce,
-            config.alpha_mlm,
-            config.alpha_cos,
-            config.alpha_mse,
-        )
-        return {"loss": loss.total, **loss.terms()}
+        triple = losses_in_chunks if config.ce_positions == "all" else losses_at_masked
+        return triple(student, teacher, student_hidden[real], teacher_hidden[real], batch.labels[real], config)
 
     return losses
 
 
-def _at_all_positions(
+def losses_at_masked(
     student: MaskedLM,
     teacher: MaskedLM,
     student_hidden: Tensor,  # (M, D)
@@ -77,8 +57,64 @@ def _at_all_positions(
     labels: Tensor,  # (M,)
     config: DistilConfig,
 ) -> dict[str, Tensor]:
-    """The same losses with L_ce and L_mse at every real token, chunk by chunk."""
-    tokens, guesses = len(labels), int((labels != IGNORE).sum())
+    """The triple loss with L_ce and L_mlm at the masked positions, L_cos at all real tokens."""
+    return _losses_at(labels != IGNORE, student, teacher, student_hidden, teacher_hidden, labels, config)
+
+
+def losses_everywhere(
+    student: MaskedLM,
+    teacher: MaskedLM,
+    student_hidden: Tensor,  # (M, D)
+    teacher_hidden: Tensor,  # (M, D)
+    labels: Tensor,  # (M,)
+    config: DistilConfig,
+) -> dict[str, Tensor]:
+    """The same with L_ce at all real tokens, as in the paper: all logits at once, (M, V) of each model."""
+    everywhere = torch.ones_like(labels, dtype=torch.bool)
+    return _losses_at(everywhere, student, teacher, student_hidden, teacher_hidden, labels, config)
+
+
+def _losses_at(
+    at: Tensor,  # (M,) bool, N of them True
+    student: MaskedLM,
+    teacher: MaskedLM,
+    student_hidden: Tensor,
+    teacher_hidden: Tensor,
+    labels: Tensor,
+    config: DistilConfig,
+) -> dict[str, Tensor]:
+    with torch.no_grad():
+        teacher_logits = teacher.head(teacher_hidden[at])  # (N, V)
+    loss = distillation_loss(
+        student.head(student_hidden[at]),  # (N, V)
+        teacher_logits,
+        labels[at],
+        student_hidden,  # (M, D)
+        teacher_hidden,
+        config.temperature,
+        config.alpha_ce,
+        config.alpha_mlm,
+        config.alpha_cos,
+        config.alpha_mse,
+    )
+    return {"loss": loss.total, **loss.terms()}
+
+
+# --- The same as `losses_everywhere`, a few hundred positions at a time ---
+
+CHUNK = 256  # positions whose logits exist at the same time: 31 MB a model in fp32, V = 30522
+
+
+def losses_in_chunks(
+    student: MaskedLM,
+    teacher: MaskedLM,
+    student_hidden: Tensor,  # (M, D)
+    teacher_hidden: Tensor,  # (M, D)
+    labels: Tensor,  # (M,)
+    config: DistilConfig,
+) -> dict[str, Tensor]:
+    """The losses of `losses_everywhere` without logits of size (M, V): chunk by chunk."""
+    tokens, masked = len(labels), int((labels != IGNORE).sum())
     alphas = {"ce": config.alpha_ce, "mlm": config.alpha_mlm} | ({"mse": config.alpha_mse} if config.alpha_mse else {})
 
     def part(hidden: Tensor, at: slice) -> Tensor:
@@ -87,10 +123,10 @@ def _at_all_positions(
         with torch.no_grad():
             teacher_logits = teacher.head(teacher_hidden[at])  # (C, V)
         chosen = labels[at] != IGNORE
-        share = int(chosen.sum()) / guesses
+        fraction = int(chosen.sum()) / masked
         losses = {
             "ce": soft_target_loss(logits, teacher_logits, config.temperature) * (len(hidden) / tokens),
-            "mlm": masked_lm_loss(logits[chosen], labels[at][chosen]) * share if share else logits.new_zeros(()),
+            "mlm": masked_lm_loss(logits[chosen], labels[at][chosen]) * fraction if fraction else logits.new_zeros(()),
         }
         if "mse" in alphas:
             losses["mse"] = logits_mse_loss(logits, teacher_logits) * (len(hidden) / tokens)
@@ -107,10 +143,10 @@ def _at_all_positions(
 
 
 class InChunks(torch.autograd.Function):
-    """A weighted sum of losses over positions, whose gradient is computed on the way forward.
+    """A weighted sum of losses over positions, whose gradient is computed during the forward pass.
 
-    The usual way keeps all logits until the backward pass. As the losses are sums over positions, each chunk's
-    gradient can be had as soon as its loss is known, and its logits forgotten.
+    Usually autograd keeps all logits until the backward pass. As the losses are sums over positions, the gradient of
+    each chunk can be computed as soon as its loss is known, and its logits can be freed.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Chapter 8. Several processes, one run: what each has to know of the others.
+"""Several processes, one run: what each has to know of the others.
 
 `torchrun` starts the processes and tells each its rank; torch.distributed joins them (gloo on CPUs, nccl on
 GPUs). Everything here also works in a process by itself, which is rank 0 of 1.
@@ -69,7 +69,7 @@ def rank() -> int:
 
 
 def from_first(value: T) -> T:
-    """Rank 0's value, in every process: what hangs on a clock or a file is decided by one of them."""
+    """Rank 0's value, in every process: what depends on a clock or a file is decided by one of them."""
     if world_size() == 1:
         return value
     values = [value]

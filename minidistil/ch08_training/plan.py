@@ -1,4 +1,4 @@
-"""Chapter 8. How many steps a run takes, and the learning rate at each of them.
+"""How many steps a run takes, and the learning rate at each of them.
 
 A run that is given a time instead of a number of steps starts from a guess, and corrects it by the time that its own
 steps took. Each correction is kept with the plan: the plan alone, not the clock, decides what step n does.
@@ -7,7 +7,7 @@ steps took. Each correction is kept with the plan: the plan alone, not the clock
 import math
 from dataclasses import dataclass, field
 
-CORRECT_AT = (0.1, 0.4, 0.75)  # shares of the steps after which a run looks at the clock
+CORRECT_AT = (0.1, 0.4, 0.75)  # fractions of the steps after which the number of steps is corrected
 
 
 @dataclass
@@ -18,6 +18,15 @@ class Plan:
     precision: str
     seconds_per_step: float  # as measured before the first one
     corrections: list[list[int]] = field(default_factory=list)  # [after this step, so many steps in all]
+
+    def __post_init__(self) -> None:
+        counts = [self.steps, *(number for correction in self.corrections for number in correction)]
+        if not all(type(number) is int and number > 0 for number in counts):
+            raise ValueError(f"steps must be positive whole numbers, got {counts}")
+        if not all(len(correction) == 2 for correction in self.corrections):
+            raise ValueError(f"corrections must be pairs of steps, got {self.corrections}")
+        if self.precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision must be fp32 or bf16, got {self.precision!r}")
 
     @property
     def end(self) -> int:
@@ -35,7 +44,7 @@ class Plan:
         return place + (self.steps - place) * (step - start) / (end - start)
 
     def correction_is_due(self, step: int) -> bool:
-        """Whether, after so many steps, the time that they took should be looked at: never twice, also if resumed."""
+        """Whether the plan is to be corrected after so many steps: never twice, also in a resumed run."""
         done = len(self.corrections)
         if done and step <= self.corrections[-1][0]:
             return False
@@ -48,7 +57,11 @@ class Plan:
 
 
 def schedule(step: float, steps: int, warmup_share: float) -> float:
-    """Factor on the learning rate at a step (from 0): linear up over the warm-up, linear down to 0."""
+    """Factor on the learning rate at a step (from 0): linear up over the warm-up, linear down to 0.
+
+    >>> [schedule(step, steps=5, warmup_share=0.4) for step in (0, 1, 2, 4)]
+    [0.5, 1.0, 1.0, 0.3333333333333333]
+    """
     warmup = math.ceil(warmup_share * steps)
     if step < warmup:
         return (step + 1) / warmup

@@ -1,8 +1,7 @@
-"""Chapter 8. What a process reads, step by step, and other processes that prepare it ahead.
+"""What a process reads, step by step, and worker processes that prepare it in advance.
 
-torch's `DataLoader` runs the workers. Its usual trouble with an exact resume is that workers are ahead of the training:
-the position in the text that they know is beyond what was learnt from. Here the position behind a micro-batch travels
-with it, so that what was read in vain is read again.
+torch's `DataLoader` runs the workers. They read ahead of the training, so their own position in the text is useless for
+an exact resume. Here each micro-batch comes with the position behind it; what was read too early is read again.
 """
 
 import pickle
@@ -57,14 +56,14 @@ def upcoming(
 
 
 class _Upcoming(IterableDataset[bytes]):
-    """What `upcoming` hands out; in a worker as bytes.
+    """What `upcoming` yields; in a worker as bytes.
 
     Tensors would be sent as shared memory, of which a container may have little, and a file each: a corpus has more of
     them than a process may open.
     """
 
     def __init__(self, feed: Feed, step: int, accumulate: int, rank: int, world_size: int):
-        self.feed, self.step, self.share = feed, step, (accumulate, rank, world_size)
+        self.feed, self.step, self.part = feed, step, (accumulate, rank, world_size)
 
     def __getstate__(self) -> bytes:
         return pickle.dumps(vars(self))  # where workers are not forked
@@ -79,10 +78,10 @@ class _Upcoming(IterableDataset[bytes]):
 
     def _numbers(self) -> Iterator[int]:
         for step in count(self.step):
-            numbers = list(numbers_of_step(step, *self.share))
-            if len(numbers) != self.share[0]:
+            numbers = list(numbers_of_step(step, *self.part))
+            if len(numbers) != self.part[0]:
                 raise ValueError(
-                    f"numbers_of_step names {len(numbers)} micro-batches for step {step}: expected {self.share[0]}."
+                    f"numbers_of_step names {len(numbers)} micro-batches for step {step}: expected {self.part[0]}."
                 )
             yield from numbers
 

@@ -1,19 +1,18 @@
-"""Chapter 8. One training loop, for teaching and for distilling, in one process or in several.
+"""One training loop, for teaching and for distilling, in one process or in several.
 
 The optimiser's settings are those of DistilBERT's distillation script (huggingface/transformers,
 research_projects/distillation, train.py and distiller.py). What that script lacks is here: exact
-resume, bf16, and a stop that says what went wrong.
+resume, bf16, and a report of what went wrong when a loss is NaN.
 
-**Exact resume.** Nothing random is carried along: all draws of micro-batch n (its place in the epoch's
-order, its masks, its dropout) come from generators seeded by (seed, n). A checkpoint of weights, optimiser
-and step number, and of the place in a streamed text, is therefore all of the state there is.
+**Exact resume.** No random state has to be saved: all draws of micro-batch n (its place in the epoch's
+order, its masks, its dropout) come from generators seeded by (seed, n). A checkpoint of weights, optimiser,
+step number and position in a streamed text is therefore the whole state.
 
-**Several processes.** Each has a copy of the model and every so-many-th micro-batch; after the last one of a
-step the gradients are averaged over all processes, so that all copies take the same step.
+**Several processes.** Each has a copy of the model and, of n processes, every n-th micro-batch; after the last one of
+a step the gradients are averaged over all processes, so that all copies take the same step.
 """
 
 import itertools
-import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -32,8 +31,9 @@ from minidistil.ch08_training.checkpoints import (
     optimizer_is_whole,
     save_checkpoint,
 )
-from minidistil.ch08_training.device import autocast, device_of, peak_memory_mib
+from minidistil.ch08_training.device import autocast, device_of, keep_freed_memory, peak_memory_mib
 from minidistil.ch08_training.feed import Batch, Feed, mix
+from minidistil.ch08_training.not_finite import report
 from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.parallel import (
     averaging_gradients,
@@ -47,11 +47,15 @@ from minidistil.ch08_training.parallel import (
 from minidistil.ch08_training.plan import Plan, schedule
 from minidistil.ch08_training.prefetch import upcoming
 from minidistil.ch08_training.settings import TrainingConfig
-from minidistil.files import write_atomically
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; weight decay on matrices only, never on biases and layer norms."""
+    """AdamW; weight decay on matrices only, never on biases and layer norms.
+
+    >>> optimizer = make_optimizer(nn.Linear(2, 2), TrainingConfig(weight_decay=0.1))
+    >>> [group["weight_decay"] for group in optimizer.param_groups]
+    [0.1, 0.0]
+    """
     trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     plain = [parameter for name, parameter in trained if parameter.dim() < 2]
     decayed = [parameter for name, parameter in trained if parameter.dim() >= 2]
@@ -59,13 +63,13 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, eps=config.eps, fused=True)
 
 
-def set_dropout(model: nn.Module, share: float) -> None:
-    """Use this dropout everywhere in the model."""
+def set_dropout(model: nn.Module, probability: float) -> None:
+    """Use this dropout probability everywhere in the model."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
-            module.p = share
+            module.p = probability
         elif hasattr(module, "dropout") and isinstance(module.dropout, float):
-            module.dropout = share  # type: ignore[assignment]  # a float of our own modules
+            module.dropout = probability  # type: ignore[assignment]  # a float of our own modules
 
 
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:
@@ -82,7 +86,12 @@ def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float
     """Shrink all gradients by one factor, in place, so that together they are no longer than `max_norm`.
 
     Returns:
-        Their length as it was, by `gradient_norm`; if it is not finite they are spoilt, and nobody should use them.
+        Their length as it was, by `gradient_norm`; if it is not finite, the gradients must not be used.
+
+    >>> weight = nn.Parameter(torch.zeros(2))
+    >>> weight.grad = torch.tensor([3.0, 4.0])
+    >>> clip_gradients([weight], max_norm=1.0), weight.grad
+    (5.0, tensor([0.6000, 0.8000]))
     """
     norm = gradient_norm(parameters)
     if norm > max_norm:
@@ -116,6 +125,12 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
 
     Returns:
         Each micro-batch's loss terms, detached and in fp32.
+
+    >>> step = Step(nn.Linear(1, 1, bias=False), lambda model, batch: {"loss": model(batch.labels).sum()}, "fp32")
+    >>> batches = [(number, Batch(*[torch.tensor([[x]])] * 3)) for number, x in enumerate((2.0, 4.0))]
+    >>> terms = accumulate_gradients(step, batches, seed=56)
+    >>> step.model.weight.grad.item()
+    3.0
     """
     module.zero_grad()
     device = device_of(module)
@@ -130,100 +145,88 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
     return terms
 
 
-def clipped_gradients(
-    module: nn.Module, batches: Sequence[tuple[int, Batch]], config: TrainingConfig
-) -> dict[str, float]:
-    """Leave in a `Step`'s parameters the gradient that this process's (number, micro-batch) pairs give, clipped.
-
-    Returns:
-        The mean of each loss term over all processes, and the gradient's length before clipping.
-
-    Raises:
-        NotFiniteError: a loss term or the gradient; nobody should use the gradients.
-    """
-    terms = accumulate_gradients(module, batches, config.seed)
-    table = torch.stack([torch.stack(list(row.values())) for row in terms])  # (micro-batches, terms)
-    means = summed(table.mean(0)) / world_size()
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    norm = clip_gradients(parameters, config.max_grad_norm)
-    values = dict(zip(terms[0], means.tolist(), strict=True)) | {"gradient_norm": norm}
-    if not all(map(math.isfinite, values.values())):
-        raise NotFiniteError(values, [culprit for found in gather(_culprits(batches, terms)) for culprit in found])
-    return values
-
-
-class NotFiniteError(ValueError):
-    """A loss term or the gradient is NaN or infinite."""
-
-    def __init__(self, values: dict[str, float], culprits: list[dict[str, Any]]):
-        super().__init__("A loss or the gradient is not finite.")
-        self.values, self.culprits = values, culprits
-
-
-def _culprits(batches: Sequence[tuple[int, Batch]], terms: list[dict[str, Tensor]]) -> list[dict[str, Any]]:
-    """The micro-batches with a term that is not finite: its name and value, and what was in the batch."""
-    found = []
-    for (number, batch), row in zip(batches, terms, strict=True):
-        named = [name for name in (*(name for name in row if name != "loss"), "loss") if not row[name].isfinite()]
-        if named:
-            content = {part.name: getattr(batch, part.name).tolist() for part in fields(batch)}
-            found.append({"micro_batch": number, "term": named[0], "value": str(float(row[named[0]])), **content})
-    return found
-
-
 def train(
-    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, plan: Plan, checkpoints: Path
+    model: nn.Module,
+    losses: Losses,
+    feed: Feed,
+    config: TrainingConfig,
+    plan: Plan,
+    checkpoints: Path,
+    run: str = "",
 ) -> Iterator[Progress]:
-    """Train the model in place, resuming from the newest checkpoint; yields after every step.
+    """Train the model in place, resuming from the newest checkpoint.
 
     Leaves a checkpoint in the folder every `checkpoint_seconds`, at the end and, in a process by itself, when
     interrupted. The plan may be corrected between two steps.
+
+    Args:
+        run: identifies the run; checkpoints of another one are refused.
+
+    Yields:
+        The progress after every step; a resumed run also yields once before its first step.
 
     Raises:
         ValueError: a loss or the gradient is no longer finite, or a checkpoint is damaged.
         OSError: a checkpoint could not be written.
     """
+    keep_freed_memory()
     model.train()
     set_dropout(model, config.dropout)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = make_optimizer(model, config)
-    progress = load_checkpoint(checkpoints, model, optimizer) or Progress()
+    progress = load_checkpoint(checkpoints, model, optimizer, run) or Progress()
     if progress.positions:
         feed.load_state_dict(progress.positions[rank()])
     module = averaging_gradients(Step(model, losses, plan.precision, feed.batch_class))
-    start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
     reader = upcoming(feed, progress.step, config.accumulate, rank(), world_size(), config.workers)
+    start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
     try:
+        if progress.step:
+            yield progress
         while progress.step < plan.end:
+            # The learning rate of this step.
             rate = config.learning_rate * schedule(plan.place(progress.step), plan.steps, config.warmup_share)
             for group in optimizer.param_groups:
                 group["lr"] = rate
+            # Forward and backward through this process's micro-batches; all processes get the mean gradient.
             read = list(itertools.islice(reader, config.accumulate))
             batches = [(number, batch) for number, batch, _ in read]
-            values = clipped_gradients(module, batches, config)
-            with interrupts_held_back():  # an update is made and counted, or not begun
+            terms = accumulate_gradients(module, batches, config.seed)
+            norm = clip_gradients(parameters, config.max_grad_norm)
+            values = mean_terms(terms) | {"gradient_norm": norm}
+            if not all(map(math.isfinite, values.values())):
+                raise ValueError(report(values, batches, terms, progress.step, config, checkpoints))
+            # Update. An interrupt waits: a step is taken and counted, or not begun.
+            with interrupts_held_back():
                 optimizer.step()
-                _note(progress, batches, values | {"learning_rate": rate}, time.perf_counter() - start, config, plan)
+                seconds = time.perf_counter() - start
+                _count_step(progress, batches, values | {"learning_rate": rate}, seconds, config, plan)
                 position = read[-1][-1]  # behind this step, whatever has been read since
             yield progress
             if from_first(time.perf_counter() - saved > config.checkpoint_seconds):
-                _save(checkpoints, model, optimizer, progress, position)
+                _save(checkpoints, model, optimizer, progress, position, run)
                 saved, saved_step = time.perf_counter(), progress.step
-    except NotFiniteError as error:
-        raise ValueError(_explain(error, progress.step, config, checkpoints)) from error
     finally:  # also when interrupted: the last whole step is kept
         reader.close()
         in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
         if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step):
-            _save(checkpoints, model, optimizer, progress, position)
+            _save(checkpoints, model, optimizer, progress, position, run)
     model.eval()
 
 
+def mean_terms(terms: Sequence[dict[str, Tensor]]) -> dict[str, float]:
+    """The mean of each loss term over the micro-batches of a step, of all processes."""
+    table = torch.stack([torch.stack(list(row.values())) for row in terms])  # (micro-batches, terms)
+    means = summed(table.mean(0)) / world_size()
+    return dict(zip(terms[0], means.tolist(), strict=True))
+
+
 def validation_is_due(step: int, config: TrainingConfig) -> bool:
-    """Whether the model should be looked at on held-out text after this step."""
+    """Whether the model is to be evaluated on held-out text after this step."""
     return config.validate_every is not None and step % config.validate_every == 0
 
 
-def _note(
+def _count_step(
     progress: Progress,
     batches: Sequence[tuple[int, Batch]],
     values: dict[str, float],
@@ -248,33 +251,11 @@ def _note(
     )
 
 
-def _save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, position: Any) -> None:
+def _save(
+    folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, position: Any, run: str
+) -> None:
     """A checkpoint, written by the first process, with the places of all in their texts."""
     positions = gather(position)
     progress.positions = positions if positions[0] else []
     if rank() == 0:
-        save_checkpoint(folder, model, optimizer, progress)
-
-
-def _explain(error: NotFiniteError, done: int, config: TrainingConfig, folder: Path) -> str:
-    """What went wrong in the step after `done` ones, in words; the micro-batch itself goes into a file."""
-    if error.culprits:
-        first = error.culprits[0]
-        if rank() == 0:
-            path = folder / "not-finite.json"
-            write_atomically(path, lambda part: part.write_text(json.dumps(first), encoding="utf-8"))
-        size = f"{len(first['input_ids'])} sequences of up to {len(first['input_ids'][0])} tokens"
-        what = (
-            f"{first['term']} is {first['value']} in micro-batch {first['micro_batch']} ({size}, "
-            f"kept in {folder / 'not-finite.json'})"
-        )
-    else:
-        together = config.accumulate * world_size()
-        what = (
-            f"the losses of micro-batches {done * together} to {(done + 1) * together - 1} are finite, but their "
-            f"gradient's length is {error.values['gradient_norm']}"
-        )
-    return (
-        f"Training stopped in step {done + 1}: {what}. The last checkpoint is good; a lower --learning-rate or "
-        "--precision fp32 helps most often."
-    )
+        save_checkpoint(folder, model, optimizer, progress, run)

@@ -1,4 +1,4 @@
-"""Chapter 8. A few steps on a copy of the model, to choose how the run will go on this machine."""
+"""A few trial steps on a copy of the model: they choose the precision and the number of steps on this machine."""
 
 import copy
 import math
@@ -9,12 +9,13 @@ from statistics import mean, median
 
 from torch import nn
 
+from minidistil.ch08_training.device import keep_freed_memory
 from minidistil.ch08_training.feed import Batch, Feed
 from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.parallel import world_size
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import TrainingConfig
-from minidistil.ch08_training.training import Step, clipped_gradients, make_optimizer, set_dropout
+from minidistil.ch08_training.training import Step, accumulate_gradients, clip_gradients, make_optimizer, set_dropout
 
 
 def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
@@ -23,12 +24,13 @@ def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConf
     Raises:
         ValueError: nothing says when to stop.
     """
+    keep_freed_memory()
     budget = math.inf if config.budget_seconds is None else config.budget_seconds
     if config.steps is None and math.isinf(budget) and math.isinf(longest(feed, config)):
-        raise ValueError("Nobody has counted a streamed text: say how long to read it, with --budget or --steps.")
+        raise ValueError("The length of a streamed text is not known: give --budget or --steps.")
     tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
     measured = trial_seconds(model, losses, feed, config, tried)
-    precision = min(measured, key=lambda name: median(measured[name]))  # one step that was held up decides nothing
+    precision = min(measured, key=lambda name: median(measured[name]))  # one step that was delayed must not decide
     seconds = mean(measured[precision]) * config.accumulate
     steps = config.steps
     if steps is None:
@@ -54,11 +56,13 @@ def trial_seconds(
     set_dropout(trial, config.dropout)
     modules = {precision: Step(trial, losses, precision, feed.batch_class) for precision in precisions}
     optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
+    parameters = [parameter for parameter in trial.parameters() if parameter.requires_grad]
     batches = feed.typical(6 if config.steps is None else max(1, min(6, config.steps // 20)))
 
     def seconds(module: Step, batch: Batch) -> float:
         start = time.perf_counter()
-        clipped_gradients(module, [(0, batch)], config)
+        accumulate_gradients(module, [(0, batch)], config.seed)
+        clip_gradients(parameters, config.max_grad_norm)
         optimizer.step()
         return time.perf_counter() - start
 

@@ -1,6 +1,6 @@
-"""Chapter 10: GLUE, SQuAD, CoNLL and IMDb: examples, metrics and losses of each task.
+"""Chapter 10: GLUE, SQuAD, CoNLL and IMDb: the examples, metrics and losses of each task.
 
-Read in this order: task_metrics, tasks, glue, imdb, conll, question_windows, question_answers, squad, load.
+Read in this order: task_metrics, tasks, sources, glue, imdb, conll, question_windows, question_answers, squad, load.
 """
 
 from minidistil.ch10_tasks.conll import TAGS, Conll, entities, entity_scores, label_pieces, load_conll

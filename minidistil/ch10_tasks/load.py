@@ -1,4 +1,7 @@
-"""TODO docstring."""
+"""Chapter 10. All tasks by name: the nine of GLUE, SQuAD, CoNLL and IMDb, as the command `finetune` loads them.
+
+A task's module is imported only when one is loaded, so that the command line starts fast.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def loaders() -> dict[str, Callable[[str | Path | None], "Dataset"]]:
-    """Each task by its name: what gives it with its examples, from a local folder or, with None, from the hub."""
+    """For each task its name and its loader: a function that takes a local folder, or None for the hub."""
     from minidistil.ch10_tasks.conll import load_conll
     from minidistil.ch10_tasks.glue import GLUE, load_glue
     from minidistil.ch10_tasks.imdb import load_imdb
@@ -21,11 +24,15 @@ def loaders() -> dict[str, Callable[[str | Path | None], "Dataset"]]:
 
 
 def load(name: str, data: str | Path | None = None) -> "Dataset":
-    """A task with its examples, from a local folder or from the hub.
+    """A task with its examples.
+
+    Args:
+        name: such as "sst-2" or "squad"; capital letters and hyphens do not matter.
+        data: a local folder or file; None for the hub.
 
     Raises:
-        ValueError: no such task, or bad files.
-        FileNotFoundError: the files or the hub cannot be reached.
+        ValueError: there is no such task, or a file is broken.
+        FileNotFoundError: there is no such file, or the hub cannot be reached.
     """
     known = loaders()
     wanted = name.lower().replace("-", "")

@@ -1,32 +1,36 @@
-"""Chapter 10. GLUE's metrics, from right and guessed answers.
+"""Chapter 10. GLUE's metrics, computed from the right answers and the guesses.
 
 Wang et al. (2019), "GLUE: A Multi-Task Benchmark and Analysis Platform for Natural Language Understanding", section 3
-and table 1. Accuracy for most tasks; F1 where one class is rare (MRPC, QQP); the correlation of Matthews (1975) for
-CoLA, whose sentences are mostly acceptable; those of Pearson and Spearman for STS-B, where a number is predicted.
+and table 1. Accuracy for most tasks; F1 where one class is rare (MRPC, QQP); Matthews' correlation (1975) for CoLA,
+most of whose sentences are acceptable; Pearson's and Spearman's for STS-B, where a number is predicted.
 
-All take the right answers first and the guesses second, lists of the same length or what can be made into them.
+All of them take the right answers first and the guesses second, as two sequences of the same length.
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import groupby
+from typing import Any
 
 
-def accuracy(right: Sequence[int], guessed: Sequence[int]) -> float:
-    """Share of guesses that are right.
+def accuracy(right: Sequence[Any], guessed: Sequence[Any]) -> float:
+    """The fraction of the guesses that are right.
 
     Raises:
-        ValueError: nothing to compare, or not a guess for each answer; so do the others.
+        ValueError: the two are empty or differ in length, as in every metric here.
     """
     _require_pairs(right, guessed)
     return sum(answer == guess for answer, guess in zip(right, guessed, strict=True)) / len(right)
 
 
 def f1(right: Sequence[int], guessed: Sequence[int], positive: int = 1) -> float:
-    """Harmonic mean of precision and recall for the class `positive`; 0 where that class is never rightly found.
+    """Harmonic mean of precision and recall for the class `positive`; 0 if no guess `positive` is right.
 
-    Precision: which share of the guesses `positive` is right. Recall: which share of the real ones was found. Right
-    guesses of any other class do not count.
+    Precision: the fraction of the guesses `positive` that are right. Recall: the fraction of the answers `positive`
+    that were found. Right guesses of any other class do not count.
+
+    >>> f1([1, 1, 0, 0], [1, 0, 1, 1])  # precision 1 / 3, recall 1 / 2
+    0.4
     """
     _require_pairs(right, guessed)
     found = sum(answer == guess == positive for answer, guess in zip(right, guessed, strict=True))
@@ -36,7 +40,7 @@ def f1(right: Sequence[int], guessed: Sequence[int], positive: int = 1) -> float
 
 
 def confusion(right: Sequence[int], guessed: Sequence[int], classes: int) -> list[list[int]]:
-    """How often each class (a row) was taken for each (a column)."""
+    """The confusion matrix: how often class i (row) was guessed to be class j (column)."""
     _require_pairs(right, guessed)
     table = [[0] * classes for _ in range(classes)]
     for answer, guess in zip(right, guessed, strict=True):
@@ -45,20 +49,24 @@ def confusion(right: Sequence[int], guessed: Sequence[int], classes: int) -> lis
 
 
 def matthews(right: Sequence[int], guessed: Sequence[int]) -> float:
-    """Correlation of right and guessed classes 0 and 1, from -1 to 1: blind guessing has 0, however rare a class is.
+    """Matthews' correlation of two columns of classes 0 and 1, from -1 to 1.
 
-    It is Pearson's correlation of two columns of zeros and ones; 0 where one of them is all the same.
+    It is Pearson's correlation of the columns as numbers. It is 0 if one of them is constant: to guess always the same
+    class is worth nothing, however frequent that class is.
 
     Raises:
-        ValueError: another class than 0 or 1, besides what `accuracy` refuses.
+        ValueError: there is a class other than 0 and 1.
+
+    >>> round(matthews([1, 1, 0, 0], [1, 1, 0, 1]), 4)  # (2 * 1 - 1 * 0) / sqrt(3 * 2 * 2 * 1)
+    0.5774
     """
     if others := {*right, *guessed} - {0, 1}:
-        raise ValueError(f"There is a class {min(others)}: Matthews' correlation is of the two classes 0 and 1.")
+        raise ValueError(f"matthews expects the classes 0 and 1 only, got {min(others)}.")
     return pearson(right, guessed)
 
 
 def pearson(right: Sequence[float], guessed: Sequence[float]) -> float:
-    """How close the points (right, guessed) lie to a rising line: -1 to 1; 0 where one of the two never changes."""
+    """How close the points (right, guessed) are to a straight line: from -1 to 1; 0 if one of the two is constant."""
     _require_pairs(right, guessed)
     x, y = _centred(right), _centred(guessed)
     lengths = math.sqrt(math.fsum(a * a for a in x)) * math.sqrt(math.fsum(b * b for b in y))
@@ -66,34 +74,37 @@ def pearson(right: Sequence[float], guessed: Sequence[float]) -> float:
 
 
 def spearman(right: Sequence[float], guessed: Sequence[float]) -> float:
-    """Pearson's correlation of the ranks: 1 wherever the order is the same, whatever the distances."""
+    """Pearson's correlation of the ranks: 1 if both have the same order, whatever the distances.
+
+    >>> round(spearman([1.0, 2.0, 2.0, 5.0], [0.1, 0.3, 0.2, 0.4]), 4)
+    0.9487
+    """
     return pearson(ranks(right), ranks(guessed))
 
 
 def ranks(values: Sequence[float]) -> list[float]:
-    """The place of each value in rising order, from 1; equal values share the mean of their places.
+    """The position of each value in ascending order, from 1; equal values get the mean of their positions.
 
     Raises:
-        ValueError: a value is NaN, which has no place.
+        ValueError: a value is NaN.
+
+    >>> ranks([1.0, 2.0, 2.0, 5.0])
+    [1.0, 2.5, 2.5, 4.0]
     """
     if any(math.isnan(value) for value in values):
-        raise ValueError("A value is NaN: it has no rank. Expected numbers that can be put in order.")
-    result = [0.0] * len(values)
-    place = 0
-    for _, group in groupby(sorted(range(len(values)), key=values.__getitem__), key=values.__getitem__):
-        tied = list(group)
-        for index in tied:
-            result[index] = place + (len(tied) + 1) / 2  # the mean of place + 1 … place + len(tied)
-        place += len(tied)
-    return result
+        raise ValueError("A value is NaN and has no rank: expected numbers that can be sorted.")
+    ordered = sorted(values)
+    return [(bisect_left(ordered, value) + 1 + bisect_right(ordered, value)) / 2 for value in values]
 
 
 def _centred(values: Sequence[float]) -> list[float]:
-    """Distances from the mean; exactly 0 where all values are the same."""
+    """Differences from the mean; exactly 0 if all values are the same."""
     mean = values[0] if min(values) == max(values) else math.fsum(values) / len(values)
     return [value - mean for value in values]
 
 
-def _require_pairs(right: Sequence[float], guessed: Sequence[float]) -> None:
+def _require_pairs(right: Sequence[Any], guessed: Sequence[Any]) -> None:
     if not len(right) or len(right) != len(guessed):
-        raise ValueError(f"There are {len(right)} answers and {len(guessed)} guesses: expected as many, one at least.")
+        raise ValueError(
+            f"There are {len(right)} right answers and {len(guessed)} guesses: expected equal numbers, at least 1."
+        )

@@ -1,12 +1,13 @@
-"""Chapter 10. What a task is: examples, what a model reads of each, and what counts as a good answer.
+"""Chapter 10. What a task is: examples, what a model reads of each, a loss, and metrics.
 
-Devlin et al. (2019), section 4: one encoder, and for each task a thin head. All tasks of the course come in this
-form, so that one loop (`finetune`) serves them all: sorting texts (GLUE), sorting tokens, marking an answer.
+Devlin et al. (2019), section 4: one encoder, and a small head on top of it for each task. All tasks of the course have
+the form of `Task`, so that one training loop (`finetune`) serves them all: classifying texts (GLUE, IMDb), classifying
+tokens (CoNLL) and finding an answer in a text (SQuAD).
 
-A model's answers are its scores, in one shape for each kind of head: (B, C) of texts, (B, L, C) of tokens, and
-(B, L, 2), first and last token, of answers in a text.
+Each kind of head gives scores of one shape: (B, C) for texts, (B, L, C) for tokens, and (B, L, 2) for answers, where
+the two are the scores of the first and of the last token.
 
-Letters in shapes: B sequences, L tokens, C classes.
+Letters in shapes: B sequences, L tokens, C classes, N tokens that have a label.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,43 +35,43 @@ from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.settings import FinetuneConfig
 from minidistil.ch10_tasks.task_metrics import confusion
 
-LOOK_BATCH = 64  # features at a time when nothing is learnt
-NOWHERE = -1e4  # a score that leaves nothing to padding, and no infinity to take a difference of
+PREDICTION_BATCH = 64  # features at a time when nothing is trained
+PADDING_SCORE = -1e4  # gives probability 0; with minus infinity, the difference of two scores is NaN
 
 
 @dataclass(frozen=True)
 class Feature:
-    """What a model reads of an example, and the answer that is expected of it.
+    """What a model reads of an example, and its label.
 
-    label: of a text, the number of its class, or a float where a number is to be predicted; of tokens, a list with
-    the class of each, -100 where nothing is asked; of an answer, [first token, last token].
+    label: for a text, the number of its class, or a float if a number is to be predicted; for tokens, a list with the
+    class of each, or -100 where the token is ignored; for an answer, [first token, last token].
     """
 
     input_ids: list[int]
     token_type_ids: list[int]
     label: int | float | list[int]
-    example: int  # place of its example in the split; a long text may have several features
-    cut: int = 0  # tokens of the example that found no room
+    example: int  # index of its example; a long text may have several features
+    cut: int = 0  # tokens of the example that were cut off
 
 
 class Task(Protocol):
-    """What the loop has to know of a task; the examples are the task's own affair."""
+    """What the training loop needs to know of a task. What an example is, only the task itself knows."""
 
     @property
     def name(self) -> str:
-        """As the command line calls it."""
+        """The name on the command line."""
 
     @property
     def id2label(self) -> tuple[str, ...]:
-        """Names of the classes; one alone means a number to predict."""
+        """Names of the classes; a single one means that a number is predicted."""
 
     @property
     def model_class(self) -> type[TaskModel]:
-        """The head that the task needs."""
+        """The model with the right kind of head."""
 
     @property
     def decisive(self) -> tuple[str, ...]:
-        """Names of the metrics whose mean decides which epoch was the best."""
+        """Names of the metrics whose mean decides which epoch is the best."""
 
     def features(self, examples: Sequence[Any], tokenizer: WordPiece, max_length: int) -> list[Feature]:
         """What a model reads, in the order of the examples."""
@@ -78,14 +79,14 @@ class Task(Protocol):
     def metrics(
         self, examples: Sequence[Any], features: Sequence[Feature], predictions: Sequence[Tensor]
     ) -> dict[str, float]:
-        """Figures by name; predictions as `predict` gives them, one for each feature."""
+        """Metrics by name; predictions are those of `predict`, one for each feature."""
 
 
 @dataclass(frozen=True)
 class Dataset:
     """A task with its examples.
 
-    validation: by name; most tasks have one such set, MNLI has two. The first one decides which epoch was the best.
+    validation: sets by name. Most tasks have one, MNLI has two. The first one decides which epoch is the best.
     """
 
     task: Task
@@ -93,17 +94,24 @@ class Dataset:
     validation: Mapping[str, Sequence[Any]]
 
 
+# --- Batches, scores, losses ---
+
+
 @dataclass(frozen=True)
 class TaskBatch(Batch):
-    """Features side by side; labels (B,) of texts, (B, L) of tokens, (B, 2) of answers."""
+    """A batch of features; labels are (B,) for texts, (B, L) for tokens, (B, 2) for answers."""
 
     token_type_ids: Tensor  # (B, L)
 
 
 def collate(features: Sequence[Feature], pad_token_id: int, model_class: type[TaskModel]) -> TaskBatch:
-    """Features as one batch, padded on the right to the longest of them and no further.
+    """Features as one batch, padded on the right to the length of the longest one.
 
-    The labels of tokens are padded with -100: nothing is asked of padding.
+    Labels of tokens are padded with -100, which the loss ignores.
+
+    >>> features = [Feature([101, 7, 102], [0, 0, 0], 1, 0), Feature([101, 102], [0, 0], 0, 1)]
+    >>> collate(features, 0, SequenceClassifier).input_ids.tolist()
+    [[101, 7, 102], [101, 102, 0]]
     """
     input_ids, attention_mask = pad([torch.tensor(feature.input_ids) for feature in features], pad_token_id)  # (B, L)
     token_type_ids, _ = pad([torch.tensor(feature.token_type_ids) for feature in features], 0)  # (B, L)
@@ -115,8 +123,8 @@ def collate(features: Sequence[Feature], pad_token_id: int, model_class: type[Ta
 
 
 def scores(model: TaskModel, batch: TaskBatch) -> Tensor:
-    """What the model says: (B, C) of texts, (B, L, C) of tokens, (B, L, 2) of answers."""
-    types = batch.token_type_ids if model.config.type_vocab_size else None  # a DistilBERT has none
+    """The model's scores: (B, C) for texts, (B, L, C) for tokens, (B, L, 2) for answers."""
+    types = batch.token_type_ids if model.config.type_vocab_size else None  # DistilBERT has no token types
     output = model(batch.input_ids, batch.attention_mask, types)
     if isinstance(output, AnswerOutput):
         assert output.start_logits is not None
@@ -134,28 +142,36 @@ def task_loss(model_class: type[TaskModel], logits: Tensor, labels: Tensor) -> T
     return answer_loss(*logits.unbind(-1), *labels.unbind(-1))
 
 
+# --- The second distillation: a teacher that was fine-tuned on the same task ---
+
+
 def imitation_loss(
     model_class: type[TaskModel], student: Tensor, teacher: Tensor, batch: TaskBatch, temperature: float
 ) -> Tensor:
-    """How far the student's `scores` are from its teacher's: the second distillation, while fine-tuning.
+    """How far the student's `scores` are from its teacher's: the second distillation, during fine-tuning.
 
-    Sanh et al. (2019), section 4.1, DistilBERT (D) of table 2, do this on SQuAD: L_ce over the places of a text, for
-    the first and the last token of the answer. Of classes it is L_ce over the classes; of tokens, at those that have a
-    label; of a number, the squared difference.
+    Sanh et al. (2019), section 4.1, DistilBERT (D) of table 2, do this on SQuAD: L_ce over the positions of a text, for
+    the first and the last token of the answer. For classes of texts it is L_ce over the classes; for tokens the same,
+    at the tokens that have a label; for a predicted number, the mean squared difference.
+
+    >>> batch = collate([Feature([101, 102], [0, 0], 1, 0)], 0, SequenceClassifier)
+    >>> student, teacher = torch.tensor([[0.25, 0.75]]).log(), torch.tensor([[0.5, 0.5]]).log()
+    >>> round(imitation_loss(SequenceClassifier, student, teacher, batch, temperature=1.0).item(), 4)  # ln(4 / 3) / 2
+    0.1438
     """
     if model_class is QuestionAnswering:
         padding = ~batch.attention_mask.bool()[:, None]  # (B, 1, L)
-        student, teacher = (each.mT.masked_fill(padding, NOWHERE) for each in (student, teacher))  # (B, 2, L)
+        student, teacher = (each.mT.masked_fill(padding, PADDING_SCORE) for each in (student, teacher))  # (B, 2, L)
     elif model_class is TokenClassifier:
-        asked = batch.labels != IGNORE  # (B, L)
-        student, teacher = student[asked], teacher[asked]  # (N, C)
+        labelled = batch.labels != IGNORE  # (B, L)
+        student, teacher = student[labelled], teacher[labelled]  # (N, C)
     elif student.shape[-1] == 1:
         return nn.functional.mse_loss(student, teacher.detach())
     return soft_target_loss(student, teacher, temperature)
 
 
 def task_losses(task: Task, teacher: TaskModel | None, config: FinetuneConfig) -> Losses:
-    """The loss of the task's head and, with a teacher, how far the model is from what that one says."""
+    """The loss to minimise: that of the task and, with a teacher, the weighted sum of it and `imitation_loss`."""
 
     def losses(model: TaskModel, batch: TaskBatch) -> dict[str, Tensor]:
         logits = scores(model, batch).float()
@@ -163,41 +179,42 @@ def task_losses(task: Task, teacher: TaskModel | None, config: FinetuneConfig) -
         if teacher is None:
             return {"loss": loss}
         with torch.no_grad():
-            told = scores(teacher, batch).float()
-        ce = imitation_loss(task.model_class, logits, told, batch, config.temperature)
+            target = scores(teacher, batch).float()
+        ce = imitation_loss(task.model_class, logits, target, batch, config.temperature)
         return {"loss": config.alpha_ce * ce + config.alpha_task * loss, "ce": ce, "task": loss}
 
     return losses
 
 
+# --- Predictions ---
+
+
 @torch.no_grad()
 def predict(model: TaskModel, features: Sequence[Feature], pad_token_id: int) -> list[Tensor]:
-    """The model's scores for each feature, in their order, without padding: (C,), (L, C) or (L, 2), on the CPU."""
-    learning = model.training
+    """The scores of each feature, in their order, without padding: (C,), (L, C) or (L, 2), on the CPU.
+
+    Features of similar length share a batch, so that there is little padding.
+    """
+    was_training = model.training
     model.eval()
     order = sorted(range(len(features)), key=lambda index: len(features[index].input_ids))
     found: dict[int, Tensor] = {}
-    for start in range(0, len(order), LOOK_BATCH):
-        chosen = order[start : start + LOOK_BATCH]
+    for start in range(0, len(order), PREDICTION_BATCH):
+        chosen = order[start : start + PREDICTION_BATCH]
         batch = collate([features[index] for index in chosen], pad_token_id, type(model))
-        parts = {name: tensor.to(device_of(model)) for name, tensor in vars(batch).items()}
-        rows = scores(model, TaskBatch(**parts)).float().cpu()
-        for index, row in zip(chosen, rows, strict=True):
+        on_device = TaskBatch(**{name: tensor.to(device_of(model)) for name, tensor in vars(batch).items()})
+        for index, row in zip(chosen, scores(model, on_device).float().cpu(), strict=True):
             found[index] = row[: len(features[index].input_ids)] if row.dim() > 1 else row
-    model.train(learning)
+    model.train(was_training)
     return [found[index] for index in range(len(features))]
 
 
 def confusion_of(task: Task, features: Sequence[Feature], predictions: Sequence[Tensor]) -> list[list[int]] | None:
-    """How often each class was taken for each; None where there are no classes."""
-    if len(task.id2label) == 1 or task.model_class is QuestionAnswering:
+    """The confusion matrix of what `predict` gave; None if the task has no classes."""
+    classes = len(task.id2label)
+    if classes == 1 or task.model_class is QuestionAnswering:
         return None
-    pairs: list[tuple[Any, int]] = []
-    for feature, row in zip(features, predictions, strict=True):
-        if task.model_class is TokenClassifier:
-            assert isinstance(feature.label, list)
-            guesses = row.argmax(-1).tolist()
-            pairs += [pair for pair in zip(feature.label, guesses, strict=True) if pair[0] >= 0]
-        else:
-            pairs.append((feature.label, int(row.argmax())))
-    return confusion([right for right, _ in pairs], [guess for _, guess in pairs], len(task.id2label))
+    right = torch.cat([torch.tensor(feature.label).flatten() for feature in features])
+    guessed = torch.cat([row.reshape(-1, classes).argmax(-1) for row in predictions])
+    labelled = right != IGNORE
+    return confusion(right[labelled].tolist(), guessed[labelled].tolist(), classes)

@@ -5,7 +5,7 @@ Read in this order: quantisation, int8, profiling, export.
 
 from minidistil.ch11_smaller_faster.export import Graph, OnnxModel, export_onnx, round_onnx
 from minidistil.ch11_smaller_faster.int8 import Int8Embedding, load_int8, save_int8, to_int8
-from minidistil.ch11_smaller_faster.profiling import time_by_kind
+from minidistil.ch11_smaller_faster.profiling import PRODUCTS, VOCABULARY, time_by_kind
 from minidistil.ch11_smaller_faster.quantisation import (
     affine_parameters,
     dequantize,
@@ -17,6 +17,8 @@ from minidistil.ch11_smaller_faster.quantisation import (
 )
 
 __all__ = [
+    "PRODUCTS",
+    "VOCABULARY",
     "Graph",
     "Int8Embedding",
     "OnnxModel",

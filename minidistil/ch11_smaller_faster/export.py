@@ -1,10 +1,10 @@
-"""Chapter 11. A model as a graph in a file: ONNX, which runs without this package, without PyTorch, without Python.
+"""Chapter 11. Export to ONNX: a model as a graph in a file, which runs without this package, PyTorch or Python.
 
-The graph is traced by PyTorch's exporter (`torch.export`, then ONNX) with batch and length left open. What is written
-is run at once by onnxruntime on padded batches of other sizes, and must answer as the model does.
-The packages onnx, onnxscript and onnxruntime are needed here only, and imported only when something is exported.
+PyTorch's exporter traces the model (`torch.export`, then ONNX) with dynamic batch size and length. The graph is checked
+at once: onnxruntime must give the same logits as the model, on padded batches of other sizes than the traced one.
+The packages onnx, onnxscript and onnxruntime are needed only here, and imported only when a function is called.
 
-Letters in shapes: B sequences, L tokens, C classes or words.
+Letters in shapes: B sequences, L tokens, D width, C classes or words.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,12 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.files import write_atomically
 
 FILE, INT8_FILE = "model.onnx", "model.int8.onnx"
-OPSET = 18  # the version of ONNX's operators: old enough for every runtime of today
-TOLERANCE = 1e-4  # largest difference from the model that a graph may show
+OPSET = 18  # the version of ONNX's operators: old enough for all current runtimes
+TOLERANCE = 1e-4  # largest difference between the logits of graph and model
 
 
 class Graph(nn.Module):
-    """A model's forward pass as a graph can hold it: tensors in, logits out, no checks, no branches on values."""
+    """The forward pass as a graph can hold it: tensors in, logits out, no checks and no branches on values."""
 
     def __init__(self, model: MaskedLM | SequenceClassifier):
         super().__init__()
@@ -47,49 +47,38 @@ class Graph(nn.Module):
         return self.head(hidden_states)
 
 
-def require_packages(*names: str) -> None:
-    """Raise ValueError, saying what to install, unless these packages are there."""
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ValueError(f"ONNX needs {' and '.join(missing)}: pip install {' '.join(missing)}.")
-
-
 def export_onnx(model: MaskedLM | SequenceClassifier, folder: str | Path) -> tuple[Path, float]:
     """Write folder/model.onnx: input_ids, attention_mask and, for BERT, token_type_ids (B, L) int64 in; logits out.
 
     Returns:
-        The file, and the largest difference of its logits from the model's on padded batches.
+        The file, and the largest difference between its logits and the model's on padded batches.
 
     Raises:
-        ValueError: a package is missing, the model has no head that can be exported, or onnxruntime gives other logits
-            than the model; an earlier file then stays as it was.
+        ValueError: a package is missing, the model has a head that cannot be exported, or onnxruntime gives other
+            logits than the model; an earlier file is then kept.
         OSError: the folder cannot be written.
     """
     require_packages("onnx", "onnxscript", "onnxruntime")
     if not isinstance(model, MaskedLM | SequenceClassifier):
         raise ValueError(f"The model is a {type(model).__name__}: expected a MaskedLM or a SequenceClassifier.")
     program, path = trace(model), Path(folder) / FILE
-    with tempfile.TemporaryDirectory() as room:
-        fresh = Path(room) / FILE
+    with tempfile.TemporaryDirectory() as temporary:
+        fresh = Path(temporary) / FILE
         program.save(fresh, external_data=False)
         difference = largest_difference(model, fresh)
         if not difference <= TOLERANCE:
             raise ValueError(
-                f"onnxruntime's logits differ by {difference:.1e} from the model's: expected {TOLERANCE} at most, so "
-                "the graph was not kept."
+                f"The logits of the ONNX graph differ by {difference:.1e} from the model's: expected at most "
+                f"{TOLERANCE}. The graph was not saved."
             )
         write_atomically(path, lambda part: shutil.copyfile(fresh, part))
     return path, difference
 
 
 def round_onnx(path: str | Path) -> Path:
-    """Write, beside a graph, one whose matrices and word table are int8, by onnxruntime's own dynamic quantisation.
+    """Write, beside the graph of `export_onnx`, model.int8.onnx: rounded by onnxruntime's dynamic quantisation.
 
-    Args:
-        path: what `export_onnx` wrote.
-
-    Returns:
-        The new file, model.int8.onnx.
+    Matrices and word embeddings become int8. Returns the path of the new file.
 
     Raises:
         ValueError: a package is missing.
@@ -100,8 +89,8 @@ def round_onnx(path: str | Path) -> Path:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     graph, rounded = onnx.load(path), Path(path).with_name(INT8_FILE)
-    # The shapes in between are inferred anew. onnxruntime 1.23, the last one for Python 3.10, turns a classifier's
-    # matrix round and then stumbles over the shape noted for it.
+    # The shapes of intermediate results are inferred again: onnxruntime 1.23, the last one for Python 3.10, transposes
+    # a classifier's matrix and then fails on the shape stored for it.
     del graph.graph.value_info[:]
     with _quiet():
         write_atomically(
@@ -110,15 +99,23 @@ def round_onnx(path: str | Path) -> Path:
     return rounded
 
 
+def require_packages(*names: str) -> None:
+    """Raise a ValueError that says what to install, unless these packages are installed."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"ONNX needs {' and '.join(missing)}: pip install {' '.join(missing)}.")
+
+
 def trace(model: MaskedLM | SequenceClassifier) -> Any:
     """The graph of a model, as a `torch.onnx.ONNXProgram`.
 
-    With gradients enabled: without, the encoder cuts large batches into slices, and a graph would hold a single one.
+    Traced with gradients enabled: without, the encoder cuts large batches into slices, and the graph would hold one.
     """
-    inputs = sample(model, batch=2, length=min(8, model.config.max_position_embeddings))
-    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", max=model.config.max_position_embeddings)}
+    longest = model.config.max_position_embeddings
+    inputs = sample(model, batch=2, length=min(8, longest))
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", max=longest)}
     with _quiet(), torch.enable_grad():
-        program = torch.onnx.export(
+        return torch.onnx.export(
             Graph(model).eval(),
             kwargs=inputs,
             input_names=list(inputs),
@@ -128,27 +125,23 @@ def trace(model: MaskedLM | SequenceClassifier) -> Any:
             dynamo=True,
             verbose=False,
         )
-    return program
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of operators for images, which are not in these graphs, and of names for axes given twice."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "root")]
-    levels = [logger.level for logger in loggers]
+    """Hide the exporter's warnings: about image operators, which are not used here, and about axes named twice."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for logger in loggers:
-                logger.setLevel(logging.ERROR)
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)
 
 
 def sample(model: MaskedLM | SequenceClassifier, batch: int, length: int, seed: int = 0) -> dict[str, Tensor]:
-    """Random ids (B, L), padding at the right of every sequence but the first, at the left of the last one."""
+    """Random inputs (B, L): the first sequence has no padding, the last one on the left, the others on the right."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(1, model.config.vocab_size, (batch, length), generator=generator)
     lengths = torch.randint(1, length + 1, (batch, 1), generator=generator)
@@ -162,7 +155,7 @@ def sample(model: MaskedLM | SequenceClassifier, batch: int, length: int, seed: 
 
 
 class OnnxModel:
-    """An exported graph in onnxruntime, called like the model it was made of."""
+    """An exported graph in onnxruntime, called like the original model."""
 
     def __init__(self, path: str | Path):
         require_packages("onnxruntime")
@@ -177,7 +170,7 @@ class OnnxModel:
         self.inputs = [each.name for each in self.session.get_inputs()]
 
     def __call__(self, **inputs: Tensor) -> Tensor:
-        """Logits of input_ids, attention_mask and token_type_ids (B, L); what the graph does not take is left aside."""
+        """The logits for input_ids, attention_mask and token_type_ids (B, L); others are ignored."""
         given = {name: inputs[name].numpy() for name in self.inputs}
         return torch.from_numpy(self.session.run(["logits"], given)[0])
 
@@ -186,12 +179,12 @@ class OnnxModel:
 def largest_difference(model: MaskedLM | SequenceClassifier, path: str | Path) -> float:
     """The largest absolute difference between the logits of a graph and of its model, over batches of six sizes.
 
-    One has more tokens than the encoder takes in a slice, one is as long as the model allows.
+    One has more tokens than the encoder's slices, one is as long as the model allows.
     """
     graph, longest = OnnxModel(path), model.config.max_position_embeddings
     found = 0.0
     shapes = [(1, 1), (1, 7), (2, 8), (9, 5), (1, longest), (SLICE // longest + 1, longest)]
     for seed, (batch, length) in enumerate(shapes):
-        inputs: Mapping[str, Tensor] = sample(model, batch, min(length, longest), seed)
+        inputs: Any = sample(model, batch, min(length, longest), seed)
         found = max(found, float((graph(**inputs) - model(**inputs).logits).abs().max()))
     return found

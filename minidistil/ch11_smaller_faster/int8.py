@@ -1,7 +1,7 @@
-"""Chapter 11. A whole model in int8: its matrices and its word table are rounded, all the rest stays fp32.
+"""Chapter 11. A whole model in int8: the weight matrices and the word embeddings are rounded, the rest stays fp32.
 
-The same recipe as Zafrir et al. (2019), "Q8BERT: Quantized 8Bit BERT", section 2, without their training: matrix
-products and embeddings in 8 bits; softmax, layer norm, GELU, biases and sums in fp32.
+The method of Zafrir et al. (2019), "Q8BERT: Quantized 8Bit BERT", section 2, without their training: matrix products
+and embeddings in 8 bits; softmax, layer norm, GELU, biases and residual sums in fp32.
 
 Letters in shapes: B sequences, L tokens, D width, I features in, O features out, V vocabulary.
 """
@@ -24,16 +24,28 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 FILE = "model.int8.safetensors"
 
 
-class Int8Linear(nn.Module):
-    """A linear layer's rounded twin: `int8_linear` with a scale for each row of its matrix."""
+class RoundedRows(nn.Module):
+    """The matrix of a module in int8, each row with its own scale; both are buffers: saved, but never trained."""
 
-    weight: Tensor  # (O, I) int8
-    scale: Tensor  # (O, 1)
+    weight: Tensor  # (O, I) or (V, D), int8
+    scale: Tensor  # (O, 1) or (V, 1)
+
+    def __init__(self, module: nn.Linear | nn.Embedding):
+        super().__init__()
+        weight = module.weight.detach()
+        if not weight.is_meta and not bool(weight.isfinite().all()):
+            raise ValueError("A weight matrix contains NaN or infinity: such a model cannot be rounded to int8.")
+        scale = symmetric_scale(weight, dim=-1)
+        self.register_buffer("weight", quantize(weight, scale))
+        self.register_buffer("scale", scale)
+
+
+class Int8Linear(RoundedRows):
+    """A linear layer in int8: `int8_linear` with a scale for each row of its matrix."""
 
     def __init__(self, linear: nn.Linear):
-        super().__init__()
-        self.in_features = linear.in_features
-        _keep_rounded(linear.weight, self)
+        super().__init__(linear)
+        self.in_features = linear.in_features  # attention checks its input against it
         self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,23 +53,16 @@ class Int8Linear(nn.Module):
         return int8_linear(x, self.weight, self.scale, self.bias)
 
 
-class Int8Embedding(nn.Module):
-    """A table whose rows are rounded, each with its own scale."""
-
-    weight: Tensor  # (V, D) int8
-    scale: Tensor  # (V, 1)
-
-    def __init__(self, embedding: nn.Embedding):
-        super().__init__()
-        _keep_rounded(embedding.weight, self)
+class Int8Embedding(RoundedRows):
+    """An embedding table in int8, with a scale for each row."""
 
     def forward(self, ids: Tensor) -> Tensor:
-        """(B, L) -> (B, L, D): only the rows that are read become fp32."""
+        """(B, L) -> (B, L, D): only the rows that are looked up become fp32."""
         return dequantize(self.weight[ids], self.scale[ids])
 
 
 class Int8MaskedLMHead(nn.Module):
-    """A masked-LM head whose decoder is still the word table, rounded once for both."""
+    """A masked-LM head in int8 whose decoder is still the word embedding table, rounded once for both uses."""
 
     def __init__(self, head: MaskedLMHead, word: Int8Embedding):
         super().__init__()
@@ -72,25 +77,16 @@ class Int8MaskedLMHead(nn.Module):
         return int8_linear(transformed, self.word.weight, self.word.scale, self.bias)  # (..., V)
 
 
-def _keep_rounded(weight: Tensor, owner: nn.Module) -> None:
-    """Give a module a matrix as int8 and a scale for each row, as buffers: part of the file, never trained."""
-    if not weight.is_meta and not bool(weight.isfinite().all()):
-        raise ValueError("A matrix holds numbers that are not finite: such a model cannot be rounded to int8.")
-    scale = symmetric_scale(weight.detach(), dim=-1)
-    owner.register_buffer("weight", quantize(weight.detach(), scale))
-    owner.register_buffer("scale", scale)
-
-
 def to_int8(model: AnyModel) -> AnyModel:
-    """A copy of a model in evaluation mode that computes in int8; it cannot be trained.
+    """A copy of a model that computes in int8, in evaluation mode; it cannot be trained.
 
     Raises:
-        ValueError: a matrix holds numbers that are not finite, or the model is in int8 already.
+        ValueError: a weight matrix contains NaN or infinity, or the model is in int8 already.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
-    embeddings: Any = getattr(model, "encoder", model).embeddings  # of a bare encoder, its own
+    embeddings: Any = getattr(model, "encoder", model).embeddings  # a bare encoder has its own
     if isinstance(embeddings.word, Int8Embedding):
-        raise ValueError("The model is in int8 already: expected one with the weights that it was trained to.")
+        raise ValueError("The model is in int8 already: expected a model with fp32 weights.")
     embeddings.word = Int8Embedding(embeddings.word)
     if isinstance(head := getattr(model, "head", None), MaskedLMHead):
         model.head = Int8MaskedLMHead(head, embeddings.word)
@@ -102,13 +98,15 @@ def to_int8(model: AnyModel) -> AnyModel:
 
 
 def save_int8(model: Model, folder: str | Path) -> Path:
-    """Write the tensors of `to_int8(model)` and config.json, each whole or not at all; returns the tensors' file.
+    """Write the tensors of `to_int8(model)` and config.json to a folder; returns the path of the tensors.
+
+    Each file is written completely or not at all.
 
     Raises:
         OSError: the folder cannot be written.
     """
     folder = Path(folder)
-    tensors = {name: tensor.contiguous() for name, tensor in _once(model).items()}
+    tensors = {name: tensor.contiguous() for name, tensor in _named_once(model).items()}
     write_atomically(folder / FILE, lambda part: save_file(tensors, part, metadata={"format": "pt"}))
     save_config(model, folder)
     return folder / FILE
@@ -118,25 +116,27 @@ def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
     """The model that `save_int8` wrote.
 
     Args:
-        cls: what was saved: MaskedLM, SequenceClassifier …
+        cls: the class that was saved: MaskedLM, SequenceClassifier …
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: the file is damaged or belongs to a model of another kind or size.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or belongs to a model of another class or size.
     """
     with torch.device("meta"):  # no memory: every tensor comes from the file
         model = to_int8(cls(cls.config_class.read(locate(folder, "config.json"))))
-    tensors, wanted = read_tensors(locate(folder, FILE)), _once(model)
-    if {name: (each.shape, each.dtype) for name, each in tensors.items()} != {
-        name: (each.shape, each.dtype) for name, each in wanted.items()
-    }:
+    tensors = read_tensors(locate(folder, FILE))
+    found, expected = (
+        {name: (each.shape, each.dtype) for name, each in those.items()} for those in (tensors, _named_once(model))
+    )
+    if found != expected:
         raise ValueError(
-            f"The tensors of {Path(folder) / FILE} are not those of a {cls.__name__} with its config.json."
+            f"The tensors of {Path(folder) / FILE} have other names, shapes or types than those of a {cls.__name__} "
+            "with the config.json beside it."
         )
-    model.load_state_dict(tensors, strict=False, assign=True)  # not strict: the word table has two names
+    model.load_state_dict(tensors, strict=False, assign=True)  # not strict: the word embeddings have two names
     return model.eval()
 
 
-def _once(model: nn.Module) -> dict[str, Tensor]:
-    """The tensors by name, without the second name of the word table that encoder and head share."""
+def _named_once(model: nn.Module) -> dict[str, Tensor]:
+    """The state dict without the second name of the word embeddings, which encoder and head share."""
     return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("head.word.")}

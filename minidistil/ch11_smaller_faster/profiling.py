@@ -1,4 +1,4 @@
-"""Chapter 11. Where the time of a forward pass goes, by kind of work, as PyTorch's profiler sees it.
+"""Chapter 11. Profiling: how the time of a forward pass is split among kinds of work, by PyTorch's profiler.
 
 Letters in shapes: B sequences, L tokens, V vocabulary.
 """
@@ -13,14 +13,14 @@ from torch.profiler import ProfilerActivity, profile
 
 from minidistil.ch05_weights.weights import Model
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler would announce each beginning and end on stderr
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler prints on stderr when it starts and stops
 
 VOCABULARY, PRODUCTS, ATTENTION, GELU, NORM = "vocabulary", "matrix products", "attention", "GELU", "layer norm"
 ROUNDING, REST = "rounding", "embeddings, sums, copies"
 KINDS = (PRODUCTS, VOCABULARY, ATTENTION, GELU, NORM, ROUNDING, REST)
 
-_PRODUCTS = {"aten::addmm", "aten::mm", "aten::bmm", "aten::_int_mm", "aten::mkldnn_linear"}
-_KIND = {  # also of the operator that overwrites its input, whose name ends in _
+_KIND = {  # operators that overwrite their input have a name that ends in _; they are looked up without it
+    **dict.fromkeys(("aten::addmm", "aten::mm", "aten::bmm", "aten::_int_mm", "aten::mkldnn_linear"), PRODUCTS),
     "aten::gelu": GELU,
     "aten::native_layer_norm": NORM,
     "aten::_scaled_dot_product_flash_attention_for_cpu": ATTENTION,
@@ -31,19 +31,20 @@ _KIND = {  # also of the operator that overwrites its input, whose name ends in 
 def kind_of(operator: str, shapes: Any, vocab_size: int) -> str:
     """The kind of work of one of PyTorch's operators, given the shapes of its inputs.
 
-    A matrix product with one side as long as the vocabulary is the projection onto it.
+    A matrix product with a side as long as the vocabulary is the projection onto the vocabulary.
     """
-    if operator in _PRODUCTS:
-        return VOCABULARY if any(vocab_size in shape for shape in shapes if isinstance(shape, list)) else PRODUCTS
-    return _KIND.get(operator.removesuffix("_"), REST)
+    kind = _KIND.get(operator.removesuffix("_"), REST)
+    if kind == PRODUCTS and any(vocab_size in shape for shape in shapes if isinstance(shape, list)):
+        return VOCABULARY
+    return kind
 
 
 @torch.no_grad()
 def time_by_kind(model: Model, inputs: dict[str, Tensor], repeats: int = 5) -> dict[str, float]:
-    """Milliseconds of a forward pass on the CPU, in each kind of work that there is.
+    """Milliseconds of a forward pass on the CPU, for each kind of work that occurs.
 
-    An operator's own time counts, without that of the operators that it calls. Medians of the repeats, after one that
-    does not count.
+    Only an operator's own time counts, without the operators that it calls. Medians over the repeats, after one
+    warm-up.
 
     Args:
         model: in fp32 or in int8.

@@ -1,4 +1,4 @@
-"""Chapter 12: what a model says of two groups, and how sure one can be of it.
+"""Chapter 12: how a model treats two groups of people, and how certain such figures are.
 
 Read in this order: bias, uncertainty, probe.
 """

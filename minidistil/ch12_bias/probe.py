@@ -1,4 +1,10 @@
-"""The command `minidistil bias`: a probe put to a model, and to its teacher."""
+"""Chapter 12. A whole probe: all the figures that `minidistil bias` reports for a model, and for it and its teacher.
+
+For each word, the difference between the two groups (its mean over the templates, centred), an interval over templates,
+p-values, and Kurita's bias score; for the whole list, three summaries; for teacher and student, what is inherited.
+
+Letters in shapes: T templates, W words.
+"""
 
 from typing import Any
 
@@ -24,7 +30,7 @@ SEED = 56
 
 
 def generator() -> torch.Generator:
-    """The same draws for each figure, and for teacher and student."""
+    """The same random numbers for each figure, and for teacher and student."""
     return torch.Generator().manual_seed(SEED)
 
 
@@ -34,11 +40,11 @@ def figures(probe: Probe, model: MaskedLM, tokenizer: WordPiece) -> tuple[dict[s
     Values with an interval are lists: value, lower end, upper end; the intervals are over templates.
 
     Raises:
-        ValueError: a probe of one word, or of a word that is no single token.
+        ValueError: a probe with only one word, or with a word that is not a single token.
     """
     if len(probe.words) < 2:
         raise ValueError(
-            f"The only word is {probe.words[0]!r}: each word is compared with the others, so expected two or more."
+            f"The only word is {probe.words[0]!r}: expected at least two, since each is compared with the others."
         )
     probabilities = word_probabilities(probe, model, tokenizer)  # (T, 2, W)
     differences = log_ratios(probabilities)  # (T, W)
@@ -63,12 +69,12 @@ def figures(probe: Probe, model: MaskedLM, tokenizer: WordPiece) -> tuple[dict[s
 
 
 def _with_interval(values: Tensor) -> list[float]:
-    """(T,) one number a template -> their mean, and its interval."""
+    """(T,) one number for each template -> their mean and its interval."""
     return [float(values.mean()), *bootstrap_interval(values, lambda rows: rows.mean(), generator()).tolist()]
 
 
 def inherited(teacher: Tensor, student: Tensor) -> dict[str, list[float]]:
-    """Correlation, slope and spread of two tables, (T, W) each, with intervals: both get the same templates."""
+    """Correlation, slope and spread of two tables, (T, W) each, with intervals; both get the same drawn templates."""
     both = torch.stack([teacher, student], 1)  # (T, 2, W)
     ends = bootstrap_interval(both, lambda rows: torch.tensor(inheritance(rows[:, 0], rows[:, 1])), generator())
     values = inheritance(teacher, student)

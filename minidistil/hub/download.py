@@ -1,18 +1,17 @@
-"""The hub: one file of a model, from the Hugging Face cache or over the network.
+"""One file of a model, from the Hugging Face cache or from the hub.
 
-`huggingface_hub` does the work, and honours HF_HOME, HF_ENDPOINT and HF_HUB_OFFLINE. Added here is what a
-person at the keyboard needs: an answer in seconds where it would retry for minutes, one sentence
-that says what to do, and damaged files put aside so that they are not met again.
+`huggingface_hub` does the work: cache, locks, resumed and repeated requests, HF_HOME, HF_ENDPOINT and
+HF_HUB_OFFLINE. Added here is an answer within seconds if there is no network, and one sentence that says
+what to do. Weights that are not in safetensors format are never read.
 """
 
 import contextlib
+import functools
 import re
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 from minidistil.files import sha256
-
-TRIES = 3  # where the hub is there but stumbles (5xx)
 
 NOT_SAFETENSORS = {
     "pytorch_model.bin": "a pickle, which can run code when it is opened",
@@ -21,10 +20,10 @@ NOT_SAFETENSORS = {
     "model.safetensors.index.json": "the index of weights in several files",
 }
 
-# What huggingface_hub and the HTTP library below it raise, by the names of the classes, and what to do about it.
+# What to do, by the name of the exception's class: the HTTP library below huggingface_hub differs between versions.
 _REASONS = {
-    "OfflineModeIsEnabled": "HF_HUB_OFFLINE forbids to ask the hub. Unset it once, {elsewhere}.",
-    "GatedRepoError": "its authors ask for consent. Give it on the model's page and log in with `hf auth login`.",
+    "OfflineModeIsEnabled": "HF_HUB_OFFLINE forbids network access. Unset it once, {elsewhere}.",
+    "GatedRepoError": "access must be requested. Do that on the model's page and log in with `hf auth login`.",
     "RepositoryNotFoundError": (
         "{hub} has no such model, or it is private. Check the name, or log in with `hf auth login`."
     ),
@@ -40,104 +39,91 @@ _REASONS = {
 
 
 def cached(hub_id: str, filename: str, revision: str | None) -> Path | None:
-    """Where the cache has a file of a revision (None: of the branch main as last seen), if it has it."""
+    """Where the cache has a file of a revision (None: of the branch main when last seen), if it has it."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(hub_id, filename, revision=revision)
     return Path(found) if isinstance(found, str) else None
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a file of the cache is the one that was sent, as far as can be told.
+def fetch(hub_id: str, filename: str, revision: str | None = None, again: bool = False) -> Path:
+    """A file from the hub; without a revision, the copy in the cache serves if the hub does not.
 
-    The cache keeps a large file under its sha256 and links to it; of small files and without links nothing is known.
+    Args:
+        hub_id, filename, revision: what to fetch.
+        again: replace the copy in the cache, which is damaged.
+
+    Raises:
+        FileNotFoundError: the file cannot be had; the message says why, and what to do.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        with contextlib.suppress(HfHubHTTPError):  # an answer, if a bad one: hf_hub_download knows what to do
+            _ask(hub_id, filename, revision)  # without a network hf_hub_download would try for minutes
+        return Path(hf_hub_download(hub_id, filename, revision=revision, force_download=again))
+    except Exception as error:
+        kept = None if again else cached(hub_id, filename, revision)
+        if kept is not None:
+            return kept
+        raise FileNotFoundError(
+            f"{filename} of {hub_id} is {'damaged' if again else 'not'} in the Hugging Face cache and could not be "
+            f"fetched: {_explain(error, hub_id, filename, revision)}"
+        ) from error
+
+
+def reachability(hub_id: str, filename: str, revision: str | None = None) -> str:
+    """Whether the hub has the file and answers now, and if not, why: for a person to read."""
+    from huggingface_hub import constants
+
+    try:
+        _ask(hub_id, filename, revision)
+    except Exception as error:  # as in `fetch`
+        return f"not reachable, only files on this machine can be used: {_explain(error, hub_id, filename, revision)}"
+    return f"{constants.ENDPOINT} is reachable"
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of the cache is the one that was sent, as far as the cache knows.
+
+    The cache keeps a large file under its sha256 and links to it; small files have no sha256 to compare.
     """
     name = path.readlink().name if path.is_symlink() else ""
     return not re.fullmatch("[0-9a-f]{64}", name) or sha256(path) == name
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file of the cache, which then counts as absent; returns its new path.
-
-    Raises:
-        ValueError: the cache cannot be written.
-    """
-    blob = path.resolve()  # the cache's names are links to files that are named by their hash
-    number = 1
-    while (aside := blob.with_name(f"{blob.name}.damaged-{number}")).exists():
-        number += 1
-    try:
-        blob.rename(aside)
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise ValueError(f"{path} is damaged and cannot be renamed ({error.strerror}): delete it yourself.") from error
-    return aside
+def explain_absence(name: str | Path, filename: str, has: Callable[[str], bool]) -> str:
+    """What to do about a model without this file; `has` says whether it has another one."""
+    for found, what in NOT_SAFETENSORS.items():
+        if filename == "model.safetensors" and has(found):
+            return (
+                f"it has {found}, {what}, and only model.safetensors is ever read here. If you trust it, let "
+                f'transformers convert it once: AutoModelForMaskedLM.from_pretrained("{name}").save_pretrained('
+                '"FOLDER"), or with the class of its head.'
+            )
+    if filename == "model.safetensors" and has("model.int8.safetensors"):
+        return "it holds a model in int8, written by `minidistil export`: read it with load_int8 of chapter 11."
+    return "expected a BERT or DistilBERT model in Hugging Face format: config.json, model.safetensors, vocab.txt."
 
 
-def fetch(hub_id: str, filename: str, revision: str | None = None) -> Path:
-    """A file from the hub, or the newest copy in the cache if the hub cannot be asked for an unpinned one.
-
-    Raises:
-        FileNotFoundError: neither has it; the message says why, and what to do.
-    """
-    kept = cached(hub_id, filename, revision)
-    if kept is not None and revision is not None:
-        return kept
-    try:
-        return _download(hub_id, filename, revision)
-    except Exception as error:  # which classes there are depends on the HTTP library below huggingface_hub
-        if kept is not None:
-            return kept
-        raise FileNotFoundError(
-            f"{filename} of {hub_id} is not in the Hugging Face cache and could not be fetched: "
-            f"{_explain(error, hub_id, filename, revision)}"
-        ) from error
-
-
-def reachability(hub_id: str, filename: str, revision: str | None = None) -> str:
-    """Whether the hub can be asked for a file now, and if not, why: for a person to read."""
+def _ask(hub_id: str, filename: str, revision: str | None) -> None:
+    """One request for the file's size and hash; raises what huggingface_hub raises."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
-    try:
-        get_hf_file_metadata(hf_hub_url(hub_id, filename, revision=revision), timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    except Exception as error:  # as in `fetch`
-        return f"not reachable, what is on this machine serves: {_explain(error, hub_id, filename, revision)}"
-    return f"{constants.ENDPOINT} is reachable"
-
-
-def convert_once(name: str | Path, found: str) -> str:
-    """What to do about weights that are there, but in a format that is never read here."""
-    return (
-        f"it has {found}, {NOT_SAFETENSORS[found]}, and only model.safetensors is ever read here. If you trust it, "
-        f'let transformers convert it once: AutoModelForMaskedLM.from_pretrained("{name}").save_pretrained("FOLDER"), '
-        "or with the class of its head."
-    )
-
-
-def _download(hub_id: str, filename: str, revision: str | None) -> Path:
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
-
-    url = hf_hub_url(hub_id, filename, revision=revision)
-    tries = 0
-    while True:
-        try:
-            get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)  # fails at once, hf_hub_download late
-            return Path(hf_hub_download(hub_id, filename, revision=revision))
-        except HfHubHTTPError as error:
-            tries += 1
-            if error.response.status_code < 500 or tries == TRIES:
-                raise
-            time.sleep(tries)
+    get_hf_file_metadata(hf_hub_url(hub_id, filename, revision=revision), timeout=constants.HF_HUB_ETAG_TIMEOUT)
 
 
 def _explain(error: BaseException, hub_id: str, filename: str, revision: str | None) -> str:
-    """Reason and advice for what the hub's client raised."""
-    from huggingface_hub import constants
+    """Reason and advice for what huggingface_hub raised."""
+    from huggingface_hub import HfApi, constants
 
+    if error.__cause__ is not None and type(error).__name__ in ("LocalEntryNotFoundError", "ValueError"):
+        error = error.__cause__  # these say only that the cache cannot help
     classes = {each.__name__ for each in type(error).__mro__}
     if "RemoteEntryNotFoundError" in classes:
-        return _explain_absent_file(hub_id, filename, revision)
+        exists = functools.partial(HfApi().file_exists, hub_id, revision=revision)
+        return f"{hub_id} has no such file; {explain_absence(hub_id, filename, exists)}"
     sentence = next(sentence for name, sentence in _REASONS.items() if name in classes)
     return sentence.format(
         hub=constants.ENDPOINT,
@@ -146,20 +132,3 @@ def _explain(error: BaseException, hub_id: str, filename: str, revision: str | N
         text=(str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."),
         elsewhere="set HF_HOME to a cache that holds it, or pass the folder of a local copy",
     )
-
-
-def _explain_absent_file(hub_id: str, filename: str, revision: str | None) -> str:
-    if filename == "model.safetensors":
-        for other in NOT_SAFETENSORS:
-            if _exists(hub_id, other, revision):
-                return convert_once(hub_id, other)
-    return "the model's repository has no such file. Choose a BERT or DistilBERT model in Hugging Face format."
-
-
-def _exists(hub_id: str, filename: str, revision: str | None) -> bool:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-
-    with contextlib.suppress(Exception):  # this look serves a better message only
-        get_hf_file_metadata(hf_hub_url(hub_id, filename, revision=revision))
-        return True
-    return False

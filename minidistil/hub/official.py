@@ -1,16 +1,13 @@
-"""Where the official files come from, and the proof that they are the official ones.
+"""Where official files come from, and the check that they are the official ones.
 
-A model's files are looked for in this order, the places that need no network first:
+A name may be a folder on disk. The files of an official model are searched in this order:
 
-1. an explicit folder (or file) on disk,
-2. the Hugging Face cache, at the pinned revision,
-3. an installed package that carries the file,
-4. the Hugging Face hub, at the pinned revision (`huggingface_hub` honours HF_HOME,
-   HF_ENDPOINT and HF_HUB_OFFLINE).
+1. the Hugging Face cache, at the pinned revision,
+2. an installed package that contains the file; only the file is opened, the package is never imported,
+3. the Hugging Face hub, at the pinned revision.
 
-Wherever a pinned file was found, its size and sha256 are compared with the pinned ones
-before anything reads it; a damaged copy in the cache is set aside, and the search goes on. A package
-that carries a model is never imported: only the file inside it is opened.
+The size and sha256 of a pinned file are compared with the published ones before anything reads it. A damaged
+copy is not used, and one in the cache is fetched again.
 """
 
 import importlib.util
@@ -75,65 +72,55 @@ OFFICIAL = {
 
 
 def official_name(name: str | Path) -> str | None:
-    """The ladder's name of an official model given by that name or by its hub id, else None."""
+    """The short name of an official model, given by that name or by its hub id; None for any other model."""
     if name in OFFICIAL:
         return str(name)
     return next((short for short, model in OFFICIAL.items() if model.hub_id == str(name)), None)
 
 
 def locate(name: str | Path, filename: str) -> Path:
-    """Path of `filename` of a model, found, fetched if need be, and verified.
+    """The path of a file of a model, fetched if necessary and verified if official.
 
     Args:
-        name: a ladder name ("minilm"), a hub id ("org/name") or a folder.
+        name: an official model's name ("minilm"), a hub id ("org/name") or a folder.
         filename: "config.json", "vocab.txt", "model.safetensors" …
 
     Raises:
-        FileNotFoundError: the folder lacks the file, or no place could provide it.
-        ValueError: the name is unknown, or the file is not the pinned one.
+        FileNotFoundError: the folder lacks the file, or it is neither on this machine nor to be had from the hub.
+        ValueError: the name is unknown, or the hub sent another file than the official one.
     """
     short = official_name(name)
     if short is None:
         return _locate_unpinned(str(name), filename)
-    model = OFFICIAL[short]
-    path = _on_this_machine(model, filename)
+    model, pin = OFFICIAL[short], OFFICIAL[short].pins.get(filename)
+    path = _on_this_machine(model, filename, pin)
     if path is not None:
         return path
-    path = hub.fetch(model.hub_id, filename, model.revision)
-    if filename in model.pins:
+    path = hub.fetch(model.hub_id, filename, model.revision, again=_in_cache(model, filename) is not None)
+    if pin is not None:
         try:
-            verify(path, model.pins[filename])
+            verify(path, pin)
         except ValueError as error:
             raise ValueError(
-                f"What the hub sent is not the official file: {error} It was set aside as {hub.set_aside(path)}. "
-                "Try again; if it comes again, check HF_ENDPOINT and the proxy between here and the hub."
+                f"What the hub sent is not the official file: {error} Try again; if it happens again, check "
+                "HF_ENDPOINT and the proxy between this machine and the hub."
             ) from error
     return path
 
 
-def _on_this_machine(model: OfficialModel, filename: str) -> Path | None:
+def _on_this_machine(model: OfficialModel, filename: str, pin: Pin | None) -> Path | None:
     """The first copy in cache or package that is the official file."""
-    pin = model.pins.get(filename)
-    # Another of the three models may be on disk; its vocabulary is the same file.
-    for source in [model, *(OFFICIAL.values() if pin == _VOCAB else ())]:
-        for place in (_in_cache, _in_package):
-            path = place(source, filename)
-            if path is None:
-                continue
+    # Another of the three models may be on this machine; its vocabulary is the same file.
+    others = [other for other in OFFICIAL.values() if pin == _VOCAB and other is not model]
+    for source in [model, *others]:
+        for path in filter(None, (_in_cache(source, filename), _in_package(source, filename))):
             try:
                 if pin is not None:
                     verify(path, pin)
                 return path
             except ValueError as error:
-                _put_by(path, error, in_cache=place is _in_cache)
+                _LOG.warning("%s It is not used. If a package installed it, reinstall that: %s", error, path)
     return None
-
-
-def _put_by(path: Path, error: ValueError, in_cache: bool) -> None:
-    if in_cache:
-        _LOG.warning("%s The copy in the cache was set aside as %s; another is looked for.", error, hub.set_aside(path))
-    else:
-        _LOG.warning("%s Reinstall the package that brought %s; another copy is looked for.", error, path)
 
 
 def available_offline(name: str) -> str:
@@ -146,7 +133,7 @@ def available_offline(name: str) -> str:
     try:
         verify(path, model.pins["model.safetensors"])
     except ValueError as error:
-        return f"damaged: {error} The next use sets it aside and looks for another copy."
+        return f"damaged: {error} The next use looks for another copy, or fetches it again."
     return f"verified: {path}"
 
 
@@ -164,31 +151,21 @@ def _locate_unpinned(name: str, filename: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / filename).is_file():
-            raise FileNotFoundError(f"The folder {folder} has no {filename}: {_explain_absence(folder, filename)}")
+            advice = hub.explain_absence(folder, filename, lambda other: (folder / other).is_file())
+            raise FileNotFoundError(f"The folder {folder} has no {filename}: {advice}")
         return folder / filename
     if folder.exists():
         raise ValueError(f"{folder} is a file; expected the folder of a model in Hugging Face format.")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         path = hub.fetch(name, filename)
         if not hub.is_whole(path):
-            aside = hub.set_aside(path)
-            _LOG.warning("%s of %s was damaged; it was set aside as %s and is fetched again.", filename, name, aside)
-            path = hub.fetch(name, filename)
+            _LOG.warning("%s of %s is damaged in the cache and is fetched again.", filename, name)
+            path = hub.fetch(name, filename, again=True)
         return path
     raise ValueError(
         f"Unknown model {name!r}: expected one of {', '.join(OFFICIAL)}, a hub id such as "
         "'org/name', or an existing folder in Hugging Face format."
     )
-
-
-def _explain_absence(folder: Path, filename: str) -> str:
-    if filename == "model.safetensors":
-        for other in hub.NOT_SAFETENSORS:
-            if (folder / other).is_file():
-                return hub.convert_once(folder, other)
-        if (folder / "model.int8.safetensors").is_file():
-            return "it holds a model in int8, as `minidistil export` writes it: read it with load_int8 of chapter 11."
-    return "a model folder in Hugging Face format holds config.json, model.safetensors and vocab.txt."
 
 
 def _in_cache(model: OfficialModel, filename: str) -> Path | None:

@@ -1,1 +1,1 @@
-"""The ladder of proof: this package beside the official libraries."""
+"""Parity: this package compared with the official libraries."""

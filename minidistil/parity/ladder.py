@@ -1,9 +1,8 @@
-"""The ladder of proof: the package against what others wrote, on a device that is here.
+"""Parity checks: this package compared with the official libraries, on each device of this machine.
 
-A rung compares with something outside this project and says how far apart the two are and how far they may be.
-The rungs below are those that arithmetic on another device could break; the others (a trained
-vocabulary, masking's statistics, losses, metrics, resumed runs) are proved by the tests alone. The
-tests use these functions too.
+Each comparison says how far the two differ and how far they may differ. Its rung is its number in the project's list of
+proofs (the "ladder"). Here are those that another device's arithmetic could break; the others (a trained vocabulary,
+masking statistics, losses, metrics, resumed runs) are in the tests alone. The tests use these functions too.
 
 Letters in shapes: B sequences, L tokens, H heads, K width of a head.
 """
@@ -12,7 +11,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import torch
 from torch import nn
@@ -28,6 +27,7 @@ from minidistil.parity.peers import (
     Differences,
     compare_masked_lm,
     largest_difference,
+    official_tokenizer,
     random_batch,
     random_config,
     same_model_twice,
@@ -44,7 +44,7 @@ TEXTS = (
     "The girl is carrying a baby, said the Queen of unhappinesses.",
 )
 
-# Fill-mask on the model card of distilbert-base-uncased: the ids of the five best words and their scores.
+# The model card of distilbert-base-uncased: the ids of the five best words of fill-mask and their scores.
 MODEL_CARD = {
     "Hello I'm a [MASK] model.": {
         2535: 0.05292855575680733, 4827: 0.03968575969338417, 2449: 0.034743521362543106,
@@ -60,21 +60,23 @@ MODEL_CARD = {
     },
 }  # fmt: skip
 
+HEADER = f"{'rung':>4}  {'device':<6}  {'minidistil / reference':<60}  {'difference':>10}  {'bound':>7}  verdict"
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """Something of ours beside something of others'; not made if what it takes is not here."""
+    """A result of this package compared with a reference; not made if something that it needs is missing."""
 
     rung: int
     device: str
     what: str
     difference: float = math.nan
     bound: float = math.nan
-    not_here: str = ""  # and how to get it
+    not_here: str = ""  # what is missing and how to get it
 
     @property
     def fails(self) -> bool:
-        """Whether the two differ by more than the bound; a NaN is no proof either."""
+        """Whether the two differ by more than the bound, or by NaN."""
         return not self.not_here and not self.difference <= self.bound
 
     def line(self) -> str:
@@ -87,17 +89,14 @@ class Comparison:
         return f"{self.rung:>4}  {self.device:<6}  {self.what:<60}  {numbers}  {verdict}"
 
 
-HEADER = f"{'rung':>4}  {'device':<6}  {'ours / theirs':<60}  {'difference':>10}  {'bound':>7}  verdict"
-
-
 def devices() -> list[str]:
-    """The kinds of device that torch finds on this machine."""
+    """The kinds of device that PyTorch finds on this machine."""
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     return [name for name, present in here.items() if present]
 
 
 def ladder(device: str) -> Iterator[Comparison]:
-    """Every rung on a device; what is not here counts neither for nor against."""
+    """Every comparison on a device; those that need something that is not here neither hold nor fail."""
     for (rung, what), compare in _RUNGS.items():
         try:
             with without_progress_bars():
@@ -110,69 +109,48 @@ def ladder(device: str) -> Iterator[Comparison]:
             yield Comparison(rung, device, what, not_here=str(error))
 
 
-# Rung 1
-
-
 def compare_tokenizer(device: str) -> Differences:
     """Ids of texts in several scripts against `tokenizers` with the official tokenizer.json."""
-    from tokenizers import Tokenizer
-
-    official = Tokenizer.from_file(str(locate("minilm", "tokenizer.json")))
-    official.no_truncation()
-    official.no_padding()
-    ours = WordPiece.from_pretrained("minilm")
-    wrong = sum(ours.encode(text).ids != official.encode(text).ids for text in TEXTS)
+    official, tokenizer = official_tokenizer(), WordPiece.from_pretrained("minilm")
+    wrong = sum(tokenizer.encode(text).ids != official.encode(text).ids for text in TEXTS)
     return {"texts with other ids": (wrong, 0)}
 
 
-# Rung 4
-
-
 def compare_attention(device: str) -> Differences:
-    """The readable formula against PyTorch's kernel, padded, output and gradients."""
+    """The plain formula against PyTorch's kernel, with padding: output and gradients."""
     generator = torch.Generator().manual_seed(0)
     query, key, value = (torch.randn(3, 4, 37, 16, generator=generator).to(device).requires_grad_() for _ in range(3))
     visible = (torch.arange(37) < torch.tensor([37, 20, 1])[:, None])[:, None, None, :].to(device)  # (B, 1, 1, L)
-    ours = attention.scaled_dot_product_attention(query, key, value, visible)[0]  # (B, H, L, K)
-    theirs = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=visible)
-    gradients = [torch.autograd.grad(output.square().mean(), (query, key, value)) for output in (ours, theirs)]
-    return {
-        "output": (largest_difference(ours, theirs), FP32),
-        "gradients": (largest_difference(*gradients), FP32),
-    }
-
-
-# Rung 5
+    outputs = (
+        attention.scaled_dot_product_attention(query, key, value, visible)[0],  # (B, H, L, K)
+        nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=visible),
+    )
+    gradients = [torch.autograd.grad(output.square().mean(), (query, key, value)) for output in outputs]
+    return {"output": (largest_difference(*outputs), FP32), "gradients": (largest_difference(*gradients), FP32)}
 
 
 def compare_random_models(device: str, architecture: str, precision: str) -> Differences:
-    """The worst of several random models; in bf16 the one that comes nearest to its bound."""
-    found = [
-        compare_masked_lm(random_config(architecture, seed), seed, device, precision) for seed in SEEDS
-    ]  # fmt: skip
-    return {what: max((each[what] for each in found), key=_severity) for what in found[0]}
+    """Several random models; of each quantity the difference that is largest relative to its bound, or NaN."""
 
+    def relative(difference: tuple[float, float]) -> float:
+        value, bound = difference
+        return math.inf if math.isnan(value) else value / bound
 
-def _severity(difference: tuple[float, float]) -> float:
-    """How near it comes to its bound, or how far beyond; nothing is worse than NaN."""
-    value, bound = difference
-    return math.inf if math.isnan(value) else value / bound
-
-
-# Rungs 7, 8 and 9
+    found = [compare_masked_lm(random_config(architecture, seed), seed, device, precision) for seed in SEEDS]
+    return {what: max((each[what] for each in found), key=relative) for what in found[0]}
 
 
 def compare_sentence_embeddings(device: str) -> Differences:
-    """Official MiniLM's embeddings against sentence-transformers' on the same texts."""
+    """Official MiniLM's embeddings against those of sentence-transformers on the same texts."""
     from sentence_transformers import SentenceTransformer
 
     batch = WordPiece.from_pretrained("minilm").batch(TEXTS)
-    ours = SentenceEncoder.from_pretrained("minilm").to(device)
+    encoder = SentenceEncoder.from_pretrained("minilm").to(device)
     with torch.no_grad():
-        mine = ours(batch["input_ids"].to(device), batch["attention_mask"].to(device))
+        found = encoder(batch["input_ids"].to(device), batch["attention_mask"].to(device))
     folder = locate("minilm", "config.json").parent
     official = SentenceTransformer(str(folder), device=device).encode(list(TEXTS), show_progress_bar=False)
-    return {"": (largest_difference(mine, torch.tensor(official)), FP32)}
+    return {"": (largest_difference(found, torch.tensor(official)), FP32)}
 
 
 def compare_model_card(device: str) -> Differences:
@@ -191,33 +169,31 @@ def compare_model_card(device: str) -> Differences:
 
 
 def compare_saved_model(device: str) -> Differences:
-    """A model that we save, read by transformers: its logits, and that it finds no key missing or unexpected."""
+    """The logits of a model that this package saves and transformers loads; infinite if the keys differ."""
     from transformers import AutoModelForMaskedLM
 
     differences = []
     for architecture in ARCHITECTURES:
         config = random_config(architecture, 1)
-        ours = same_model_twice(config, 1, device)[0].eval()
+        model = same_model_twice(config, 1, device)[0].eval()
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            ours.save_pretrained(Path(folder))
-            theirs, info = AutoModelForMaskedLM.from_pretrained(folder, output_loading_info=True)
+            model.save_pretrained(folder)
+            loaded, info = AutoModelForMaskedLM.from_pretrained(folder, output_loading_info=True)
         if any(info[keys] for keys in ("missing_keys", "unexpected_keys", "mismatched_keys")):
             return {"": (math.inf, FP32)}
         inputs = {name: tensor.to(device) for name, tensor in random_batch(config, 1).items()}
         with torch.no_grad():
-            differences.append(largest_difference(ours(**inputs).logits, theirs.to(device)(**inputs).logits))
+            differences.append(largest_difference(model(**inputs).logits, loaded.to(device)(**inputs).logits))
     return {"": (worst(differences), FP32)}
-
-
-def _random_models(architecture: str, precision: str) -> Callable[[str], Differences]:
-    return lambda device: compare_random_models(device, architecture, precision)
 
 
 _RUNGS: dict[tuple[int, str], Callable[[str], Differences]] = {
     (1, "WordPiece / tokenizers"): compare_tokenizer,
     (4, "attention / torch"): compare_attention,
     **{
-        (5, f"{name}, {precision} / transformers"): _random_models(architecture, precision)
+        (5, f"{name}, {precision} / transformers"): partial(
+            compare_random_models, architecture=architecture, precision=precision
+        )
         for precision in ("fp32", "bf16")
         for architecture, name in ARCHITECTURES.items()
     },

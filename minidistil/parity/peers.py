@@ -1,9 +1,10 @@
-"""One model in two libraries: transformers makes it, this package reads it, and both do the same work.
+"""One model in two libraries: transformers creates it, this package loads it, and both compute the same.
 
 Letters in shapes: B sequences, L tokens.
 """
 
 import contextlib
+import importlib.util
 import math
 import random
 import tempfile
@@ -17,8 +18,10 @@ from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.tensor_names import model_type, our_names
 from minidistil.ch08_training.device import autocast
+from minidistil.hub.official import locate
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
 FP32 = 1e-5  # largest absolute difference in fp32
@@ -27,23 +30,23 @@ ARCHITECTURES = {"bert": "BERT", "distilbert": "DistilBERT"}
 Differences = dict[str, tuple[float, float]]  # what: the largest difference and the bound
 
 
-def largest_difference(ours: Any, theirs: Any) -> float:
+def largest_difference(one: Any, other: Any) -> float:
     """The largest absolute difference of two tensors or sequences of tensors; infinite if shapes differ."""
-    if not isinstance(ours, Tensor):
-        return worst([largest_difference(*pair) for pair in zip(ours, theirs, strict=True)])
-    if ours.shape != theirs.shape:
+    if not isinstance(one, Tensor):
+        return worst([largest_difference(*pair) for pair in zip(one, other, strict=True)])
+    if one.shape != other.shape:
         return math.inf
-    return float((ours.detach().cpu().double() - theirs.detach().cpu().double()).abs().max())  # not all have float64
+    return float((one.detach().cpu().double() - other.detach().cpu().double()).abs().max())  # MPS has no float64
 
 
 def worst(differences: Sequence[float]) -> float:
-    """The largest of them, 0 of none; NaN where one is NaN, which `max` would lose."""
+    """The largest of them, 0 if there are none; NaN if one is NaN, which `max` could miss."""
     return math.nan if any(map(math.isnan, differences)) else max(differences, default=0.0)
 
 
 @contextlib.contextmanager
 def without_progress_bars() -> Iterator[None]:
-    """Keep transformers, where it is installed, from drawing a bar for every small file."""
+    """Keep transformers, if it is installed, from drawing a progress bar for every small file."""
     try:
         from transformers.utils import logging
     except ImportError:
@@ -58,8 +61,24 @@ def without_progress_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def require(package: str) -> None:
+    """Raise a ValueError unless this package is installed."""
+    if importlib.util.find_spec(package) is None:
+        raise ValueError(f"There is nothing to compare with: pip install {package}.")
+
+
+def official_tokenizer() -> "Tokenizer":
+    """The official tokenizer.json of MiniLM in `tokenizers`, without truncation and padding."""
+    from tokenizers import Tokenizer
+
+    official = Tokenizer.from_file(str(locate("minilm", "tokenizer.json")))
+    official.no_truncation()
+    official.no_padding()
+    return official
+
+
 def random_config(architecture: str, seed: int) -> EncoderConfig:
-    """A small model of random depth, width and heads; its weights are large enough that mistakes show."""
+    """A small model of random depth, width and heads; its weights are large enough for mistakes to show."""
     draw = random.Random(seed)
     heads = draw.choice([1, 2, 3, 4, 6])
     return EncoderConfig(
@@ -77,21 +96,21 @@ def random_config(architecture: str, seed: int) -> EncoderConfig:
 
 
 def random_batch(config: EncoderConfig, seed: int) -> dict[str, Tensor]:
-    """Input and labels (B, L), any length; padding on the right, on the left or in holes, never a whole sequence."""
+    """Inputs and labels (B, L) of any length; padding on the right, on the left or anywhere, but not everywhere."""
     draw, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     batch, length = draw.randint(1, 6), draw.choice([1, 2, 15, 32, 64])
     place = torch.arange(length).expand(batch, length)
     lengths = torch.randint(1, length + 1, (batch, 1), generator=generator)
-    holes = torch.rand(batch, length, generator=generator) < 0.6
-    visible = draw.choice([place < lengths, place >= length - lengths, holes]).clone()
+    anywhere = torch.rand(batch, length, generator=generator) < 0.6
+    visible = draw.choice([place < lengths, place >= length - lengths, anywhere]).clone()
     visible[:, draw.randrange(length)] = True
     ids = torch.randint(1, config.vocab_size, (batch, length), generator=generator)
-    guessed = visible & (torch.rand(batch, length, generator=generator) < 0.3)
-    guessed[0, int(visible[0].nonzero()[0])] = True
+    labelled = visible & (torch.rand(batch, length, generator=generator) < 0.3)
+    labelled[0, int(visible[0].nonzero()[0])] = True
     inputs = {
         "input_ids": torch.where(visible, ids, config.pad_token_id),
         "attention_mask": visible.long(),
-        "labels": torch.where(guessed, ids.flip(1), -100),
+        "labels": torch.where(labelled, ids.flip(1), -100),
     }
     if config.type_vocab_size:
         inputs["token_type_ids"] = torch.randint(0, config.type_vocab_size, (batch, length), generator=generator)
@@ -99,46 +118,43 @@ def random_batch(config: EncoderConfig, seed: int) -> dict[str, Tensor]:
 
 
 def same_model_twice(config: EncoderConfig, seed: int, device: str) -> "tuple[MaskedLM, PreTrainedModel]":
-    """A masked LM with random weights in transformers, and what ours reads from the folder that it writes."""
+    """A masked LM with random weights that transformers saved and this package loaded, and transformers' own."""
     from transformers import AutoConfig, AutoModelForMaskedLM
 
     entries: dict[str, Any] = config.to_hugging_face("ForMaskedLM")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        theirs = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**entries), attn_implementation="eager")
+        reference = AutoModelForMaskedLM.from_config(AutoConfig.for_model(**entries), attn_implementation="eager")
         with torch.no_grad():
-            for parameter in theirs.parameters():  # biases of 0 and norms of 1 would hide many mistakes
+            for parameter in reference.parameters():  # biases of 0 and norms of 1 would hide many mistakes
                 parameter.add_(0.05 * torch.randn_like(parameter))
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # a model still maps its file
-        theirs.save_pretrained(folder)
-        ours = MaskedLM.from_pretrained(folder)
-    return ours.to(device).train(), theirs.to(device).train()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # the model still maps its file
+        reference.save_pretrained(folder)
+        model = MaskedLM.from_pretrained(folder)
+    return model.to(device).train(), reference.to(device).train()
 
 
 def compare_masked_lm(config: EncoderConfig, seed: int, device: str, precision: str = "fp32") -> Differences:
-    """Every hidden state, the logits, the loss and every gradient against transformers' in fp32.
+    """Every hidden state, the logits, the loss and every gradient, compared with transformers' in fp32.
 
-    In fp32 the largest absolute difference counts; in bf16, ours under autocast, the difference's norm relative
-    to that of the exact values.
+    In fp32 by the largest absolute difference; in bf16 (this package under autocast) by the norm of the difference
+    relative to the norm of the exact values.
     """
-    ours, theirs = same_model_twice(config, seed, device)
+    model, reference = same_model_twice(config, seed, device)
     inputs = {name: tensor.to(device) for name, tensor in random_batch(config, seed).items()}
     with autocast(torch.device(device), precision):
-        mine = ours(**inputs, output_hidden_states=True)
-    official = theirs(**inputs, output_hidden_states=True)
-    mine.loss.backward()
-    official.loss.backward()
-    names = our_names(ours, model_type(config))
-    if absent := names.keys() ^ dict(theirs.named_parameters()).keys():
+        output = model(**inputs, output_hidden_states=True)
+    expected = reference(**inputs, output_hidden_states=True)
+    output.loss.backward()
+    expected.loss.backward()
+    names, parameters = our_names(model, model_type(config)), dict(reference.named_parameters())
+    if absent := names.keys() ^ parameters.keys():
         raise ValueError(f"Only one of the two models has {', '.join(absent)}.")
-    gradients = [
-        (ours.get_parameter(names[name]).grad, parameter.grad) for name, parameter in theirs.named_parameters()
-    ]
     pairs = {
-        "hidden states": list(zip(mine.hidden_states, official.hidden_states, strict=True)),
-        "logits": [(mine.logits, official.logits)],
-        "loss": [(mine.loss, official.loss)],
-        "gradients": gradients,
+        "hidden states": list(zip(output.hidden_states, expected.hidden_states, strict=True)),
+        "logits": [(output.logits, expected.logits)],
+        "loss": [(output.loss, expected.loss)],
+        "gradients": [(model.get_parameter(names[name]).grad, each.grad) for name, each in parameters.items()],
     }
     if precision == "fp32":
         return {what: (largest_difference(*zip(*each, strict=True)), FP32) for what, each in pairs.items()}
@@ -151,16 +167,16 @@ def compare_masked_lm(config: EncoderConfig, seed: int, device: str, precision: 
 def bf16_bound(num_hidden_layers: int, backward: bool = False) -> float:
     """How far bf16 may be from fp32, relative to the norm.
 
-    A bf16 number has 8 bits, so rounding moves it by at most 2^-8 of itself. A matrix product rounds both its
-    factors and its result: three roundings, each of 2^-8 / sqrt(3) in the mean square if errors are evenly
-    spread, together 2^-8. Errors of products in a row are independent and add up in squares: six products a
-    block (projections, scores, context, output and the two of the feed-forward part) and two in the head. Gradients
-    come from the way there and the way back, where each product has two: three times as many.
+    A bf16 number has 8 bits, so rounding changes it by at most 2^-8 of its value. A matrix product rounds both its
+    factors and its result: three roundings, each of 2^-8 / sqrt(3) in the mean square if errors are spread evenly,
+    together 2^-8. Errors of successive products are independent, so their squares add up: six products a block
+    (projections, scores, context, output and the two of the feed-forward part) and two in the head. Gradients come from
+    the forward and the backward pass, where each product has two: three times as many.
     """
     products = 6 * num_hidden_layers + 2
     return 2**-8 * math.sqrt(3 * products if backward else products)
 
 
 def _relative(pairs: list[tuple[Any, Any]]) -> float:
-    error = math.hypot(*(float((mine.detach().float() - other.detach()).norm()) for mine, other in pairs))
+    error = math.hypot(*(float((one.detach().float() - other.detach()).norm()) for one, other in pairs))
     return error / math.hypot(*(float(other.detach().norm()) for _, other in pairs))

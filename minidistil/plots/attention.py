@@ -1,69 +1,57 @@
 """Chapter 3 in pictures: weights, heads, cost."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from minidistil.plots.style import BLUE, RED, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from minidistil.plots.style import BLUE, RED, Figure, log_ticks, new_figure, token_names, write_numbers
 
 
-def attention_maps(panels: Mapping[str, Any], tokens: Sequence[str], title: str, digits: bool = False) -> "Figure":
-    """Weights as squares, a row for each query and a column for each key, a panel a head.
+def attention_maps(panels: Mapping[str, Any], tokens: Sequence[str], title: str, digits: bool = False) -> Figure:
+    """Attention weights as squares: a row for each query, a column for each key, a panel for each head.
 
     Args:
-        panels: what a panel shows -> its weights (L, L).
+        panels: title of a panel -> weights (L, L).
         tokens: the L tokens.
-        title: the finding.
-        digits: write each weight into its square.
+        digits: whether to write each weight into its square.
     """
     side = max(2.4, 0.24 * len(tokens))
-    figure, axes = new_figure(side * len(panels) + 0.9, side + 0.9, len(panels))
+    figure, axes = new_figure(side * len(panels) + 0.9, side + 0.9, len(panels), title=title)
     for axis, (name, weights) in zip(axes, panels.items(), strict=True):
         axis.imshow(weights, cmap="Blues", vmin=0, vmax=1)
-        axis.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
-        axis.set_yticks(range(len(tokens)), tokens, fontsize=8)
+        token_names(axis, tokens)
         axis.set_title(name, fontsize=10)
         axis.set_xlabel("key: who is asked")
-        for row, column in [(i, j) for i in range(len(tokens)) for j in range(len(tokens)) if digits]:
-            weight = float(weights[row][column])
-            colour = "white" if weight > 0.5 else "black"
-            axis.text(column, row, f"{weight:.2f}", ha="center", va="center", fontsize=9, color=colour)
+        if digits:
+            write_numbers(axis, weights, ".2f", lambda weight: weight > 0.5)
     axes[0].set_ylabel("query: who asks")
-    figure.suptitle(title)
     return figure
 
 
-def softmax_by_width(widths: Sequence[int], measured: Mapping[str, Mapping[str, Sequence[float]]]) -> "Figure":
-    """What becomes of scores, weights and gradients as vectors get wider.
+def softmax_by_width(widths: Sequence[int], measured: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Scores, weights and gradients by the width of the vectors.
 
     Args:
-        widths: of the vectors.
-        measured: what a panel shows -> a line's name -> a number for each width.
+        measured: label of a panel -> name of each of its two lines -> a number for each width.
     """
-    figure, axes = new_figure(10.5, 3.4, len(measured))
+    title = "Divided by the root, nothing depends on the width"
+    figure, axes = new_figure(10.5, 3.4, len(measured), title)
     for axis, (name, lines) in zip(axes, measured.items(), strict=True):
-        for (label, values), colour, marker in zip(lines.items(), (RED, BLUE), ("o-", "s-"), strict=True):
-            axis.plot(widths, values, marker, color=colour, label=label)
-        axis.set_xscale("log", base=4)
-        axis.set_xticks(widths, list(map(str, widths)))
+        _two_lines(axis, widths, lines)
+        log_ticks(axis, widths, base=4)
         axis.minorticks_off()
         axis.set(xlabel="width of the vectors", ylabel=name, ylim=(0, None))
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle("Divided by the root, nothing depends on the width")
     return figure
 
 
-def head_profiles(panels: Mapping[str, Any], title: str) -> "Figure":
-    """One number for each head of a model, a row a layer.
+def head_profiles(panels: Mapping[str, Any], title: str) -> Figure:
+    """A number for each head of a model, a row for each layer.
 
     Args:
         panels: what the number is -> (layers, heads).
-        title: the finding.
     """
-    figure, axes = new_figure(2.6 * len(panels) + 0.8, 2.5, len(panels))
+    figure, axes = new_figure(2.6 * len(panels) + 0.8, 2.5, len(panels), title=title)
     for axis, (name, numbers) in zip(axes, panels.items(), strict=True):
         image = axis.imshow(numbers, cmap="Blues", vmin=0, vmax=1)
         axis.set_title(name, fontsize=10)
@@ -72,26 +60,25 @@ def head_profiles(panels: Mapping[str, Any], title: str) -> "Figure":
         axis.set_yticks(range(len(numbers)))
     axes[0].set_ylabel("layer")
     figure.colorbar(image, ax=axes, label="mean weight", shrink=0.8)
-    figure.suptitle(title)
     return figure
 
 
-def cost_by_length(lengths: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> "Figure":
-    """Time or memory over the length of the sequence, both on logarithmic scales.
+def cost_by_length(lengths: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Figure:
+    """Time or memory by the length of the sequence in tokens, both on logarithmic scales.
 
     Args:
-        lengths: in tokens.
-        panels: a panel's axis, with its unit -> a line's name -> a number for each length.
-        title: the finding.
+        panels: label of a panel, with the unit -> name of each of its two lines -> a number for each length.
     """
-    figure, axes = new_figure(10.5, 3, len(panels))
+    figure, axes = new_figure(10.5, 3, len(panels), title=title)
     for axis, (name, lines) in zip(axes, panels.items(), strict=True):
-        for (label, values), colour, marker in zip(lines.items(), (RED, BLUE), ("o-", "s-"), strict=True):
-            axis.plot(lengths, values, marker, color=colour, label=label)
-        axis.set_xscale("log", base=2)
+        _two_lines(axis, lengths, lines)
+        log_ticks(axis, lengths)
         axis.set_yscale("log")
-        axis.set_xticks(lengths, list(map(str, lengths)))
         axis.set(xlabel="length (tokens)", ylabel=name)
     axes[0].legend(frameon=False)
-    figure.suptitle(title)
     return figure
+
+
+def _two_lines(axis: Any, x: Sequence[int], lines: Mapping[str, Sequence[float]]) -> None:
+    for (label, values), colour, marker in zip(lines.items(), (RED, BLUE), ("o-", "s-"), strict=True):
+        axis.plot(x, values, marker, color=colour, label=label)

@@ -1,43 +1,40 @@
-"""Chapter 12 in pictures: differences between two groups, and how far they can be trusted."""
+"""Chapter 12 in pictures: differences between two groups, and their uncertainty."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from statistics import linear_regression
+from typing import Any
 
-from minidistil.plots.style import BLUE, GREY, ORANGE, name_dots, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from minidistil.plots.style import BLUE, GREY, ORANGE, Figure, name_dots, new_figure
 
 
-def difference_table(table: Any, templates: Sequence[str], words: Sequence[str], label: str, title: str) -> "Figure":
-    """A coloured square for each template and word, the words ordered by their means; 0 is white.
+def difference_table(table: Any, templates: Sequence[str], words: Sequence[str], label: str, title: str) -> Figure:
+    """A coloured square for each template and word, the words ordered by their mean differences; 0 is white.
 
     Args:
         table: (T, W) differences.
-        label: what they are, with the unit.
+        label: what is different, with the unit.
     """
     means = table.mean(0).tolist()
     order = sorted(range(len(words)), key=means.__getitem__)
     rows = [[float(row[word]) for word in order] for row in table]
     largest = max(abs(value) for row in rows for value in row)
-    figure, (axis,) = new_figure(3.4 + 0.17 * len(words), 1.4 + 0.21 * len(templates))
+    figure, (axis,) = new_figure(3.4 + 0.17 * len(words), 1.4 + 0.21 * len(templates), title=title)
     image = axis.imshow(rows, cmap="PuOr", vmin=-largest, vmax=largest, aspect="auto")
     axis.set_xticks(range(len(words)), [words[word] for word in order], rotation=60, ha="right", fontsize=8.5)
     axis.set_yticks(range(len(templates)), templates, fontsize=8.5)
     axis.tick_params(length=0)
     figure.colorbar(image, ax=axis, label=label, shrink=0.9)
-    figure.suptitle(title)
     return figure
 
 
 def intervals(
     rows: Mapping[str, Sequence[float]], xlabel: str, title: str, marked: Collection[str] = (), legend: str = ""
-) -> "Figure":
-    """A dot with its interval for each name, from top to bottom; a line at 0 where it is in sight.
+) -> Figure:
+    """A dot with its interval for each name, from top to bottom, and a line at 0 if a lower end is negative.
 
     Args:
         rows: name -> value, lower end, upper end.
-        marked: names in another colour; `legend` says what they are.
+        marked: names in another colour, which `legend` explains.
     """
     figure, (axis,) = new_figure(7.5, 1 + 0.24 * len(rows))
     for place, (name, (value, low, high)) in enumerate(rows.items()):
@@ -63,22 +60,21 @@ def word_against_word(
     named: Collection[str],
     labels: tuple[str, str],
     title: str,
-) -> "Figure":
-    """A dot for each word, one measure across and one up, with the line of least squares and the diagonal.
+) -> Figure:
+    """A dot for each word, one measure on each axis, with the least-squares line and the diagonal.
 
     Args:
-        panels: title of a panel -> (W,) across and (W,) up.
-        named: the words whose names are written beside their dots.
-        labels: what is measured across and what up, with units.
+        panels: title of a panel -> x (W,) and y (W,).
+        named: the words that are written beside their dots.
+        labels: of the x and of the y axis, with units.
     """
-    figure, axes = new_figure(max(4.8 * len(panels), 6), 4.2, len(panels))
+    figure, axes = new_figure(max(4.8 * len(panels), 6), 4.2, len(panels), title=title)
     limit = 1.12 * max(float(abs(values).max()) for pair in panels.values() for values in pair)
     for axis, (name, (across, up)) in zip(axes, panels.items(), strict=True):
         x, y = across.tolist(), up.tolist()
-        mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-        slope = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / sum((a - mean_x) ** 2 for a in x)
+        slope, intercept = linear_regression(x, y)
         axis.plot([-limit, limit], [-limit, limit], color=GREY, linestyle=":", label="equal")
-        ends = [mean_y + slope * (end - mean_x) for end in (-limit, limit)]
+        ends = [intercept + slope * end for end in (-limit, limit)]
         axis.plot([-limit, limit], ends, color=ORANGE, label="least squares")
         axis.plot(x, y, "o", color=BLUE, markersize=5)
         axis.axhline(0, color=GREY, linewidth=0.6)
@@ -86,7 +82,6 @@ def word_against_word(
         axis.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel=labels[0], title=name)
     axes[0].set_ylabel(labels[1])
     axes[0].legend(frameon=False, fontsize=9, loc="upper left")
-    figure.suptitle(title)
     figure.draw_without_rendering()
     for axis, (across, up) in zip(axes, panels.values(), strict=True):
         dots = zip(words, across.tolist(), up.tolist(), strict=True)
@@ -94,8 +89,8 @@ def word_against_word(
     return figure
 
 
-def swapped(values: Any, observed: float, xlabel: str, title: str) -> "Figure":
-    """How often a figure came out as it did where groups were swapped, and the observed one."""
+def swapped(values: Any, observed: float, xlabel: str, title: str) -> Figure:
+    """A histogram of the values with swapped groups, with the observed value."""
     figure, (axis,) = new_figure(7, 2.8)
     axis.hist(values.tolist(), bins=30, color="#bbbbbb")
     axis.axvline(observed, color=ORANGE, linewidth=2.5)

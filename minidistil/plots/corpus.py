@@ -1,17 +1,14 @@
 """Chapter 2 in pictures: lengths, batches, masks."""
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, RED, Figure, log_ticks, new_figure
 
 
-def document_lengths(lengths: Sequence[int], limit: int) -> "Figure":
-    """How long documents are, frame included, on a logarithmic scale, and where the limit cuts."""
+def document_lengths(lengths: Sequence[int], limit: int) -> Figure:
+    """A histogram of the lengths of documents, [CLS] and [SEP] included, on a logarithmic scale."""
     figure, (axis,) = new_figure()
     edges = [2 ** (step / 4) for step in range(4, 4 * 13)]
     for part, colour, name in (
@@ -19,8 +16,7 @@ def document_lengths(lengths: Sequence[int], limit: int) -> "Figure":
         ([length for length in lengths if length > limit], ORANGE, "cut into chunks"),
     ):
         axis.hist(part, bins=edges, color=colour, label=name)
-    axis.set_xscale("log", base=2)
-    axis.set_xticks([2**power for power in range(2, 13)], [str(2**power) for power in range(2, 13)])
+    log_ticks(axis, [2**power for power in range(2, 13)])
     axis.axvline(limit, color=GREY, linestyle="--", linewidth=1)
     axis.set(xlabel="tokens of a document, [CLS] and [SEP] included", ylabel="documents")
     axis.set_title(f"{sum(length <= limit for length in lengths) / len(lengths):.0%} fit into {limit} tokens")
@@ -28,8 +24,8 @@ def document_lengths(lengths: Sequence[int], limit: int) -> "Figure":
     return figure
 
 
-def batch_padding(lengths: Sequence[int], groupings: dict[str, Sequence[Sequence[int]]]) -> "Figure":
-    """Every batch as a bar as high as its longest sequence: text below, padding above."""
+def batch_padding(lengths: Sequence[int], groupings: Mapping[str, Sequence[Sequence[int]]]) -> Figure:
+    """A bar for each batch, as high as its longest sequence: text below, padding above."""
     figure, axes = new_figure(9, 3.3, len(groupings))
     for axis, (name, batches) in zip(axes, groupings.items(), strict=True):
         longest = [max(lengths[index] for index in batch) for batch in batches]
@@ -44,13 +40,12 @@ def batch_padding(lengths: Sequence[int], groupings: dict[str, Sequence[Sequence
     return figure
 
 
-def padding_by_window(windows: Sequence[int], shares: Sequence[float], whole: float) -> "Figure":
-    """Share of padding against the number of documents that are grouped at a time."""
+def padding_by_window(windows: Sequence[int], shares: Sequence[float], whole: float) -> Figure:
+    """The fraction of padding by the number of documents that are grouped at a time."""
     figure, (axis,) = new_figure(6.5, 2.8)
     axis.plot(windows, [100 * share for share in shares], "o-", color=BLUE, label="window by window")
     axis.axhline(100 * whole, color=GREY, linestyle="--", linewidth=1, label="whole corpus grouped at once")
-    axis.set_xscale("log", base=2)
-    axis.set_xticks(windows, list(map(str, windows)))
+    log_ticks(axis, windows)
     axis.minorticks_off()
     axis.set(xlabel="documents in the window", ylabel="padding (%)", ylim=(0, None))
     axis.set_title("The larger the window, the less padding")
@@ -58,25 +53,20 @@ def padding_by_window(windows: Sequence[int], shares: Sequence[float], whole: fl
     return figure
 
 
-def chosen_per_batch(exact: Sequence[int], independent: Sequence[int], tokens: int, share: float) -> "Figure":
-    """How many positions are chosen in a batch of `tokens`: an exact count against independent draws."""
+def chosen_per_batch(exact: Sequence[int], independent: Sequence[int], tokens: int, share: float) -> Figure:
+    """How many positions of a batch are chosen: an exact count compared with independent draws."""
     figure, (axis,) = new_figure(7, 2.8)
     lowest, highest = min(independent), max(independent)
     axis.hist(independent, bins=[x - 0.5 for x in range(lowest, highest + 2)], density=True, color=BLUE, alpha=0.6,
               label="independent draws")  # fmt: skip
     counts = range(lowest, highest + 1)
-    law = [math.exp(_log_choices(tokens, n) + n * math.log(share) + (tokens - n) * math.log1p(-share)) for n in counts]
-    axis.plot(counts, law, color="black", linewidth=1, label="binomial law")
+    logs = [math.log(math.comb(tokens, n)) + n * math.log(share) + (tokens - n) * math.log1p(-share) for n in counts]
+    axis.plot(counts, list(map(math.exp, logs)), color="black", linewidth=1, label="binomial law")
     axis.axvline(exact[0], color=ORANGE, linewidth=3, label=f"exact count: always {exact[0]}")
     axis.set(xlabel=f"positions chosen in a batch of {tokens} tokens", ylabel="share of batches")
     axis.set_title("The same mean; the exact count does not vary")
     axis.legend(frameon=False)
     return figure
-
-
-def _log_choices(tokens: int, chosen: int) -> float:
-    """log of the binomial coefficient, which itself is too large for a float."""
-    return math.lgamma(tokens + 1) - math.lgamma(chosen + 1) - math.lgamma(tokens - chosen + 1)
 
 
 MASK_KINDS = {
@@ -85,12 +75,11 @@ MASK_KINDS = {
 }  # fmt: skip
 
 
-def mask_map(kinds: Any, title: str, rows: str = "sequence") -> "Figure":
-    """Each position of a batch as a square in the colour of its kind.
+def mask_map(kinds: Any, title: str, rows: str = "sequence") -> Figure:
+    """A square for each position of a batch, in the colour of its kind.
 
     Args:
         kinds: (B, L) integers, indices into MASK_KINDS.
-        title: the finding.
         rows: what a row is.
     """
     from matplotlib.colors import ListedColormap
@@ -107,8 +96,8 @@ def mask_map(kinds: Any, title: str, rows: str = "sequence") -> "Figure":
     return figure
 
 
-def replacement_shares(measured: dict[str, Sequence[float]], expected: Sequence[float]) -> "Figure":
-    """Shares of [MASK], random and kept among the chosen tokens, measured, and the rule's own as lines."""
+def replacement_shares(measured: Mapping[str, Sequence[float]], expected: Sequence[float]) -> Figure:
+    """The fractions of [MASK], random and kept tokens among the chosen ones, and the expected ones as lines."""
     figure, (axis,) = new_figure(6.5, 2.8)
     names = ("[MASK]", "random token", "kept")
     width = 0.8 / len(measured)
@@ -125,13 +114,13 @@ def replacement_shares(measured: dict[str, Sequence[float]], expected: Sequence[
     return figure
 
 
-def smoothing(counts: Sequence[int], chosen: dict[float, Sequence[float]], examples: dict[str, int]) -> "Figure":
-    """What smoothing does: the weight of one occurrence, and how often a token is hidden in all.
+def smoothing(counts: Sequence[int], chosen: Mapping[float, Sequence[float]], examples: Mapping[str, int]) -> Figure:
+    """What smoothing does: the weight of one occurrence, and how often a token is masked in total.
 
     Args:
         counts: of some tokens in the corpus.
-        chosen: for each smoothing, how often each of those tokens was hidden.
-        examples: some words and their counts, to be named in the picture.
+        chosen: smoothing -> how often each of these tokens was masked.
+        examples: word -> count, to be named in the picture.
     """
     figure, (left, right) = new_figure(9, 3.2, 2)
     line = [1, max(counts)]

@@ -1,19 +1,16 @@
-"""Chapter 9 in pictures: figures with their uncertainty, confidence against success, what each part is worth."""
+"""Chapter 9 in pictures: numbers with their uncertainty, calibration, ablations."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Figure, new_figure, row_names
 
 
-def reliability_diagram(models: Mapping[str, tuple[Any, Any, Any]], title: str) -> "Figure":
-    """Share of right guesses over their confidence; a dot's area is the share of guesses that it stands for.
+def reliability_diagram(models: Mapping[str, tuple[Any, Any, Any]], title: str) -> Figure:
+    """Accuracy by confidence; the area of a dot is proportional to the number of guesses in its bin.
 
     Args:
-        models: name -> counts, mean confidence and share of right guesses of each bin, as `metrics.reliability` gives.
+        models: name -> counts, mean confidence and accuracy of each bin, as returned by `metrics.reliability`.
     """
     figure, (axis,) = new_figure(5.6, 4.4)
     axis.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="as often right as it says")
@@ -28,8 +25,8 @@ def reliability_diagram(models: Mapping[str, tuple[Any, Any, Any]], title: str) 
     return figure
 
 
-def with_intervals(rows: Mapping[str, tuple[float, float, float]], xlabel: str, title: str) -> "Figure":
-    """A dot for each figure and a line for the range where it may lie.
+def with_intervals(rows: Mapping[str, tuple[float, float, float]], xlabel: str, title: str) -> Figure:
+    """A dot for each value and a line for its interval.
 
     Args:
         rows: name -> value, low, high.
@@ -39,8 +36,7 @@ def with_intervals(rows: Mapping[str, tuple[float, float, float]], xlabel: str, 
         axis.plot([low, high], [row, row], color=BLUE, linewidth=3, alpha=0.5, solid_capstyle="butt")
         axis.plot([value], [row], "o", color=BLUE)
         axis.text(high, row, f"  {value:.1f}  ({low:.1f} to {high:.1f})", va="center", fontsize=9)
-    axis.set_yticks(range(len(rows)), list(rows))
-    axis.set_ylim(len(rows) - 0.5, -0.5)
+    row_names(axis, list(rows))
     lowest, highest = min(low for _, low, _ in rows.values()), max(high for _, _, high in rows.values())
     axis.set_xlim(lowest - 0.08 * (highest - lowest), highest + 0.45 * (highest - lowest))
     axis.set(xlabel=xlabel, title=title)
@@ -49,56 +45,50 @@ def with_intervals(rows: Mapping[str, tuple[float, float, float]], xlabel: str, 
 
 def ablation(
     ours: Mapping[str, Sequence[float]], published: Mapping[str, float] | None, shown_from: float, title: str
-) -> "Figure":
-    """What each row of the ablation loses: here, a bar for the mean and a dot for each seed; beside it the paper.
+) -> Figure:
+    """What each row of an ablation changes: a bar for the mean, a dot for each seed; beside it the paper's numbers.
 
     Args:
-        ours: row -> difference from the whole recipe with each seed, points of masked accuracy.
-        published: row -> difference, points of GLUE; a row that the paper does not have is left empty. None: no paper.
-        shown_from: where our axis begins; a bar that reaches further is cut off there.
+        ours: row -> difference from the full recipe for each seed, in points of masked accuracy.
+        published: row -> difference in the paper, in points of GLUE; rows may be missing. None: without the paper.
+        shown_from: where the axis of `ours` begins; longer bars are cut there.
     """
     columns = 2 if published else 1
-    figure, (left, *beside) = new_figure(5.5 + 2.0 * columns, 1.2 + 0.42 * len(ours), columns)
+    figure, (left, *beside) = new_figure(5.5 + 2.0 * columns, 1.2 + 0.42 * len(ours), columns, title=title)
     names = list(ours)
     for row, differences in enumerate(ours.values()):
         mean = sum(differences) / len(differences)
         left.barh(row, mean, color=BLUE, alpha=0.55)
         left.plot(differences, [row] * len(differences), "o", color="black", markersize=4)
-        cut = mean < shown_from
-        left.text(
-            shown_from if cut else min(mean, *differences, 0),
-            row,
-            f" ◀ {mean:+.1f}" if cut else f"{mean:+.1f}  ",
-            va="center",
-            ha="left" if cut else "right",
-        )
+        if mean < shown_from:
+            left.text(shown_from, row, f" ◀ {mean:+.1f}", va="center", ha="left")
+        else:
+            left.text(min(mean, *differences, 0), row, f"{mean:+.1f}  ", va="center", ha="right")
     for axis in (left, *beside):
         axis.axvline(0, color="black", linewidth=0.8)
-        axis.set_ylim(len(names) - 0.5, -0.5)
-    left.set_yticks(range(len(names)), names)
+        row_names(axis, names)
     left.set_xlim(shown_from, max(0.5, *(max(each) for each in ours.values())) + 0.3)
     left.set(xlabel="masked accuracy, points against the whole recipe", title="this course, 3 of 6 layers")
     if published:
         _as_published(beside[0], names, published)
-    figure.suptitle(title)
     return figure
 
 
 def _as_published(axis: Any, names: Sequence[str], published: Mapping[str, float]) -> None:
-    """The paper's column, its rows beside ours."""
+    """The column of the paper, with the same rows."""
     for row, name in enumerate(names):
         if name in published:
             axis.barh(row, published[name], color=PURPLE, alpha=0.55)
             axis.text(published[name], row, f"{published[name]:+.2f} ", va="center", ha="right")
         else:
             axis.text(0, row, "not in the paper ", va="center", ha="right", color=GREY)
-    axis.set_yticks(range(len(names)), [])
+    axis.set_yticklabels([])
     axis.set_xlim(1.3 * min(published.values()), 0.3)
     axis.set(xlabel="GLUE macro score, points", title="Sanh et al. (2019), table 4")
 
 
-def ladder_of_runs(retention: Mapping[str, float], marked: str, goal: float, title: str) -> "Figure":
-    """Retention of several runs from the lowest to the highest, one of them marked, with a goal."""
+def ladder_of_runs(retention: Mapping[str, float], marked: str, goal: float, title: str) -> Figure:
+    """The retention of several runs from the lowest to the highest, one of them marked, with a line at the goal."""
     order = sorted(retention, key=lambda name: retention[name])
     figure, (axis,) = new_figure(7.5, 1.0 + 0.3 * len(order))
     colours = [ORANGE if name == marked else BLUE for name in order]

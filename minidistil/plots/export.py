@@ -1,22 +1,18 @@
-"""Chapter 11 in pictures: the steps of int8, what rounding costs, and what it buys."""
+"""Chapter 11 in pictures: rounding to int8, its errors, and speed against quality."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, name_dots, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, Figure, name_dots, new_figure
 
 
-def number_lines(rows: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str) -> "Figure":
-    """A number line for each way of rounding: its grid as strokes, the values as dots, an arrow to where each goes.
+def number_lines(rows: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str) -> Figure:
+    """A number line for each way of rounding: values as dots, rounded values as strokes, a line between them.
 
     Args:
-        rows: name -> the values, and what each has become.
+        rows: name -> the values, and the rounded values.
     """
-    figure, axes = new_figure(9, 3.0, 1)
-    (axis,) = axes
+    figure, (axis,) = new_figure(9, 3.0)
     for row, (values, rounded) in enumerate(rows.values()):
         axis.axhline(row, color="#dddddd", linewidth=1, zorder=0)
         axis.plot(rounded, [row] * len(rounded), "|", color=BLUE, markersize=16, markeredgewidth=2)
@@ -32,13 +28,13 @@ def number_lines(rows: Mapping[str, tuple[Sequence[float], Sequence[float]]], ti
     return figure
 
 
-def rounding_errors(panels: Mapping[str, tuple[Any, float]], title: str) -> "Figure":
-    """For each way of rounding, the error against the size of a value, in steps of the first one's grid.
+def rounding_errors(panels: Mapping[str, tuple[Any, float]], title: str) -> Figure:
+    """For each way of rounding, the errors by the values.
 
     Args:
-        panels: name -> values (N,) and their errors (N,) as a tensor (2, N), and the bound, scale / 2.
+        panels: name -> a tensor (2, N) of values and their errors, and the bound, scale / 2.
     """
-    figure, axes = new_figure(4.4 * len(panels), 3.2, len(panels))
+    figure, axes = new_figure(4.4 * len(panels), 3.2, len(panels), title=title)
     for axis, (name, (points, bound)) in zip(axes, panels.items(), strict=True):
         axis.plot(*points.tolist(), ".", color=BLUE, markersize=2)
         for side in (-bound, bound):
@@ -46,12 +42,11 @@ def rounding_errors(panels: Mapping[str, tuple[Any, float]], title: str) -> "Fig
         axis.set_title(name, fontsize=11)
         axis.set(xlabel="value")
     axes[0].set_ylabel("error (dashed: scale / 2)")
-    figure.suptitle(title)
     return figure
 
 
-def by_row(lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, title: str) -> "Figure":
-    """A dot for each row of a matrix and way of rounding, the rows in ascending order of the first way's values."""
+def by_row(lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, title: str) -> Figure:
+    """A dot for each row of a matrix and way of rounding, with the rows in ascending order of the first way."""
     figure, (axis,) = new_figure(8, 3.2)
     first = next(iter(lines.values()))
     order = sorted(range(len(first)), key=lambda row: first[row])
@@ -62,7 +57,7 @@ def by_row(lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, title
     return figure
 
 
-def trade_offs(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str, title: str) -> "Figure":
+def trade_offs(points: Mapping[str, tuple[float, float]], xlabel: str, ylabel: str, title: str) -> Figure:
     """A named dot for each pair of numbers; both axes begin at 0."""
     figure, (axis,) = new_figure(7.5, 3.6)
     colours = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY)

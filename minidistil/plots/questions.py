@@ -1,23 +1,19 @@
-"""Chapter 10 in pictures, questions and names: windows, spans, pieces with their labels."""
+"""Chapter 10 in pictures, questions and names: windows, spans, tokens with their labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from minidistil.plots.style import GREEN, GREY, ORANGE, PURPLE, SKY, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from minidistil.plots.style import GREEN, GREY, ORANGE, PURPLE, SKY, Figure, new_figure, token_names
 
 
-def window_map(windows: Sequence[tuple[int, int]], answer: tuple[int, int], title: str) -> "Figure":
-    """Windows over a long text, one below the other; those that hold the whole answer in green.
+def window_map(windows: Sequence[tuple[int, int]], answer: tuple[int, int], title: str) -> Figure:
+    """Windows over a long text, one below the other; those that contain the whole answer are green.
 
     Args:
-        windows: the text's tokens [begin, end) that each one holds.
-        answer: the answer's first and last token.
-        title: the finding.
+        windows: the tokens [begin, end) of each window.
+        answer: first and last token of the answer.
     """
-    figure, (axis,) = new_figure(9, 0.9 + 0.42 * len(windows))
+    figure, (axis,) = new_figure(9, 0.9 + 0.42 * len(windows), title=title)
     for row, (begin, end) in enumerate(windows):
         whole = begin <= answer[0] and answer[1] < end
         axis.barh(row, end - begin, left=begin, height=0.6, color=GREEN if whole else SKY)
@@ -26,12 +22,11 @@ def window_map(windows: Sequence[tuple[int, int]], answer: tuple[int, int], titl
     axis.text(answer[1] + 2, -0.75, "the answer", fontsize=9, va="center")
     axis.set_yticks(range(len(windows)), [f"window {number}" for number in range(1, len(windows) + 1)])
     axis.set(xlabel="token of the text", ylim=(len(windows) - 0.5, -1.1), xlim=(0, windows[-1][1]))
-    figure.suptitle(title)
     return figure
 
 
-def span_scores(sums: Any, tokens: Sequence[str], best: tuple[int, int], title: str) -> "Figure":
-    """The sum of start and end score for each pair of tokens, a row a start; what is no span stays blank.
+def span_scores(sums: Any, tokens: Sequence[str], best: tuple[int, int], title: str) -> Figure:
+    """The sum of start and end score of each span: a row for each start, a column for each end.
 
     Args:
         sums: (L, L), NaN or minus infinity where there is no span.
@@ -43,23 +38,21 @@ def span_scores(sums: Any, tokens: Sequence[str], best: tuple[int, int], title: 
     table = np.asarray(sums, dtype=float)
     table = np.where(np.isfinite(table), table, np.nan)
     side = max(3.2, 1.4 + 0.27 * len(tokens))
-    figure, (axis,) = new_figure(side + 2.2, side)
+    figure, (axis,) = new_figure(side + 2.2, side, title=title)
     image = axis.imshow(table, cmap="Blues")
     axis.scatter([best[1]], [best[0]], marker="s", s=130, facecolors="none", edgecolors=ORANGE, linewidths=2.5)
-    axis.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
-    axis.set_yticks(range(len(tokens)), tokens, fontsize=8)
+    token_names(axis, tokens)
     axis.set(xlabel="last token", ylabel="first token")
     figure.colorbar(image, ax=axis, label="start score + end score", shrink=0.8)
-    figure.suptitle(title)
     return figure
 
 
-def piece_labels(pieces: Sequence[str], labels: Sequence[str], title: str) -> "Figure":
-    """Pieces side by side, each above the tag that is asked of it; a dash where nothing is.
+def piece_labels(pieces: Sequence[str], labels: Sequence[str], title: str) -> Figure:
+    """The tokens of a sentence side by side, each above its label; a dash where there is none.
 
     Args:
-        pieces: of a sentence, with its frame.
-        labels: a tag for each, "" where nothing is asked.
+        pieces: the tokens, with [CLS] and [SEP].
+        labels: a label for each token, "" where there is none.
     """
     kinds = list(dict.fromkeys(label[2:] for label in labels if label not in ("", "O")))
     colours: Mapping[str, str] = dict(zip(kinds, (ORANGE, GREEN, SKY, PURPLE), strict=False))

@@ -1,20 +1,22 @@
-"""What all pictures of the course share. Colours: Okabe and Ito (2008), safe for all eyes."""
+"""What all pictures of the course use. Colours: Okabe and Ito (2008), which colour-blind readers can tell apart."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+else:  # matplotlib is imported when the first picture is drawn
+    Axes, Figure = "Axes", "Figure"
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#888888"
 SKY, PURPLE = "#56B4E9", "#CC79A7"
 
 
-def new_figure(width: float = 8, height: float = 3.2, columns: int = 1) -> tuple["Figure", list[Any]]:
-    """A figure without pyplot's global state: the same on a server, and shown by a notebook as a cell's result."""
+def new_figure(width: float = 8, height: float = 3.2, columns: int = 1, title: str = "") -> tuple[Figure, list[Any]]:
+    """A figure without pyplot's global state: it works on a server, and a notebook shows it as the result of a cell."""
     from matplotlib.figure import Figure
 
     class Picture(Figure):
@@ -27,32 +29,51 @@ def new_figure(width: float = 8, height: float = 3.2, columns: int = 1) -> tuple
     axes = figure.subplots(1, columns, squeeze=False)[0]
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
+    if title:
+        figure.suptitle(title)
     return figure, list(axes)
 
 
-def save(figure: "Figure", path: Path) -> None:
+def log_ticks(axis: Axes, values: Sequence[float], base: float = 2) -> None:
+    """Make the x axis logarithmic, with a tick at each of the values."""
+    axis.set_xscale("log", base=base)
+    axis.set_xticks(values, list(map(str, values)))
+
+
+def row_names(axis: Axes, names: Sequence[str]) -> None:
+    """Name the rows 0, 1, 2, …, from top to bottom."""
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+
+
+def token_names(axis: Axes, tokens: Sequence[str]) -> None:
+    """Name the columns and the rows of a square table."""
+    axis.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
+    axis.set_yticks(range(len(tokens)), tokens, fontsize=8)
+
+
+def write_numbers(axis: Axes, rows: Any, form: str, white: Callable[[float], bool], size: float = 9) -> None:
+    """Write each number of a table into its square, in white where the square is dark."""
+    for y, row in enumerate(rows):
+        for x, value in enumerate(map(float, row)):
+            colour = "white" if white(value) else "black"
+            axis.text(x, y, format(value, form), ha="center", va="center", fontsize=size, color=colour)
+
+
+def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG."""
     figure.savefig(path, dpi=110, format="png")
 
 
 CHAPTERS = (
-    "WordPiece:\ntext to ids",
-    "corpus and\nmasking",
-    "attention",
-    "encoder",
-    "heads and\nofficial\nweights",
-    "three\nlosses",
-    "a student\nfrom half\nits teacher",
-    "training",
-    "evaluation",
-    "tasks:\nGLUE,\nSQuAD",
-    "int8,\nONNX",
-    "bias",
-)
+    "WordPiece:\ntext to ids", "corpus and\nmasking", "attention", "encoder", "heads and\nofficial\nweights",
+    "three\nlosses", "a student\nfrom half\nits teacher", "training", "evaluation", "tasks:\nGLUE,\nSQuAD",
+    "int8,\nONNX", "bias",
+)  # fmt: skip
 
 
-def where_we_are(chapter: int) -> "Figure":
-    """The course from left to right and top to bottom, with one chapter lit."""
+def where_we_are(chapter: int) -> Figure:
+    """The chapters of the course from left to right and top to bottom, with one of them highlighted."""
     figure, (axis,) = new_figure(9, 2.5)
     axis.set_axis_off()
     axis.set(xlim=(-0.55, 5.55), ylim=(-0.5, 1.5))
@@ -61,45 +82,34 @@ def where_we_are(chapter: int) -> "Figure":
         lit = place + 1 == chapter
         box = {"boxstyle": "round,pad=0.3", "facecolor": ORANGE if lit else "#eeeeee", "edgecolor": "none"}
         axis.text(
-            column,
-            row,
-            f"{place + 1}\n{name}",
-            ha="center",
-            va="center",
-            fontsize=9.5,
-            weight="bold" if lit else "normal",
-            color="black" if lit else "#666666",
-            bbox=box,
-        )
+            column, row, f"{place + 1}\n{name}", ha="center", va="center", fontsize=9.5, bbox=box,
+            weight="bold" if lit else "normal", color="black" if lit else "#666666",
+        )  # fmt: skip
         if column < 5:
-            axis.annotate(
-                "", (column + 0.57, row), (column + 0.43, row), arrowprops={"arrowstyle": "->", "color": GREY}
-            )
+            arrow = {"arrowstyle": "->", "color": GREY}
+            axis.annotate("", (column + 0.57, row), (column + 0.43, row), arrowprops=arrow)
     return figure
 
 
 def name_dots(
-    axis: "Axes", dots: Sequence[tuple[str, float, float]], away: tuple[int, int] = (4, 3), size: float = 8.5
+    axis: Axes, dots: Sequence[tuple[str, float, float]], away: tuple[int, int] = (4, 3), size: float = 8.5
 ) -> None:
-    """A name beside each dot, on the first side on which it stays inside and covers no other name and no other dot.
+    """Write a name beside each dot, on the first side where it stays inside the axes and covers no other name or dot.
 
     Args:
-        axis: of a figure that has been laid out: only then it is known how large a name is beside what is drawn.
-        dots: name, across and up of each.
-        away: points between a dot's middle and its name, across and up.
+        axis: of a figure that has a layout already, since the sizes of the names depend on it.
+        dots: name, x and y of each.
+        away: horizontal and vertical distance between the centre of a dot and its name, in points.
         size: of the letters, in points.
     """
     from matplotlib.transforms import Bbox
 
     across, up = away
     sides = (
-        (across, up, "left", "bottom"),
-        (-across, up, "right", "bottom"),
-        (across, -up, "left", "top"),
-        (-across, -up, "right", "top"),
-        (0, 2 + across, "center", "bottom"),
-        (0, -2 - across, "center", "top"),
-    )
+        (across, up, "left", "bottom"), (-across, up, "right", "bottom"),
+        (across, -up, "left", "top"), (-across, -up, "right", "top"),
+        (0, 2 + across, "center", "bottom"), (0, -2 - across, "center", "top"),
+    )  # fmt: skip
     middles = [axis.transData.transform((x, y)) for _, x, y in dots]
     taken = [Bbox.from_extents(*(middle - across / 2), *(middle + across / 2)) for middle in middles]
     inside = axis.get_window_extent()

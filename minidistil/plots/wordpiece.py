@@ -1,16 +1,13 @@
-"""Chapter 1 in pictures: pieces, vocabularies, speed."""
+"""Chapter 1 in pictures: tokens, vocabularies, speed."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import accumulate
 
-from minidistil.plots.style import BLUE, GREEN, ORANGE, RED, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from minidistil.plots.style import BLUE, GREEN, ORANGE, RED, Figure, new_figure
 
 
-def token_map(text: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int]]) -> "Figure":
-    """A text above, its tokens below, and which characters each token stands for."""
+def token_map(text: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int]]) -> Figure:
+    """A text above, its tokens below, and which characters belong to each token."""
     figure, (axis,) = new_figure(max(6, 0.27 * len(text)), 2.2)
     axis.set_axis_off()
     axis.set(xlim=(-0.5, len(text) - 0.5), ylim=(-0.35, 1.3))
@@ -28,12 +25,12 @@ def token_map(text: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int
     return figure
 
 
-def vocabulary_growth(curves: Mapping[str, Sequence[float]], characters: int) -> "Figure":
+def vocabulary_growth(curves: Mapping[str, Sequence[float]], characters: int) -> Figure:
     """Tokens per word after each merge, a curve for each rule.
 
     Args:
         curves: rule -> tokens per word after 0, 1, 2 … merges.
-        characters: entries of the vocabulary before the first merge.
+        characters: size of the vocabulary before the first merge.
     """
     figure, (axis,) = new_figure(7, 3.2)
     for (rule, values), colour in zip(curves.items(), (BLUE, ORANGE, GREEN), strict=False):
@@ -44,28 +41,26 @@ def vocabulary_growth(curves: Mapping[str, Sequence[float]], characters: int) ->
     return figure
 
 
-def word_frequencies(counts: Sequence[int]) -> "Figure":
-    """How often words occur, by rank, and the share of a text that a cache of the most frequent answers.
+def word_frequencies(counts: Sequence[int]) -> Figure:
+    """How often words occur, by rank, and the fraction of lookups that a cache of the most frequent words answers.
 
     Args:
-        counts: of each distinct word, falling.
+        counts: of each distinct word, in descending order.
     """
     figure, (left, right) = new_figure(9, 3.2, 2)
     ranks = range(1, len(counts) + 1)
     left.loglog(ranks, counts, color=BLUE, linewidth=2)
     left.set(xlabel="rank of the word", ylabel="times it occurs", title="A few words occur all the time")
-    total, answered, shares = sum(counts), 0, []
-    for count in counts:
-        answered += count
-        shares.append(100 * answered / total)
-    right.semilogx(ranks, shares, color=ORANGE, linewidth=2)
+    total = sum(counts)
+    answered = [100 * count / total for count in accumulate(counts)]
+    right.semilogx(ranks, answered, color=ORANGE, linewidth=2)
     right.set(xlabel="words remembered", ylabel="lookups answered (%)", ylim=(0, 100))
     right.set_title("A small memory answers most lookups")
     return figure
 
 
-def speeds(rows: Sequence[tuple[str, float, float]]) -> "Figure":
-    """Tokens a second of ours and of `tokenizers`, a pair of bars for each kind of work."""
+def speeds(rows: Sequence[tuple[str, float, float]]) -> Figure:
+    """Tokens per second of minidistil and of `tokenizers`, a pair of bars for each task."""
     figure, (axis,) = new_figure(7, 0.8 + 0.75 * len(rows))
     places = range(len(rows))
     ours, theirs = [row[1] / 1e6 for row in rows], [row[2] / 1e6 for row in rows]

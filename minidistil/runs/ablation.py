@@ -1,8 +1,8 @@
-"""Chapter 9's long experiment: which part of the recipe is worth how much.
+"""The ablation study of chapter 9: how much each part of the recipe contributes.
 
-Sanh et al. (2019), section 4.1 and table 4, leave out one loss at a time, or the copied weights, and compare what is
-left with the whole. The same is done here on the offline ladder, several times with other seeds: a difference counts
-only if it is larger than what a seed moves. A second group of runs changes one setting at a time instead.
+Sanh et al. (2019), section 4.1 and table 4, leave out one loss at a time, or the copied weights, and compare the result
+with the whole recipe. The same is done here with the offline teacher, with several seeds: a difference counts only if
+it is larger than the differences between seeds. A second group of runs changes one setting at a time instead.
 """
 
 import datetime
@@ -15,14 +15,14 @@ from typing import Any
 
 import torch
 
-from minidistil.ch02_masking.corpus import Corpus, HubCorpus
-from minidistil.files import write_atomically
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import described, device_of
-from minidistil.runs.distillation import distil
-from minidistil.ch08_training.settings import DistilConfig
-from minidistil.ch07_student.student import default_layers, student_config, student_of
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.corpus import Corpus, HubCorpus
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import default_layers, student_config, student_of
+from minidistil.ch08_training.device import described, device_of
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.files import write_atomically
+from minidistil.runs.distillation import distil
 
 FIGURES = ("student_masked_accuracy", "student_perplexity", "retention", "agreement", "hidden_cosine")
 

@@ -1,35 +1,39 @@
-"""Chapters 8 and 9 put to work: whole runs, from a text to a folder with a model and a report.
+"""Distilling, from a text to a folder with a student and a report.
 
 The same call on the same folder goes on where the last one stopped. Started by `torchrun`, within
-`parallel.processes()`, the call is made in every process, and all of them share the work.
+`parallel.processes()`, the call is made in every process, and all of them train one student together.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from minidistil.ch08_training.checkpoints import Progress
-from minidistil.ch02_masking.corpus import Corpus, HubCorpus, sequences, text_files
-from minidistil.ch09_evaluation.evaluation import Comparison, compare, score
-from minidistil.ch09_evaluation.held_out import masked_text
+from minidistil import plots
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.corpus import Corpus, HubCorpus
 from minidistil.ch05_weights.fillmask import require_fit
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import peak_memory_mib, to_best_device
-from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
-from minidistil.ch08_training.cost import forward_operations, step_operations
-from minidistil.ch08_training.parallel import from_first
-from minidistil.runs.report import comparison_table, side_by_side
-from minidistil.runs.run_folder import fingerprint
-from minidistil.ch08_training.plan import Plan
-from minidistil.ch08_training.settings import DistilConfig, TeachConfig
+from minidistil.ch08_training.cost import step_operations
+from minidistil.ch08_training.objectives import distillation_losses
+from minidistil.ch08_training.parallel import from_first, rank
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.ch08_training.training import train
+from minidistil.ch09_evaluation.evaluation import Comparison, compare, score
+from minidistil.ch09_evaluation.held_out import MaskedText
 from minidistil.ch09_evaluation.speed import parameters, speedup
-from minidistil.runs.teaching import save_own_layers, take_changes, train_frequent_rows_only, untaught_teacher
-from minidistil.ch05_weights.weights import BareEncoder
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.runs.text_run import Run, Say, Workshop, _effort
-
-__all__ = ["Run", "distil", "teach"]
+from minidistil.runs.report import comparison_table, run_report, side_by_side
+from minidistil.runs.run_folder import Run, RunFolder, Say, fingerprint
+from minidistil.runs.run_log import RunLog
+from minidistil.runs.text_run import (
+    effort,
+    full_speed,
+    held_out_text,
+    keep_to_budget,
+    measured_plan,
+    open_feed,
+    text_settings,
+    validate,
+    validation_text,
+)
 
 
 def distil(
@@ -57,42 +61,48 @@ def distil(
     config = config or DistilConfig()
     tokenizer = tokenizer or WordPiece.from_pretrained("minilm")
     _require_a_pair(teacher, student, config)
-    require_fit(tokenizer, teacher)
-    if config.freeze_positions:
-        student.encoder.embeddings.position.requires_grad_(False)
-    if not (config.alpha_ce or config.alpha_mlm or config.alpha_mse):  # no loss reads the head's own weights
-        student.head.requires_grad_(False)
-        student.head.word.requires_grad_(True)
-    teacher.eval().requires_grad_(False)
-    workshop = Workshop(student, corpus, config, Path(out), tokenizer, say, {"teacher": fingerprint(teacher)})
-    if finished := workshop.finished():
+    for model in (teacher, student):
+        require_fit(tokenizer, model)
+    _freeze(teacher, student, config)
+
+    folder = RunFolder(Path(out), text_settings(student, corpus, config, teacher=fingerprint(teacher)), say)
+    folder.require_room_for(student)
+    if finished := folder.finished():
         student.load_state_dict(MaskedLM.from_pretrained(finished.folder / "model").state_dict())
         return finished
-    before = workshop.remembered("student_masked_accuracy_before", lambda: score(student, workshop.held_out()).accuracy)
-    scored = 1.0 if config.ce_positions == "all" else config.mask_share
-    progress, plan = workshop.train(
-        distillation_losses(teacher, config),
-        lambda length: step_operations(teacher.config, student.config, length, scored),
-    )
 
-    def measure() -> tuple[dict[str, Any], str]:
-        workshop.say("evaluating teacher and student on held-out documents …")
-        held_out = workshop.held_out()
-        figures = _comparison_metrics(compare(teacher, student, held_out, plan.precision))
-        ratio, ends = speedup(teacher, student, held_out)
-        metrics = {
-            **figures,
-            "student_masked_accuracy_before": before,
-            "teacher_parameters": parameters(teacher),
-            "student_parameters": parameters(student),
-            "speedup": ratio,
-            "intervals": figures["intervals"] | {"speedup": ends},
-            "held_out_tokens": held_out.count,
-            **_effort(workshop, progress, plan),
-        }
-        return metrics, comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
+    with folder.locked():
+        held_out = held_out_text(corpus, tokenizer, config) if rank() == 0 else None
+        if "student_masked_accuracy_before" not in folder.settings:  # only known in the first call
+            accuracy = score(student, held_out).accuracy if held_out else 0.0
+            folder.settings["student_masked_accuracy_before"] = from_first(accuracy)
+        validation = validation_text(corpus, tokenizer, config)
 
-    return workshop.finish(progress, measure)
+        feed = open_feed(corpus, tokenizer, config)
+        losses = distillation_losses(teacher, config)
+        plan = measured_plan(folder, student, losses, feed, config)
+        scored = 1.0 if config.ce_positions == "all" else config.mask_share
+        length = feed.tokens_per_batch / config.batch_size
+        at_most = full_speed(student, plan, step_operations(teacher.config, student.config, length, scored))
+
+        with RunLog(folder, plan, at_most, plots.training_curves) as log:
+            for progress in train(student, losses, feed, config, plan, folder.checkpoints, folder.identity):
+                keep_to_budget(folder, plan, progress, feed, config)
+                validate(student, validation, progress, config)
+                log.write(progress)
+
+        metrics: dict[str, Any] = {}
+        if held_out:
+            folder.say("evaluating teacher and student on held-out documents …")
+            metrics = _figures(teacher, student, held_out, plan.precision)
+            metrics["student_masked_accuracy_before"] = folder.settings["student_masked_accuracy_before"]
+            metrics |= effort(progress, plan, at_most)
+            student.save_pretrained(folder.folder / "model")
+            tokenizer.save(folder.folder / "model")
+            results = comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
+            folder.draw("curves.png", plots.training_curves(progress.log))
+            folder.write_text("report.md", run_report(folder.settings, results))
+        return folder.finish(metrics, progress.log)
 
 
 def _require_a_pair(teacher: MaskedLM, student: MaskedLM, config: DistilConfig) -> None:
@@ -100,32 +110,43 @@ def _require_a_pair(teacher: MaskedLM, student: MaskedLM, config: DistilConfig) 
     if student.config.vocab_size != teacher.config.vocab_size:
         raise ValueError(
             f"The student's vocabulary has {student.config.vocab_size} tokens, its teacher's "
-            f"{teacher.config.vocab_size}: expected one and the same, as their scores are compared word by word."
+            f"{teacher.config.vocab_size}: expected the same, as their logits are compared token by token."
         )
     if student.config.hidden_size != teacher.config.hidden_size and config.alpha_cos:
         raise ValueError(
-            f"The student is {student.config.hidden_size} wide, its teacher {teacher.config.hidden_size}: L_cos cannot "
-            "compare their hidden states. Take a student of the same width, or leave L_cos out with alpha_cos=0 "
-            "(--alpha-cos 0)."
+            f"The student's hidden_size is {student.config.hidden_size}, its teacher's {teacher.config.hidden_size}: "
+            "L_cos cannot compare their hidden states. Take a student of the same hidden_size, or leave L_cos out with "
+            "alpha_cos=0 (--alpha-cos 0)."
         )
 
 
+def _freeze(teacher: MaskedLM, student: MaskedLM, config: DistilConfig) -> None:
+    """Leave gradients only where the settings ask for training."""
+    teacher.eval().requires_grad_(False)
+    if config.freeze_positions:
+        student.encoder.embeddings.position.requires_grad_(False)
+    if not (config.alpha_ce or config.alpha_mlm or config.alpha_mse):  # no loss reads the head's own weights
+        student.head.requires_grad_(False)
+        student.head.word.requires_grad_(True)
 
 
-
-
-def _comparison_metrics(comparison: Comparison) -> dict[str, Any]:
+def _figures(teacher: MaskedLM, student: MaskedLM, text: MaskedText, precision: str) -> dict[str, Any]:
+    """Teacher and student compared on held-out text, for metrics.json."""
+    found: Comparison = compare(teacher, student, text, precision)
+    ratio, ends = speedup(teacher, student, text)
     return {
-        "teacher_masked_accuracy": comparison.teacher.accuracy,
-        "student_masked_accuracy": comparison.student.accuracy,
-        "retention": comparison.retention,
-        "agreement": comparison.agreement,
-        "hidden_cosine": comparison.hidden_cosine,
-        "teacher_perplexity": comparison.teacher.perplexity,
-        "student_perplexity": comparison.student.perplexity,
-        "teacher_calibration_error": comparison.teacher.calibration_error,
-        "student_calibration_error": comparison.student.calibration_error,
-        "intervals": comparison.intervals,
+        "teacher_masked_accuracy": found.teacher.accuracy,
+        "student_masked_accuracy": found.student.accuracy,
+        "retention": found.retention,
+        "agreement": found.agreement,
+        "hidden_cosine": found.hidden_cosine,
+        "teacher_perplexity": found.teacher.perplexity,
+        "student_perplexity": found.student.perplexity,
+        "teacher_calibration_error": found.teacher.calibration_error,
+        "student_calibration_error": found.student.calibration_error,
+        "intervals": found.intervals | {"speedup": ends},
+        "teacher_parameters": parameters(teacher),
+        "student_parameters": parameters(student),
+        "speedup": ratio,
+        "held_out_tokens": text.count,
     }
-
-

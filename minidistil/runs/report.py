@@ -1,10 +1,10 @@
-"""What a run tells a person: teacher and student side by side, in figures and in words, as Markdown."""
+"""Reports for people, in Markdown: teacher and student side by side, in figures and in words."""
 
 from typing import Any
 
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.fillmask import fill_mask
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
 
 SENTENCES = (
     "Returns a [MASK] of the elements in the list.",
@@ -69,7 +69,7 @@ def side_by_side(teacher: MaskedLM, student: MaskedLM, tokenizer: WordPiece, top
 
 def run_report(settings: dict[str, Any], results: str) -> str:
     """The run's report: results, curves, and every setting."""
-    count = settings["corpus"]["documents"]  # None where nobody has counted
+    count = settings["corpus"]["documents"]  # None for a streamed corpus
     return (
         f"# {settings['kind'].removesuffix('Config')} run\n\n"
         f"Corpus: {settings['corpus']['name']}{'' if count is None else f' ({count} training documents)'}.\n\n"
@@ -86,10 +86,10 @@ def finetuning_report(settings: dict[str, Any], metrics: dict[str, Any]) -> str:
         settings: the run's config.json.
         metrics: its metrics.json.
     """
-    looks = metrics["epochs"]
-    columns = [(split, name) for split, each in looks[0]["metrics"].items() for name in each]
+    epochs = metrics["epochs"]
+    columns = [(split, name) for split, each in epochs[0]["metrics"].items() for name in each]
     head = ["epoch", *(f"{split}: {name}" for split, name in columns)]
-    rows = [[str(look["epoch"]), *(f"{look['metrics'][split][name]:.4f}" for split, name in columns)] for look in looks]
+    rows = [[str(row["epoch"]), *(f"{row['metrics'][split][name]:.4f}" for split, name in columns)] for row in epochs]
     rows = [[f"**{cell}**" for cell in row] if row[0] == str(metrics["best_epoch"]) else row for row in rows]
     table = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---:"] * len(head), *rows])
     pictures = "![The loss over the epochs, and the figures after each](curves.png)\n\n"

@@ -1,20 +1,28 @@
-"""Chapter 8. The folder that every run has, whatever it trains: its settings, its log, its final figures.
+"""The folder that every run has, whatever it trains: its settings and plan, its log, its final figures.
 
-`config.json` says what the run is; a call with other settings is refused. `metrics.json` is written last: where it
-lies, the run is finished. Of several processes only the first writes.
+`config.json` has the settings and the plan; a call with other settings is refused. `metrics.jsonl` has a line for each
+logged step, `curves.png` draws it, `tensorboard/` has the same where TensorBoard is installed, `checkpoints/` is
+removed at the end. A finished run has `report.md`, `model/` (Hugging Face format, with the vocabulary) and, written
+last, `metrics.json`: where it is, the run is finished. Of several processes only the first writes.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from torch import nn
 
-from minidistil.files import require_space, write_atomically
+from minidistil import plots
 from minidistil.ch08_training.parallel import from_first, rank
+from minidistil.ch08_training.plan import Plan
+from minidistil.files import require_space, write_atomically
 
 Say = Callable[[str], None]
 
@@ -42,19 +50,18 @@ class RunFolder:
 
     def __init__(self, folder: Path, settings: dict[str, Any], say: Say):
         self.folder, self.say = folder, say if rank() == 0 else _nothing
+        self.checkpoints = folder / "checkpoints"
         self.settings = from_first(self._with_earlier(settings))
+        self.identity: str = self.settings.get("run", "")  # also in its checkpoints
 
     def _with_earlier(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings, with what an earlier go at the same run noted down."""
-        path = self.folder / "config.json"
-        if not path.exists():
-            return settings
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-            noted = [key for key in settings if key in earlier or key == "kind"]  # an earlier version noted less
-            changed = [key for key in noted if earlier[key] != settings[key]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no run's configuration: choose another folder with --out.") from error
+        """The settings, with what an earlier call of the same run added."""
+        earlier = self.read_json("config.json", dict)
+        if earlier is None:
+            return settings | {"run": uuid.uuid4().hex}
+        if "kind" not in earlier:
+            raise ValueError(f"{self.folder / 'config.json'} is no run's configuration: choose another --out.")
+        changed = [key for key in settings if key in earlier and not _agree(earlier[key], settings[key])]
         if changed:
             details = "; ".join(_difference(key, earlier[key], settings[key]) for key in changed)
             raise ValueError(
@@ -63,10 +70,40 @@ class RunFolder:
             )
         return earlier
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder, within the context, and clear what a killed one left half-written.
+
+        Raises:
+            ValueError: another process is at work in the folder.
+        """
+        lock = FileLock(self.folder / ".lock", timeout=0)
+        problem = ""
+        if rank() == 0:
+            try:
+                lock.acquire()
+            except Timeout:
+                problem = (
+                    f"Another process is at work in the folder {self.folder}: wait until it is finished, or choose "
+                    "another folder with --out."
+                )
+        if problem := from_first(problem):
+            raise ValueError(problem)
+        try:
+            if rank() == 0:
+                for part in self.folder.rglob(".*.part"):
+                    part.unlink()
+            yield
+        finally:
+            if lock.is_locked:
+                with contextlib.suppress(OSError):  # Windows removes it with the release
+                    Path(lock.lock_file).unlink()
+                lock.release()
+
     def require_room_for(self, model: nn.Module) -> None:
         """Raise OSError unless there is a place for what is still to be written: two checkpoints, and the model.
 
-        A checkpoint holds each weight and the optimiser's two moments; one may lie there already. A finished run writes
+        A checkpoint holds each weight and the optimiser's two moments; one may be there already. A finished run writes
         nothing more.
         """
         needed = 8 * 4 * sum(parameter.numel() for parameter in model.parameters())
@@ -77,27 +114,90 @@ class RunFolder:
         """What is wrong with the place for so many bytes, checkpoints that lie there included; empty if nothing is."""
         if (self.folder / "metrics.json").is_file():
             return ""
-        there = sum(path.stat().st_size for path in self.folder.glob("checkpoints/step-*.safetensors"))
+        there = sum(path.stat().st_size for path in self.checkpoints.glob("step-*.safetensors"))
         try:
             require_space(self.folder, needed - there)
         except OSError as error:
             return str(error)
         return ""
 
+    def read_json(self, name: str, kind: type) -> Any:
+        """What a JSON file of the folder holds; None where there is none.
+
+        Raises:
+            ValueError: it is no regular file, no JSON, or holds no value of this kind.
+        """
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        except ValueError:
+            value = None
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"{path} is damaged: expected a JSON file with a {kind.__name__}. Delete the folder to start afresh, "
+                "or choose another with --out."
+            )
+        return value
+
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the folder, whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file of the folder, whole or not at all."""
         if rank() == 0:
-            text = json.dumps(value, indent=2) + "\n"
             write_atomically(self.folder / name, lambda part: part.write_text(text, encoding="utf-8"))
+
+    def draw(self, name: str, figure: Any) -> None:
+        """Write a picture of the folder, whole or not at all."""
+        if rank() == 0:
+            write_atomically(self.folder / name, lambda part: plots.save(figure, part))
+
+    def plan(self) -> Plan | None:
+        """The plan that an earlier call of this run made, or None."""
+        if "plan" not in self.settings:
+            return None
+        try:
+            return Plan(**self.settings["plan"])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The plan in {self.folder / 'config.json'} is damaged ({error}): delete the folder to start afresh, "
+                "or choose another with --out."
+            ) from error
+
+    def keep_plan(self, plan: Plan) -> None:
+        """Write the plan into config.json: a later call goes on with it."""
+        self.settings["plan"] = asdict(plan)
+        self.write_json("config.json", self.settings)
+
+    def finish(self, metrics: dict[str, Any], log: list[dict[str, Any]]) -> Run:
+        """Write the whole log and, last, metrics.json; then remove the checkpoints.
+
+        Args:
+            metrics: the final figures, in the first process.
+        """
+        self.append_log(log, -1)
+        self.write_json("metrics.json", metrics)
+        if rank() == 0:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+        return Run(self.folder, from_first(metrics), log)
 
     def finished(self) -> Run | None:
         """The finished run in the folder, if there is one."""
-        path = self.folder / "metrics.json"
-        if not from_first(path.is_file()):
+        metrics = from_first(self.read_json("metrics.json", dict))
+        if metrics is None:
             return None
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        lines = (self.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        return Run(self.folder, metrics, [json.loads(line) for line in lines], was_finished=True)
+        path = self.folder / "metrics.jsonl"
+        try:
+            log = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"The run in {self.folder} is finished, but {path} is missing or damaged ({error}): delete the folder "
+                "to start afresh, or choose another with --out."
+            ) from error
+        return Run(self.folder, metrics, log, was_finished=True)
 
     def append_log(self, log: list[dict[str, Any]], written: int) -> None:
         """Bring metrics.jsonl, which has `written` lines of the log, up to date; below 0: write it anew."""
@@ -110,7 +210,7 @@ class RunFolder:
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Changes with any weight of the model."""
+    """A hash that changes with any weight of the model."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -121,8 +221,19 @@ def _nothing(line: str) -> None:
     """Say nothing."""
 
 
+def _agree(earlier: Any, now: Any) -> bool:
+    """Whether a setting is the same; of several in one, those that an older version did not write may be missing."""
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        return all(earlier[name] == now[name] for name in now if name in earlier)
+    return bool(earlier == now)
+
+
 def _difference(key: str, earlier: Any, now: Any) -> str:
     if not isinstance(earlier, dict) or not isinstance(now, dict):
         return f"{key} {earlier} there, {now} now"
-    parts = [f"{name} {earlier.get(name)} there, {now.get(name)} now" for name in now if earlier.get(name) != now[name]]
+    parts = [
+        f"{name} {earlier[name]} there, {now.get(name)} now"
+        for name in now
+        if name in earlier and earlier[name] != now[name]
+    ]
     return f"{key}: {', '.join(parts)}"

@@ -1,11 +1,15 @@
-"""Chapter 8. The offline teacher: official MiniLM, given the masked-LM head that it lacks.
+"""The offline teacher: official MiniLM, given the masked-LM head that it lacks.
 
-MiniLM was made to compare sentences; to guess words it needs a head, and its layers and word embeddings
-must learn to serve that head. What is shipped is small all the same: of each official matrix only its
-change, in 8 bits with one scale a row, and of the word embeddings only the rows of frequent tokens.
+MiniLM was made to compare sentences. To guess words it needs a head, and its layers and word embeddings have to adapt
+to that head. What is shipped is small all the same: of each official matrix only its change, in 8 bits with one scale
+a row, and of the word embeddings only the rows of frequent tokens.
+
+Letters in shapes: V vocabulary.
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +17,122 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from minidistil.files import sha256, write_atomically
+from minidistil import plots
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.corpus import Corpus, HubCorpus, sequences, text_files
+from minidistil.ch05_weights.fillmask import require_fit
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.tensor_names import their_name
 from minidistil.ch05_weights.weights import OWN_LAYERS, BareEncoder, apply_changes
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
-from minidistil.ch08_training.checkpoints import Progress
-from minidistil.ch02_masking.corpus import Corpus, HubCorpus, sequences, text_files
-from minidistil.ch09_evaluation.evaluation import Comparison, compare, score
-from minidistil.ch09_evaluation.held_out import masked_text
-from minidistil.ch05_weights.fillmask import require_fit
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import peak_memory_mib, to_best_device
-from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
-from minidistil.ch08_training.cost import forward_operations, step_operations
-from minidistil.ch08_training.parallel import from_first
-from minidistil.runs.report import comparison_table, side_by_side
-from minidistil.runs.run_folder import fingerprint
-from minidistil.ch08_training.plan import Plan
-from minidistil.ch08_training.settings import DistilConfig, TeachConfig
-from minidistil.ch09_evaluation.speed import parameters, speedup
-from minidistil.ch05_weights.weights import BareEncoder
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.runs.text_run import Run, Say, Workshop, _effort
+from minidistil.ch08_training.cost import forward_operations
+from minidistil.ch08_training.device import to_best_device
+from minidistil.ch08_training.objectives import masked_lm_losses
+from minidistil.ch08_training.parallel import from_first, rank
+from minidistil.ch08_training.settings import TeachConfig
+from minidistil.ch08_training.training import train
+from minidistil.ch09_evaluation.evaluation import score
+from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
+from minidistil.ch09_evaluation.speed import parameters
+from minidistil.files import sha256, write_atomically
+from minidistil.runs.report import run_report
+from minidistil.runs.run_folder import Run, RunFolder, Say
+from minidistil.runs.run_log import RunLog
+from minidistil.runs.text_run import (
+    effort,
+    full_speed,
+    held_out_text,
+    keep_to_budget,
+    measured_plan,
+    open_feed,
+    text_settings,
+    validate,
+    validation_text,
+)
+
+
+def teach(
+    corpus: Corpus | HubCorpus,
+    config: TeachConfig | None = None,
+    out: str | Path = "runs/teach",
+    start: str | Path | None = None,
+    test_text: Sequence[str | Path] = (),
+    say: Say = lambda line: None,
+) -> Run:
+    """Make the offline teacher: give official MiniLM a masked-LM head and train the two together.
+
+    Leaves besides the usual things `own/` in the run's folder: the trained tensors alone, and their provenance.
+
+    Args:
+        start: name or folder of a teacher to go on from; None: official MiniLM under a fresh head.
+        test_text: files to report figures on, never trained on.
+
+    Raises:
+        As `distil`.
+    """
+    config = config or TeachConfig()
+    tokenizer = WordPiece.from_pretrained("minilm")
+    official = BareEncoder.from_pretrained("minilm")
+    model = MaskedLM.from_pretrained(start) if start else untaught_teacher(official, config.seed)
+    _require_same_architecture(model, official)
+    require_fit(tokenizer, model)
+    to_best_device(model)
+
+    folder = RunFolder(Path(out), text_settings(model, corpus, config, start=str(start or "")), say)
+    folder.require_room_for(model)
+    if finished := folder.finished():
+        return finished
+
+    with folder.locked():
+        held_out: dict[str, MaskedText] = {}
+        if rank() == 0:
+            held_out[f"held-out documents of {corpus.name}"] = held_out_text(corpus, tokenizer, config)
+            for path in test_text:
+                cut = sequences(text_files([path]), tokenizer, config.max_length)
+                held_out[Path(path).name] = masked_text(cut, tokenizer)
+        validation = validation_text(corpus, tokenizer, config)
+
+        feed = open_feed(corpus, tokenizer, config)
+        counts = from_first(feed.token_counts())  # of a stream each process has seen another part
+        rows = train_frequent_rows_only(model, counts, config.trained_tokens)
+        plan = measured_plan(folder, model, masked_lm_losses, feed, config)
+        length = feed.tokens_per_batch / config.batch_size
+        at_most = full_speed(model, plan, 3 * forward_operations(model.config, length, config.mask_share))
+
+        with RunLog(folder, plan, at_most, plots.training_curves) as log:
+            for progress in train(model, masked_lm_losses, feed, config, plan, folder.checkpoints, folder.identity):
+                keep_to_budget(folder, plan, progress, feed, config)
+                validate(model, validation, progress, config)
+                log.write(progress)
+
+        metrics: dict[str, Any] = {}
+        if held_out:
+            own = take_changes(model, official, rows)
+            figures = {
+                name: asdict(score(model, text)) | {"hidden_tokens": text.count} for name, text in held_out.items()
+            }
+            metrics = {"figures": figures, "teacher_parameters": parameters(model), **effort(progress, plan, at_most)}
+            settings = {"settings": "config", "corpus": "corpus", "start": "start"}
+            provenance = {name: folder.settings[key] for name, key in settings.items()} | effort(
+                progress, plan, at_most
+            )
+            save_own_layers(own, folder.folder / "own", provenance | {"figures": figures})
+            model.save_pretrained(folder.folder / "model")
+            tokenizer.save(folder.folder / "model")
+            results = "\n".join(
+                f"* {name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"
+                for name, scores in figures.items()
+            )
+            folder.draw("curves.png", plots.training_curves(progress.log))
+            folder.write_text("report.md", run_report(folder.settings, results))
+        return folder.finish(metrics, progress.log)
+
+
+def _require_same_architecture(start: MaskedLM, official: BareEncoder) -> None:
+    if start.config != official.config:
+        raise ValueError(
+            "The model to start from is no MiniLM with a masked-LM head: its config.json differs from the official "
+            "one. Expected the offline teacher (minilm) or the model/ folder of an earlier `minidistil teach`."
+        )
 
 
 def untaught_teacher(official: BareEncoder, seed: int) -> MaskedLM:
@@ -59,11 +153,11 @@ def train_frequent_rows_only(model: MaskedLM, counts: Tensor, count: int) -> Ten
     frozen = torch.ones(model.config.vocab_size, dtype=torch.bool)
     frozen[rows] = False
 
-    def forget(parameter: Tensor) -> None:
+    def clear_frozen_rows(parameter: Tensor) -> None:
         if parameter.grad is not None:
             parameter.grad[frozen.to(parameter.device)] = 0
 
-    model.encoder.embeddings.word.weight.register_post_accumulate_grad_hook(forget)
+    model.encoder.embeddings.word.weight.register_post_accumulate_grad_hook(clear_frozen_rows)
     return rows
 
 
@@ -101,63 +195,3 @@ def save_own_layers(own: dict[str, Tensor], folder: Path, provenance: dict[str, 
     entries = {"bytes": path.stat().st_size, "sha256": sha256(path)} | provenance
     text = json.dumps(entries, indent=2) + "\n"
     write_atomically(path.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))
-
-
-def teach(
-    corpus: Corpus | HubCorpus,
-    config: TeachConfig | None = None,
-    out: str | Path = "runs/teach",
-    start: str | Path | None = None,
-    test_text: Sequence[str | Path] = (),
-    say: Say = lambda line: None,
-) -> Run:
-    """Make the offline teacher: give official MiniLM a masked-LM head and train the two together.
-
-    Leaves besides the usual things `own/` in the run's folder: the trained tensors alone, and their provenance.
-
-    Args:
-        start: name or folder of a teacher to go on from; None: official MiniLM under a fresh head.
-        test_text: files to report figures on, never trained on.
-
-    Raises:
-        As `distil`.
-    """
-    config = config or TeachConfig()
-    tokenizer = WordPiece.from_pretrained("minilm")
-    official = BareEncoder.from_pretrained("minilm")
-    model = MaskedLM.from_pretrained(start) if start else untaught_teacher(official, config.seed)
-    _require_same_architecture(model, official)
-    workshop = Workshop(to_best_device(model), corpus, config, Path(out), tokenizer, say, {"start": str(start or "")})
-    if finished := workshop.finished():
-        return finished
-    held_out = {f"held-out documents of {corpus.name}": workshop.held_out()}
-    for path in test_text:
-        held_out[Path(path).name] = masked_text(sequences(text_files([path]), tokenizer, config.max_length), tokenizer)
-    counts = from_first(workshop.feed().token_counts())  # of a stream each process has seen another part
-    rows = train_frequent_rows_only(model, counts, config.trained_tokens)
-    progress, plan = workshop.train(
-        masked_lm_losses, lambda length: 3 * forward_operations(model.config, length, config.mask_share)
-    )
-
-    def measure() -> tuple[dict[str, Any], str]:
-        own = take_changes(model, official, rows)
-        figures = {name: asdict(score(model, text)) | {"hidden_tokens": text.count} for name, text in held_out.items()}
-        effort = _effort(workshop, progress, plan)
-        told = {"settings": "config", "corpus": "corpus", "start": "start"}
-        provenance = {name: workshop.settings[key] for name, key in told.items()} | effort
-        save_own_layers(own, Path(out) / "own", provenance | {"figures": figures})
-        lines = [
-            f"* {name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"
-            for name, scores in figures.items()
-        ]
-        return {"figures": figures, "teacher_parameters": parameters(model), **effort}, "\n".join(lines)
-
-    return workshop.finish(progress, measure)
-
-
-def _require_same_architecture(start: MaskedLM, official: BareEncoder) -> None:
-    if start.config != official.config:
-        raise ValueError(
-            "The teacher to go on from is no MiniLM with a masked-LM head: its config.json differs from the official "
-            "one. Expected the offline teacher (minilm) or the model/ folder of an earlier `minidistil teach`."
-        )

@@ -1,4 +1,4 @@
-"""The table of backends: every line's work is checked before it is timed."""
+"""The tables of backends and `minidistil export`: every backend's logits are checked before they are timed."""
 
 import re
 from collections.abc import Callable
@@ -23,14 +23,12 @@ TINY = EncoderConfig(
     vocab_size=99, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, type_vocab_size=0,
     max_position_embeddings=32,
 )  # fmt: skip
-
-
 NAMES = ("files", "names", "folders", "links", "lines")
 
 
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # before the first test nothing is seeded
     model = SequenceClassifier(ClassifierConfig(**vars(TINY))).eval()
     with torch.no_grad():
         return list(backends.speed_table(model, backends.PEER | backends.BACKENDS, [(1, 3), (2, 5)], seconds=0.0))
@@ -40,10 +38,8 @@ def test_a_line_for_each_backend_with_size_and_ratios(lines: list[str]) -> None:
     assert [line.split()[0] for line in lines[2:]] == ["transformers", *backends.BACKENDS]
     for line in lines[2:]:
         assert re.fullmatch(r"[\w-]+ +[\d.]+ MiB +[\d.]+( +[\d.]+ ms +[\d.]+){2}", line), line
-    assert lines[2].split()[3:4] == ["1.00"]
-    assert [lines[2].split()[place] for place in (6, 9)] == ["1.00", "1.00"]
-    assert "1 x 3 tokens" in lines[1]
-    assert "2 x 5 tokens" in lines[1]
+    assert [lines[2].split()[place] for place in (3, 6, 9)] == ["1.00"] * 3
+    assert re.findall(r"\d x \d tokens", lines[1]) == ["1 x 3 tokens", "2 x 5 tokens"]
 
 
 def test_logits_that_differ_are_not_timed() -> None:
@@ -68,7 +64,6 @@ def test_guesses_are_those_at_the_hidden_tokens() -> None:
 def test_the_accuracy_is_that_of_the_evaluation(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tokenizer: WordPiece
 ) -> None:
-    torch.manual_seed(0)
     model = MaskedLM(replace(TINY, vocab_size=len(tokenizer), initializer_range=0.5)).eval()
     model.save_pretrained(tmp_path)
     tokenizer.save(tmp_path)
@@ -78,11 +73,10 @@ def test_the_accuracy_is_that_of_the_evaluation(
     with torch.no_grad():
         found = list(backends.accuracy_table({"fp32": backends.fp32, "int8": backends.int8}, str(tmp_path)))
     scores = score(model, text)
-    fields = found[2].split()
-    assert fields[0] == "fp32"
-    assert float(fields[3]) == pytest.approx(scores.accuracy, abs=1e-4)
-    assert float(fields[4]) == pytest.approx(scores.perplexity, rel=1e-3)
-    assert fields[5] == "100.0%"
+    name, _, _, accuracy, perplexity, same = found[2].split()
+    assert (name, same) == ("fp32", "100.0%")
+    assert float(accuracy) == pytest.approx(scores.accuracy, abs=1e-4)
+    assert float(perplexity) == pytest.approx(scores.perplexity, rel=1e-3)
     assert found[3].startswith("int8")
 
 
@@ -92,27 +86,14 @@ def test_the_papers_claim_has_a_line_for_each_backend() -> None:
     with torch.no_grad():
         found = list(backends.paper_table(kinds, (3, 5), (replace(small, num_hidden_layers=2), small), seconds=0.0))
     assert [line.split("  ")[0] for line in found[2:5]] == ["BERT-base, fp32", "DistilBERT, fp32", "DistilBERT, int8"]
-    assert "1.63 times as fast" in found[-1]
-
-
-@pytest.mark.parametrize(
-    ("command", "told"),
-    [
-        (["bench", "inference", "--backends", "fp32,abacus"], "There is no backend ['abacus']: expected some of fp32"),
-        (["bench", "step", "--backends", "fp32"], "--backends goes with `bench inference`"),
-    ],
-)
-def test_a_wrong_request_is_one_sentence(command: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(command) == 2
-    assert told in capsys.readouterr().err
+    assert "1.63 times" in found[-1]
 
 
 @pytest.mark.parametrize("kind", ["onnx", "onnx-int8", "int8"])
 @pytest.mark.parametrize("task", ["fill-mask", "classification"])
-def test_export_writes_a_folder_and_says_what_it_checked(
+def test_export_writes_a_folder_and_reports_what_it_checked(
     kind: str, task: str, tmp_path: Path, tokenizer: WordPiece, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    torch.manual_seed(0)
     config = replace(TINY, vocab_size=len(tokenizer))
     model: Any = MaskedLM(config) if task == "fill-mask" else SequenceClassifier(ClassifierConfig(**vars(config)))
     model.save_pretrained(tmp_path / "model")
@@ -121,8 +102,7 @@ def test_export_writes_a_folder_and_says_what_it_checked(
     assert main(command) == 0
     printed = capsys.readouterr().out
     file = {"onnx": "model.onnx", "onnx-int8": "model.int8.onnx", "int8": "model.int8.safetensors"}[kind]
-    names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == sorted([file, "config.json", "tokenizer.json", "vocab.txt"])
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {file, "config.json", "tokenizer.json", "vocab.txt"}
     assert file in printed
     if kind == "onnx-int8":  # an earlier graph in fp32 stays
         earlier = tmp_path / "out" / "model.onnx"
@@ -132,9 +112,7 @@ def test_export_writes_a_folder_and_says_what_it_checked(
     assert ("read back and equal" if kind == "int8" else "onnxruntime gives the same logits") in printed
 
 
-def test_exporting_a_head_that_is_not_there_is_one_sentence(
-    tmp_path: Path, tokenizer: WordPiece, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_exporting_a_head_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "minilm", "--task", "classification", "--out", str(tmp_path / "out")]) == 2
     assert "do not fit" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -1,13 +1,16 @@
 """Chapter 1, words: against the normalizer and the pre-tokenizer of `tokenizers`."""
 
 from collections import Counter
+from itertools import islice
 from types import ModuleType
 
 import pytest
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from minidistil.ch01_wordpiece.normalization import Characters, count_words, normalize, plain_words, split_words
+from minidistil.ch01_wordpiece.normalization import Characters, count_words, plain_words, words_of
+from minidistil.ch02_masking.corpus import Corpus
+from tests.random_text import random_texts
 
 TEXTS = {
     "lower case": "Hello WORLD",
@@ -54,10 +57,11 @@ def test_words_and_their_places_are_official(impl: ModuleType, text: str) -> Non
     assert result == BertPreTokenizer().pre_tokenize_str(text)
 
 
-def test_plain_words_take_the_short_way_to_the_same_words() -> None:
+def test_the_fast_words_are_the_plain_ones(docs_corpus: Corpus) -> None:
     for char in map(chr, range(256)):
-        text = f"Ab1{char}C"
-        assert plain_words(text) == [joined(word) for word in split_words(normalize(text))]
+        assert plain_words(f"Ab1{char}C") == words_of(f"Ab1{char}C")
+    texts = [*islice(docs_corpus, 300), *random_texts(1, 1000, ["Hello", "café", "北京"]), *TEXTS.values()]
+    assert count_words(texts) == Counter(word for text in texts for word in words_of(text))
 
 
 def test_words_are_counted_across_texts() -> None:

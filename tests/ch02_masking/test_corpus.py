@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,59 +68,31 @@ def test_wikitext_lines_are_documents(outside_data: Path) -> None:
     assert not any(mark in document for document in corpus for mark in ("<unk>", " @-@ ", " @,@ ", " @.@ "))
 
 
-def _latin(path: Path) -> None:
-    path.write_bytes("déjà".encode("latin-1"))
-
-
-def _latin_inside_gz(path: Path) -> None:
-    path.write_bytes(gzip.compress("a déjà".encode("latin-1")))
-
-
-def _cut_short(path: Path) -> None:
-    path.write_bytes(gzip.compress(b"some text" * 100)[:-12])
-
-
-def _flipped(path: Path) -> None:
-    data = bytearray(gzip.compress(b"some text" * 100))
-    data[12] ^= 0xFF
-    path.write_bytes(data)
-
-
-def _no_gzip(path: Path) -> None:
-    path.write_text("plain text")
-
-
-def _blank(path: Path) -> None:
-    path.write_text("\n \n")
+FLIPPED = bytearray(gzip.compress(b"some text" * 100))
+FLIPPED[12] ^= 0xFF
 
 
 @pytest.mark.parametrize(
-    ("name", "make", "error", "message"),
+    ("name", "content", "message"),
     [
-        ("absent.txt", lambda path: None, FileNotFoundError, r"There is no text file .*absent\.txt"),
-        ("latin.txt", _latin, ValueError, r"latin\.txt is not UTF-8: byte 0xe9 at offset 1\. Convert"),
-        (
-            "latin.gz",
-            _latin_inside_gz,
-            ValueError,
-            r"latin\.gz is not UTF-8: byte 0xe9 at offset 3 of its decompressed",
-        ),
-        ("short.gz", _cut_short, ValueError, r"short\.gz is damaged or no gzip file \(Compressed file ended"),
-        ("flipped.gz", _flipped, ValueError, r"flipped\.gz is damaged or no gzip file"),
-        ("plain.gz", _no_gzip, ValueError, r"plain\.gz is damaged or no gzip file \(Not a gzipped file"),
-        ("blank.txt", _blank, ValueError, r"The corpus blank\.txt is empty: expected at least one document"),
+        ("absent.txt", None, r"no text file .*absent\.txt"),
+        ("latin.txt", "déjà".encode("latin-1"), r"latin\.txt is not UTF-8: byte 0xe9 at offset 1\."),
+        ("latin.gz", gzip.compress("a déjà".encode("latin-1")), r"latin\.gz is not UTF-8: .*3 of its decompressed"),
+        ("short.gz", gzip.compress(b"some text" * 100)[:-12], r"short\.gz .* damaged \(Compressed file ended"),
+        ("flipped.gz", FLIPPED, r"flipped\.gz .* damaged"),
+        ("plain.gz", b"plain text", r"plain\.gz is not a gzip file"),
+        ("blank.txt", b"\n \n", r"blank\.txt is empty"),
     ],
 )
-def test_bad_files_are_named(
-    tmp_path: Path, name: str, make: Callable[[Path], None], error: type[Exception], message: str
-) -> None:
-    make(tmp_path / name)
-    with pytest.raises(error, match=message):
+def test_bad_files_are_named(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(FileNotFoundError if content is None else ValueError, match=message):
         text_files([tmp_path / name])
 
 
 def test_a_path_alone_or_none_is_explained() -> None:
-    with pytest.raises(TypeError, match=r"Expected several paths, got one, 'a\.txt': wrap it in a list"):
+    with pytest.raises(TypeError, match=r"'a\.txt': wrap it in a list"):
         text_files("a.txt")
-    with pytest.raises(ValueError, match="Expected at least one text file, got an empty list"):
+    with pytest.raises(ValueError, match="at least one text file"):
         text_files([])

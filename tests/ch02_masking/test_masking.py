@@ -1,6 +1,6 @@
-"""Chapter 2, masking: what is certain, and what is likely, against closed forms at fixed seeds.
+"""Chapter 2, masking: what is certain, and what is random, against closed forms at fixed seeds.
 
-A p-value above 0.001 is asked for throughout; the seeds are fixed, so a test that passes goes on passing.
+Every p-value must be above 0.001; the seeds are fixed, so a test that passes goes on passing.
 """
 
 import math
@@ -19,7 +19,7 @@ VOCAB = 1000
 
 
 def batch(rows: int = 100, columns: int = 128) -> Tensor:
-    """Framed sequences with an [UNK] each; the last quarter of every other one is padding."""
+    """Sequences with [CLS], [SEP] and an [UNK] each; the last quarter of every other one is padding."""
     end = columns * 3 // 4
     input_ids = torch.randint(104, VOCAB, (rows, columns))
     input_ids[:, 0], input_ids[:, -1], input_ids[:, 7] = 101, 102, 100
@@ -32,9 +32,14 @@ def some_positions(input_ids: Tensor) -> Tensor:
     return (torch.rand(input_ids.shape) < 0.15) & ~torch.isin(input_ids, torch.tensor(SPECIAL))
 
 
+def all_masked(impl: ModuleType, input_ids: Tensor, mask_token_id: int = MASK, vocab_size: int = VOCAB) -> Tensor:
+    """input_ids after `mask_tokens` with every position chosen."""
+    return impl.mask_tokens(input_ids, torch.ones_like(input_ids, dtype=torch.bool), mask_token_id, vocab_size)[0]
+
+
 def test_exactly_the_share_of_ordinary_tokens_rounded_up(impl: ModuleType) -> None:
     input_ids = batch()
-    ordinary = 50 * (96 - 3) + 50 * (128 - 3)  # without frame, [UNK] and padding
+    ordinary = 50 * (96 - 3) + 50 * (128 - 3)  # without [CLS], [SEP], [UNK] and padding
     for share in (0.0, 0.15, 0.1501, 0.5, 1.0):
         chosen = impl.choose_positions(input_ids, SPECIAL, share)
         assert chosen.shape == input_ids.shape
@@ -75,11 +80,11 @@ def test_the_number_chosen_in_one_sequence_is_hypergeometric(impl: ModuleType) -
     for _ in range(draws):
         seen[int(impl.choose_positions(input_ids, SPECIAL, 0.25)[0].sum())] += 1
     expected = [draws * hypergeom.pmf(count, 24, 8, 6) for count in range(7)]
-    few = slice(5, 7)  # five or six: too rare to stand alone
-    assert chisquare([*seen[:5], sum(seen[few])], [*expected[:5], sum(expected[few])]).pvalue > 0.001
+    rare = slice(5, 7)  # five or six, counted together
+    assert chisquare([*seen[:5], sum(seen[rare])], [*expected[:5], sum(expected[rare])]).pvalue > 0.001
 
 
-def test_weighted_draws_without_repetition_follow_their_closed_form(impl: ModuleType) -> None:
+def test_weighted_draws_without_replacement_follow_their_closed_form(impl: ModuleType) -> None:
     # Two of four positions: P{i, j} = p_i p_j / (1 - p_i) + p_j p_i / (1 - p_j).
     input_ids = torch.tensor([[1, 4, 5, 6, 7, 2]])
     p = [count**-0.7 for count in (1000, 100, 10, 1)]
@@ -102,10 +107,10 @@ def test_positions_are_drawn_anew_and_the_generator_decides(impl: ModuleType) ->
     first, second = (impl.choose_positions(input_ids, SPECIAL, generator=generator) for _ in range(2))
     again = impl.choose_positions(input_ids, SPECIAL, generator=torch.Generator().manual_seed(1))
     assert torch.equal(first, again)
-    # Two independent choices of n out of N share a hypergeometric number of positions.
-    count, shared = int(first.sum()), int((first & second).sum())
+    # Two independent choices of n out of N have a hypergeometric number of positions in common.
+    count, common = int(first.sum()), int((first & second).sum())
     law = hypergeom(10_900, count, count)
-    assert min(law.cdf(shared), law.sf(shared - 1)) > 0.001, f"two draws share {shared} of {count} positions"
+    assert min(law.cdf(common), law.sf(common - 1)) > 0.001, f"{common} of {count} positions are in both of two draws"
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])
@@ -115,7 +120,7 @@ def test_a_share_outside_0_to_1_is_explained(impl: ModuleType, share: float) -> 
     assert str(share) in str(caught.value)
 
 
-def test_the_chosen_split_80_10_10(impl: ModuleType) -> None:
+def test_80_10_10(impl: ModuleType) -> None:
     input_ids = batch(400)
     chosen = some_positions(input_ids)
     masked, _ = impl.mask_tokens(input_ids, chosen, MASK, VOCAB)
@@ -145,49 +150,35 @@ def test_labels_are_the_originals_at_chosen_positions_and_minus_100_elsewhere(im
     assert torch.equal(labels[chosen], before[chosen])
 
 
-def test_each_position_draws_its_own_kind(impl: ModuleType) -> None:
+def test_each_position_has_a_draw_of_its_own(impl: ModuleType) -> None:
     # In 1000 rows of 10 chosen tokens the number of [MASK]s varies as independent draws do: variance n p (1 - p).
-    input_ids = torch.full((1000, 10), 200)
-    masked, _ = impl.mask_tokens(input_ids, torch.ones_like(input_ids, dtype=torch.bool), MASK, VOCAB)
-    variance = float((masked == MASK).sum(1).double().var())
-    assert variance == pytest.approx(10 * 0.8 * 0.2, rel=0.2)
+    masked = all_masked(impl, torch.full((1000, 10), 200))
+    assert float((masked == MASK).sum(1).double().var()) == pytest.approx(10 * 0.8 * 0.2, rel=0.2)
 
 
 def test_a_random_token_is_uniform_over_all_others_special_ones_too(impl: ModuleType) -> None:
-    vocab = 20
-    input_ids = torch.full((60, 250), 7)
-    masked, _ = impl.mask_tokens(input_ids, torch.ones_like(input_ids, dtype=torch.bool), 3, vocab)
-    counts = torch.bincount(masked.flatten(), minlength=vocab)
-    assert len(counts) == vocab
-    others = [int(counts[token]) for token in range(vocab) if token not in (3, 7)]  # 0, 1, 2: say, [PAD], [CLS], [SEP]
-    assert chisquare(others).pvalue > 0.001
-    assert binomtest(int(counts[7]), input_ids.numel(), 0.1).pvalue > 0.001  # kept ones only
+    counts = torch.bincount(all_masked(impl, torch.full((60, 250), 7), 3, 20).flatten(), minlength=20).tolist()
+    assert len(counts) == 20
+    assert chisquare(counts[:3] + counts[4:7] + counts[8:]).pvalue > 0.001  # 0, 1, 2: say, [PAD], [CLS], [SEP]
+    assert binomtest(counts[7], 60 * 250, 0.1).pvalue > 0.001  # kept ones only
 
 
 def test_a_random_token_is_never_the_original(impl: ModuleType) -> None:
     # In a vocabulary of one word and [MASK] a random token must be [MASK], so just the kept 10 % stay.
-    input_ids = torch.zeros(100, 100, dtype=torch.int64)
-    masked, _ = impl.mask_tokens(input_ids, torch.ones_like(input_ids, dtype=torch.bool), 1, 2)
-    kept = int((masked == 0).sum())
+    kept = int((all_masked(impl, torch.zeros(100, 100, dtype=torch.int64), 1, 2) == 0).sum())
     assert binomtest(kept, 10_000, 0.1).pvalue > 0.001, f"{kept} of 10000 tokens are as before, about 1000 expected"
 
 
-def test_replacements_are_drawn_anew_and_the_generator_decides(impl: ModuleType) -> None:
+def test_replacements_are_drawn_anew_and_from_the_generator_alone(impl: ModuleType) -> None:
     input_ids = batch()
     chosen = some_positions(input_ids)
+    before = torch.get_rng_state()
     generator = torch.Generator().manual_seed(1)
     first, second = (impl.mask_tokens(input_ids, chosen, MASK, VOCAB, generator)[0] for _ in range(2))
     again, _ = impl.mask_tokens(input_ids, chosen, MASK, VOCAB, torch.Generator().manual_seed(1))
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
-
-
-def test_no_draw_is_taken_from_the_callers_own_stream(impl: ModuleType) -> None:
-    input_ids = batch(4)
-    chosen = some_positions(input_ids)
-    before = torch.get_rng_state()
-    impl.mask_tokens(input_ids, chosen, MASK, VOCAB, torch.Generator().manual_seed(3))
-    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(torch.get_rng_state(), before), "a number was drawn from PyTorch's own generator"
 
 
 @pytest.mark.parametrize("mask_token_id", [-1, VOCAB])
@@ -200,12 +191,6 @@ def test_a_vocabulary_without_mask_is_explained(impl: ModuleType, mask_token_id:
 
 def test_weights_are_counts_to_the_power_of_minus_the_smoothing(impl: ModuleType) -> None:
     sequences = [torch.tensor([5] * 600), torch.tensor([5] * 400 + [6] * 10)]
-    weights = impl.token_weights(sequences, 8)
-    assert weights.shape == (8,)
-    assert float(weights[5]) == pytest.approx(1000**-0.7)
-    assert float(weights[6]) == pytest.approx(10**-0.7)
-    assert float(weights[7]) == 1.0, "a token that was never seen counts as one"
-
-
-def test_smoothing_0_weighs_all_alike(impl: ModuleType) -> None:
-    assert (impl.token_weights([torch.tensor([1, 1, 2])], 4, smoothing=0.0) == 1).all()
+    expected = [1.0] * 5 + [1000**-0.7, 10**-0.7, 1.0]  # a token that was never seen counts as one
+    assert impl.token_weights(sequences, 8).tolist() == pytest.approx(expected)
+    assert impl.token_weights(sequences, 8, smoothing=0.0).tolist() == [1.0] * 8

@@ -1,4 +1,4 @@
-"""Chapter 2, inputs: sequences with their drop rules, and sentence pairs."""
+"""Chapter 2, sequences: chunks, which of them are dropped, and sentence pairs."""
 
 from types import ModuleType
 
@@ -13,7 +13,7 @@ from minidistil.ch02_masking.sequences import CONSECUTIVE, RANDOM, chunks, sente
 from minidistil.ch09_evaluation.held_out import masked_documents
 
 
-def test_a_short_document_is_one_sequence_as_the_official_tokenizer_frames_it(
+def test_a_short_document_is_one_sequence_equal_to_the_official_tokenizers(
     impl: ModuleType, tokenizer: WordPiece, official_tokenizer: Tokenizer
 ) -> None:
     text = "Returns a list of all the files that were found in the folder."
@@ -23,7 +23,7 @@ def test_a_short_document_is_one_sequence_as_the_official_tokenizer_frames_it(
 
 
 def test_short_chunks_are_dropped(impl: ModuleType, tokenizer: WordPiece) -> None:
-    kept, dropped = "word " * 10, "word " * 9  # with the frame 12 and 11 tokens
+    kept, dropped = "word " * 10, "word " * 9  # with [CLS] and [SEP] 12 and 11 tokens
     assert [len(ids) for ids in impl.chunks(kept, tokenizer, 128)] == [12]
     assert list(impl.chunks(dropped, tokenizer, 128)) == []
     assert [len(ids) for ids in impl.chunks("word " * 135, tokenizer, 128)] == [128]  # 126 and the rest of 9
@@ -35,13 +35,11 @@ def test_chunks_that_are_half_unknown_are_dropped(impl: ModuleType, tokenizer: W
     assert [len(ids) for ids in impl.chunks(less, tokenizer, 128)] == [25]
 
 
-def test_a_long_document_is_cut_in_chunks_with_a_frame_each(impl: ModuleType, tokenizer: WordPiece) -> None:
+def test_each_chunk_of_a_long_document_has_its_own_cls_and_sep(impl: ModuleType, tokenizer: WordPiece) -> None:
     text = " ".join(f"word{number}" for number in range(300))
     chunks = list(impl.chunks(text, tokenizer, 128))
     assert [len(chunk) for chunk in chunks[:-1]] == [128] * (len(chunks) - 1)
-    assert all(chunk[0] == 101 and chunk[-1] == 102 for chunk in chunks), (
-        "every chunk begins with [CLS], ends with [SEP]"
-    )
+    assert {(int(chunk[0]), int(chunk[-1])) for chunk in chunks} == {(101, 102)}, "[CLS] and [SEP] at the ends"
     assert torch.cat([chunk[1:-1] for chunk in chunks]).tolist() == tokenizer.ids(text)
 
 
@@ -70,11 +68,8 @@ def pairs(tokenizer: WordPiece, seed: int = 0, max_length: int = 48) -> list[tup
     result = []
     for pair in made:
         assert len(pair.input_ids) <= max_length
-        frame = (pair.input_ids == tokenizer.sep_token_id).nonzero().flatten().tolist()
-        assert pair.input_ids[0] == tokenizer.cls_token_id
-        assert frame[1:] == [len(pair.input_ids) - 1]
-        assert pair.token_type_ids.tolist() == [0] * (frame[0] + 1) + [1] * (frame[1] - frame[0])
-        a, b = pair.input_ids[1 : frame[0]].tolist(), pair.input_ids[frame[0] + 1 : -1].tolist()
+        middle, end = (pair.input_ids == tokenizer.sep_token_id).nonzero().flatten().tolist()
+        a, b = pair.input_ids[1:middle].tolist(), pair.input_ids[middle + 1 : end].tolist()
         result.append((tokenizer.decode(a), tokenizer.decode(b), pair.label))
     return result
 
@@ -107,14 +102,12 @@ def test_no_sentence_of_a_document_is_lost(tokenizer: WordPiece) -> None:
         assert len(sentences) - read.count("here.") <= 1  # a last sentence without a continuation is left
 
 
-def test_a_pair_is_framed_as_the_official_tokenizer_frames_it(
-    tokenizer: WordPiece, official_tokenizer: Tokenizer
-) -> None:
+def test_pairs_are_as_the_official_tokenizer_makes_them(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
     for pair in sentence_pairs(DOCUMENTS, tokenizer, 48, torch.Generator().manual_seed(1)):
         ids = pair.input_ids.tolist()
         middle = ids.index(tokenizer.sep_token_id)
-        theirs = official_tokenizer.encode(tokenizer.decode(ids[1:middle]), tokenizer.decode(ids[middle + 1 : -1]))
-        assert (theirs.ids, theirs.type_ids) == (ids, pair.token_type_ids.tolist())
+        official = official_tokenizer.encode(tokenizer.decode(ids[1:middle]), tokenizer.decode(ids[middle + 1 : -1]))
+        assert (official.ids, official.type_ids) == (ids, pair.token_type_ids.tolist())
 
 
 def test_the_generator_decides(tokenizer: WordPiece) -> None:
@@ -128,20 +121,17 @@ def test_a_sentence_too_long_for_half_the_room_is_cut(tokenizer: WordPiece) -> N
 
 
 def test_bad_input_is_explained(tokenizer: WordPiece) -> None:
-    with pytest.raises(ValueError, match="The corpus is empty: no sequence of 12 tokens or more"):
-        sequences(["too short"], tokenizer)
-    with pytest.raises(ValueError, match="The corpus is empty"):
-        sequences([], tokenizer)
-    with pytest.raises(ValueError, match=r"max_length=2 is too small: \[CLS\], one token and \[SEP\] need 3"):
+    for documents in ([], ["too short"]):
+        with pytest.raises(ValueError, match=r"The corpus is empty: .* 12 tokens"):
+            sequences(documents, tokenizer)
+    with pytest.raises(ValueError, match=r"max_length=2 .* 3"):
         sequences(["a text"], tokenizer, max_length=2)
-    with pytest.raises(ValueError, match="max_length=4 is too small"):
+    with pytest.raises(ValueError, match=r"max_length=4 .* 5"):
         sentence_pairs(DOCUMENTS, tokenizer, max_length=4)
-    with pytest.raises(ValueError, match="expected two documents of two sentences or more"):
+    with pytest.raises(ValueError, match="two documents of two sentences"):
         sentence_pairs(["One. Two.", "Only one sentence."], tokenizer)
     for read in (sequences, sentence_pairs, masked_documents):
         with pytest.raises(TypeError, match="one string: wrap it in a list"):
             read("A text of its own. And more of it.", tokenizer)
     with pytest.raises(TypeError, match="one string: wrap it in a list"):
         from_documents("mine", "A text of its own.")
-    with pytest.raises(ValueError, match=r"The vocabulary lacks \[MASK\]"):
-        WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "word"])

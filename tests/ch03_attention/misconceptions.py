@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from minidistil.course.misconceptions import Misconception
+from minidistil.course.misconceptions import misconception
 
 
 def _weights(query, key, visible=None, scale=None, dim=-1, hidden=-torch.inf):
@@ -15,115 +15,259 @@ def _weights(query, key, visible=None, scale=None, dim=-1, hidden=-torch.inf):
     return scores.softmax(dim=dim)
 
 
+def _draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+QUERY, KEY, VALUE = _draw(2, 3, 5, 4), _draw(2, 3, 5, 4, seed=1), _draw(2, 3, 5, 4, seed=2)
+SEEN = torch.tensor([[True] * 5, [True, True, True, False, False]])[:, None, None, :]
+OPEN = [(QUERY, KEY), (_draw(3, 6), _draw(3, 6, seed=1))]
+MASKED = [(QUERY, KEY, SEEN), (_draw(3, 6), _draw(3, 6, seed=1), torch.tensor([True, False, True]))]
+WITH_VALUES = [(QUERY, KEY, VALUE), (QUERY, KEY, VALUE, SEEN)]
+STATES = [(torch.arange(24).reshape(1, 4, 6), 2), (torch.arange(36).reshape(2, 3, 6), 3)]
+HEADS = [(torch.arange(24).reshape(1, 2, 4, 3),), (torch.arange(36).reshape(2, 3, 3, 2),)]
+LENGTHS = [(torch.tensor([[1, 1, 0], [1, 0, 0]]),), (torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]),)]
+
+
+@misconception("attention_weights", "no division by the root", inputs=OPEN)
 def root_forgotten(query, key, visible=None):
+    """The scores are plain dot products: the wider the vectors, the closer the largest weight is to 1.
+
+    Divide the scores by math.sqrt(query.shape[-1]) before the softmax.
+    """
     return _weights(query, key, visible, scale=1)
 
 
+@misconception("attention_weights", "division by the width, not by its root", inputs=OPEN)
 def width_without_its_root(query, key, visible=None):
+    """The variance of a dot product grows with the width, its standard deviation only with the root of the width.
+
+    Divide by math.sqrt(query.shape[-1]); dividing by the width makes the weights nearly equal.
+    """
     return _weights(query, key, visible, scale=query.shape[-1])
 
 
+@misconception("attention_weights", "root of the length", inputs=OPEN)
 def root_of_the_length(query, key, visible=None):
+    """The scores are divided by the root of the number of keys, so the same two tokens fit less in a longer text.
+
+    The width is the last dimension, shape[-1]; shape[-2] counts the tokens.
+    """
     return _weights(query, key, visible, scale=math.sqrt(key.shape[-2]))
 
 
+@misconception("attention_weights", "multiplied by the root", inputs=OPEN)
 def multiplied_by_the_root(query, key, visible=None):
+    """The scores are multiplied by the root of the width instead of divided by it.
+
+    Divide by math.sqrt(K), or multiply by K ** -0.5, not by K ** 0.5.
+    """
     return _weights(query, key, visible, scale=1 / math.sqrt(query.shape[-1]))
 
 
+@misconception("attention_weights", "softmax over the queries", inputs=OPEN)
 def softmax_over_queries(query, key, visible=None):
+    """The columns sum to 1 instead of the rows: the softmax goes over the queries, not over the keys.
+
+    The keys are the last dimension of the scores: softmax(dim=-1).
+    """
     return _weights(query, key, visible, dim=-2)
 
 
+@misconception("attention_weights", "softmax over dimension 1", inputs=OPEN[:1])
 def softmax_over_dimension_one(query, key, visible=None):
+    """Dimension 1 is the heads if the input has heads: the weights sum to 1 over the heads.
+
+    Count from the end: softmax(dim=-1) is right for any number of dimensions.
+    """
     return _weights(query, key, visible, dim=1)
 
 
+@misconception("attention_weights", "queries and keys swapped", inputs=OPEN)
 def query_and_key_swapped(query, key, visible=None):
+    """The scores are K Q^T instead of Q K^T: there is a row for each key instead of for each query.
+
+    The queries stand on the left: query @ key.transpose(-2, -1).
+    """
     return _weights(key, query, visible)
 
 
+@misconception("attention_weights", "mask after the softmax", inputs=MASKED)
 def mask_after_softmax(query, key, visible=None):
+    """The hidden keys are set to 0 after the softmax, so the rows no longer sum to 1.
+
+    Mask the scores with -inf, before the softmax, which then distributes 1 over the visible keys.
+    """
     weights = _weights(query, key)
     return weights if visible is None else weights.masked_fill(~visible, 0.0)
 
 
+@misconception("attention_weights", "the mask added as 0 and 1", inputs=MASKED)
 def mask_added_as_it_is(query, key, visible=None):
+    """Adding 1 to the scores of the visible keys raises their weights a little; it hides no key.
+
+    A mask that is added must be 0 and -inf; with a bool mask use masked_fill(~visible, -torch.inf).
+    """
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     return (scores if visible is None else scores + visible.float()).softmax(dim=-1)
 
 
+@misconception("attention_weights", "hidden scores set to 0", inputs=MASKED)
 def hidden_scores_zero(query, key, visible=None):
+    """A score of 0 is an ordinary score, exp(0) = 1: the hidden keys still get some weight.
+
+    Fill with -torch.inf, whose exponential is 0.
+    """
     return _weights(query, key, visible, hidden=0.0)
 
 
+@misconception("attention_weights", "mask inverted", inputs=[MASKED[1]])
 def mask_inverted(query, key, visible=None):
+    """The real tokens are hidden and the padding is seen.
+
+    visible is True where a key is visible, and masked_fill fills where its mask is True: ~visible.
+    """
     return _weights(query, key, None if visible is None else ~visible)
 
 
+@misconception("attention_weights", "mask unused", inputs=MASKED)
 def mask_unused(query, key, visible=None):
+    """The result is right without padding, but visible is never used.
+
+    If visible is given, fill the scores with -torch.inf where it is False.
+    """
     return _weights(query, key)
 
 
+@misconception("attention_weights", "softmax forgotten", inputs=OPEN)
 def softmax_forgotten(query, key, visible=None):
+    """The scores are returned: they may be negative, and their rows do not sum to 1.
+
+    The weights are scores.softmax(dim=-1).
+    """
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
     return scores if visible is None else scores.masked_fill(~visible, 0.0)
 
 
+@misconception("scaled_dot_product_attention", "a mean of the keys", inputs=WITH_VALUES)
 def mean_of_keys(query, key, value, visible=None):
+    """The output is a weighted mean of the keys, and the values are never used.
+
+    The keys only decide on the weights; the output is weights @ value.
+    """
     weights = _weights(query, key, visible)
     return weights @ key, weights
 
 
+@misconception("scaled_dot_product_attention", "mask not passed on", inputs=WITH_VALUES[1:])
 def mask_not_passed_on(query, key, value, visible=None):
+    """visible is an argument, but the weights are computed without it.
+
+    Call attention_weights(query, key, visible), with its third argument.
+    """
     weights = _weights(query, key)
     return weights @ value, weights
 
 
+@misconception("scaled_dot_product_attention", "weights transposed", inputs=WITH_VALUES)
 def weights_turned(query, key, value, visible=None):
+    """The weights are transposed, so each output is a sum over the queries instead of over the keys.
+
+    Compute weights @ value, without a transpose: row i of the weights makes row i of the output.
+    """
     weights = _weights(query, key, visible)
     return weights.transpose(-2, -1) @ value, weights
 
 
+@misconception("split_heads", "reshaped without a transpose", inputs=STATES)
 def reshape_without_transpose(states, num_attention_heads):
+    """The shape is right, but a head holds all features of a few tokens instead of a few features of all.
+
+    Split the last dimension into (H, K) first, then swap dimensions 1 and 2.
+    """
     batch, length, width = states.shape
     return states.reshape(batch, num_attention_heads, length, width // num_attention_heads)
 
 
+@misconception("split_heads", "every H-th feature", inputs=STATES)
 def every_hth_feature(states, num_attention_heads):
+    """Each head gets every H-th feature. Official weights expect the features of a head side by side.
+
+    Split D into (H, K), with H first: unflatten(-1, (num_attention_heads, -1)).
+    """
     return states.unflatten(-1, (-1, num_attention_heads)).permute(0, 3, 1, 2)
 
 
+@misconception("split_heads", "heads after the tokens", inputs=STATES)
 def heads_left_behind_the_tokens(states, num_attention_heads):
+    """The result is (B, L, H, K): attention would go over the heads of one token instead of over the tokens.
+
+    transpose(1, 2) moves the heads in front of the tokens.
+    """
     return states.unflatten(-1, (num_attention_heads, -1))
 
 
+@misconception("join_heads", "joined without transposing back", inputs=HEADS)
 def joined_without_transpose(heads):
+    """The shape is right, but a token gets the features of one head from several tokens.
+
+    First transpose(1, 2), so that the heads of a token lie side by side, then flatten(2).
+    """
     batch, number, length, width = heads.shape
     return heads.reshape(batch, length, number * width)
 
 
+@misconception("join_heads", "features interleaved", inputs=HEADS)
 def features_taken_in_turns(heads):
+    """The features of the heads are interleaved: the first of head 0, the first of head 1 and so on.
+
+    The order to flatten is (B, L, H, K), with K last.
+    """
     return heads.permute(0, 2, 3, 1).flatten(2)
 
 
+@misconception("join_heads", "heads added up", inputs=HEADS)
 def heads_added_up(heads):
+    """The heads are summed, so the result is K wide instead of D.
+
+    The features of the heads are concatenated, not added.
+    """
     return heads.sum(1)
 
 
+@misconception("padding_mask", "padding mask inverted", inputs=LENGTHS)
 def padding_seen(attention_mask):
+    """The mask is True at the padding, so the text is hidden.
+
+    1 in the attention mask means a real token, and True means visible: do not invert it.
+    """
     return (attention_mask == 0)[:, None, None, :]
 
 
+@misconception("padding_mask", "queries masked instead of keys", inputs=LENGTHS)
 def padding_asks_instead(attention_mask):
+    """L is at the place of the queries: queries at padding see nothing, and all other queries see the padding.
+
+    The keys are the last dimension of the scores: attention_mask[:, None, None, :].
+    """
     return attention_mask[:, None, :, None].bool()
 
 
+@misconception("padding_mask", "numbers to add to the scores", inputs=LENGTHS)
 def numbers_to_add(attention_mask):
+    """The mask is made of 0 and a huge negative number, as in BERT's first code; here it is bool.
+
+    Return attention_mask[:, None, None, :].bool().
+    """
     return (1.0 - attention_mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
 
 
+@misconception("padding_mask", "no dimension for the heads", inputs=LENGTHS)
 def no_dimension_for_heads(attention_mask):
+    """(B, 1, L) broadcasts with the last three dimensions of (B, H, L, L), so B stands at the place of the heads.
+
+    Insert two dimensions, one for the heads and one for the queries.
+    """
     return attention_mask[:, None, :].bool()
 
 
@@ -132,11 +276,8 @@ class _Attention(nn.Module):
 
     def __init__(self, hidden_size, num_attention_heads, dropout):
         super().__init__()
-        self.heads, self.share = num_attention_heads, dropout
-        self.query = nn.Linear(hidden_size, hidden_size)
-        self.key = nn.Linear(hidden_size, hidden_size)
-        self.value = nn.Linear(hidden_size, hidden_size)
-        self.output = nn.Linear(hidden_size, hidden_size)
+        self.heads, self.dropout = num_attention_heads, dropout
+        self.query, self.key, self.value, self.output = (nn.Linear(hidden_size, hidden_size) for _ in range(4))
 
     def split(self, states):
         return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -148,7 +289,7 @@ class _Attention(nn.Module):
         return math.sqrt(query.shape[-1])
 
     def drop(self, weights):
-        return nn.functional.dropout(weights, self.share, self.training)
+        return nn.functional.dropout(weights, self.dropout, self.training)
 
     def mix(self, context):
         return self.output(context)
@@ -160,53 +301,8 @@ class _Attention(nn.Module):
         return self.mix(context), weights if output_attentions else None
 
 
-class RootOfTheWholeWidth(_Attention):
-    def root(self, query):
-        return math.sqrt(self.heads * query.shape[-1])
-
-
-class ValueUnprojected(_Attention):
-    def project(self, states):
-        return self.query(states), self.key(states), states
-
-
-class OneProjectionForAll(_Attention):
-    def project(self, states):
-        return self.query(states), self.query(states), self.query(states)
-
-
-class OutputUnprojected(_Attention):
-    def mix(self, context):
-        return context
-
-
-class DropoutAlways(_Attention):
-    def drop(self, weights):
-        return nn.functional.dropout(weights, self.share)
-
-
-class DropoutNever(_Attention):
-    def drop(self, weights):
-        return weights
-
-
-class PaddingSeen(_Attention):
-    def forward(self, hidden_states, visible=None, output_attentions=False):
-        return super().forward(hidden_states, None, output_attentions)
-
-
-class OneHead(_Attention):
-    def split(self, states):
-        return states[:, None]
-
-
-class WeightsAlwaysReturned(_Attention):
-    def forward(self, hidden_states, visible=None, output_attentions=False):
-        return super().forward(hidden_states, visible, True)
-
-
 def _made(implementation, dropout=0.0):
-    """A module of this kind with fixed weights."""
+    """A module of this class with fixed weights."""
     module, generator = implementation(6, 2, dropout), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for _, parameter in sorted(module.named_parameters()):
@@ -214,327 +310,130 @@ def _made(implementation, dropout=0.0):
     return module
 
 
-HIDDEN = torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(1))
+HIDDEN = _draw(2, 4, 6, seed=1)
 REAL = torch.tensor([[True, True, True, True], [True, True, False, False]])[:, None, None, :]
 
 
-def _gives_what(wrong):
-    """Whether an implementation gives the output of this wrong one, with the same weights."""
+def _same_output(wrong):
+    """The symptom: with the same weights, an implementation gives the output of the wrong one."""
 
     def symptom(implementation):
-        ours, theirs = (_made(each).eval()(HIDDEN, REAL)[0] for each in (implementation, wrong))
-        return torch.allclose(ours, theirs, atol=1e-5)
+        outputs = [_made(each).eval()(HIDDEN, REAL)[0] for each in (implementation, wrong)]
+        return torch.allclose(*outputs, atol=1e-5)
 
     return symptom
 
 
-def _draws_in_evaluation(implementation):
-    module = _made(implementation, dropout=0.5).eval()
-    return not torch.equal(module(HIDDEN)[0], module(HIDDEN)[0])
-
-
-def _never_draws(implementation):
-    module = _made(implementation, dropout=0.5).train()
+def _twice_the_same(module):
     return torch.equal(module(HIDDEN)[0], module(HIDDEN)[0])
 
 
-def _returns_weights_unasked(implementation):
+def _random_in_evaluation(implementation):
+    return not _twice_the_same(_made(implementation, dropout=0.5).eval())
+
+
+def _not_random_in_training(implementation):
+    return _twice_the_same(_made(implementation, dropout=0.5).train())
+
+
+def _always_returns_weights(implementation):
     return _made(implementation)(HIDDEN)[1] is not None
 
 
-def _draw(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+@misconception("MultiHeadAttention", "root of the whole width", symptom_of=_same_output)
+class RootOfTheWholeWidth(_Attention):
+    """The scores of a head are divided by sqrt(D), but the vectors of a head are K = D / H wide.
+
+    Use the last dimension of the query after the split, or let attention_weights do it.
+    """
+
+    def root(self, query):
+        return math.sqrt(self.heads * query.shape[-1])
 
 
-QUERY, KEY, VALUE = _draw(2, 3, 5, 4), _draw(2, 3, 5, 4, seed=1), _draw(2, 3, 5, 4, seed=2)
-SEEN = torch.tensor([[True] * 5, [True, True, True, False, False]])[:, None, None, :]
-OPEN = [(QUERY, KEY), (_draw(3, 6), _draw(3, 6, seed=1))]
-MASKED = [(QUERY, KEY, SEEN), (_draw(3, 6), _draw(3, 6, seed=1), torch.tensor([True, False, True]))]
-STATES = [(torch.arange(24).reshape(1, 4, 6), 2), (torch.arange(36).reshape(2, 3, 6), 3)]
-HEADS = [(torch.arange(24).reshape(1, 2, 4, 3),), (torch.arange(36).reshape(2, 3, 3, 2),)]
-LENGTHS = [(torch.tensor([[1, 1, 0], [1, 0, 0]]),), (torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]),)]
+@misconception("MultiHeadAttention", "values not projected", symptom_of=_same_output)
+class ValueUnprojected(_Attention):
+    """The hidden states themselves are averaged, and the layer `value` is not used.
 
-MISCONCEPTIONS = [
-    Misconception(
-        name="no division by the root",
-        exercise="attention_weights",
-        what="The scores are bare dot products: the wider the vectors, the closer the softmax is to all or nothing.",
-        look="Divide the scores by math.sqrt(query.shape[-1]) before the softmax.",
-        wrong=root_forgotten,
-        inputs=OPEN,
-    ),
-    Misconception(
-        name="division by the width, not by its root",
-        exercise="attention_weights",
-        what="The variance of a dot product grows with the width, its size only with the root: now the weights are "
-        "nearly equal.",
-        look="It is math.sqrt(query.shape[-1]) that the scores are divided by.",
-        wrong=width_without_its_root,
-        inputs=OPEN,
-    ),
-    Misconception(
-        name="root of the length",
-        exercise="attention_weights",
-        what="The scores are divided by the root of the number of keys, so the same two tokens match less in a "
-        "longer text.",
-        look="The width is the last dimension, shape[-1]; shape[-2] counts the tokens.",
-        wrong=root_of_the_length,
-        inputs=OPEN,
-    ),
-    Misconception(
-        name="multiplied by the root",
-        exercise="attention_weights",
-        what="The scores become larger by the root where they should become smaller.",
-        look="Divide by math.sqrt(K), or multiply by K ** -0.5, not by K ** 0.5.",
-        wrong=multiplied_by_the_root,
-        inputs=OPEN,
-    ),
-    Misconception(
-        name="softmax over the queries",
-        exercise="attention_weights",
-        what="The columns sum to 1 instead of the rows: the queries compete for a key, not the keys for a query.",
-        look="The keys are the last dimension of the scores: softmax(dim=-1).",
-        wrong=softmax_over_queries,
-        inputs=OPEN,
-    ),
-    Misconception(
-        name="softmax over dimension 1",
-        exercise="attention_weights",
-        what="With heads in front, dimension 1 is the heads: they share out 1 among them.",
-        look="Count from the end: softmax(dim=-1) is right whatever stands in front.",
-        wrong=softmax_over_dimension_one,
-        inputs=OPEN[:1],
-    ),
-    Misconception(
-        name="queries and keys swapped",
-        exercise="attention_weights",
-        what="The scores are those of K Q^T: row i says how much key i is asked for, not what query i asks.",
-        look="Queries to the left, one row each: query @ key.transpose(-2, -1).",
-        wrong=query_and_key_swapped,
-        inputs=OPEN,
-    ),
-    Misconception(
-        name="mask after the softmax",
-        exercise="attention_weights",
-        what="Hidden keys are set to 0 when they have had their share already, so the rows no longer sum to 1.",
-        look="Mask the scores, with -inf, and let the softmax share out among the rest.",
-        wrong=mask_after_softmax,
-        inputs=MASKED,
-    ),
-    Misconception(
-        name="the mask added as 0 and 1",
-        exercise="attention_weights",
-        what="Adding 1 to a score favours the visible keys a little; it hides nobody.",
-        look="A mask that is added must be 0 and -inf; with a bool mask use masked_fill(~visible, -torch.inf).",
-        wrong=mask_added_as_it_is,
-        inputs=MASKED,
-    ),
-    Misconception(
-        name="hidden scores set to 0",
-        exercise="attention_weights",
-        what="A score of 0 is an ordinary score, exp(0) = 1: the hidden keys still get their share.",
-        look="Fill with -torch.inf, whose exponential is 0.",
-        wrong=hidden_scores_zero,
-        inputs=MASKED,
-    ),
-    Misconception(
-        name="mask inverted",
-        exercise="attention_weights",
-        what="The real tokens are hidden and the padding is seen.",
-        look="visible is True where a key may be seen; masked_fill fills where its mask is True: ~visible.",
-        wrong=mask_inverted,
-        inputs=[MASKED[1]],
-    ),
-    Misconception(
-        name="mask unused",
-        exercise="attention_weights",
-        what="Without padding all is right, but visible is never looked at.",
-        look="If visible is given, fill the scores with -torch.inf where it is False.",
-        wrong=mask_unused,
-        inputs=MASKED,
-    ),
-    Misconception(
-        name="softmax forgotten",
-        exercise="attention_weights",
-        what="These are scores: they may be negative, and their rows sum to anything.",
-        look="The weights are scores.softmax(dim=-1).",
-        wrong=softmax_forgotten,
-        inputs=OPEN,
-    ),
-    Misconception(
-        name="a mean of the keys",
-        exercise="scaled_dot_product_attention",
-        what="The output mixes the keys, and the values are never used.",
-        look="Keys are for being found, values for being read: weights @ value.",
-        wrong=mean_of_keys,
-        inputs=[(QUERY, KEY, VALUE), (QUERY, KEY, VALUE, SEEN)],
-    ),
-    Misconception(
-        name="mask not passed on",
-        exercise="scaled_dot_product_attention",
-        what="visible arrives, but the weights are computed without it.",
-        look="attention_weights(query, key, visible), with its third argument.",
-        wrong=mask_not_passed_on,
-        inputs=[(QUERY, KEY, VALUE, SEEN)],
-    ),
-    Misconception(
-        name="weights turned round",
-        exercise="scaled_dot_product_attention",
-        what="Each output sums over the queries that asked, instead of over the keys that answer.",
-        look="weights @ value, without a transpose: row i of the weights makes row i of the output.",
-        wrong=weights_turned,
-        inputs=[(QUERY, KEY, VALUE), (QUERY, KEY, VALUE, SEEN)],
-    ),
-    Misconception(
-        name="reshaped without a transpose",
-        exercise="split_heads",
-        what="The shape is right, but a head holds all features of a few tokens instead of a few features of all.",
-        look="Split the last dimension into (H, K) first, then exchange dimensions 1 and 2.",
-        wrong=reshape_without_transpose,
-        inputs=STATES,
-    ),
-    Misconception(
-        name="every H-th feature",
-        exercise="split_heads",
-        what="The features are dealt out in turns. Official weights expect a head's features side by side.",
-        look="Split D into (H, K), heads first: unflatten(-1, (num_attention_heads, -1)).",
-        wrong=every_hth_feature,
-        inputs=STATES,
-    ),
-    Misconception(
-        name="heads left behind the tokens",
-        exercise="split_heads",
-        what="The result is (B, L, H, K): attention would run over the heads of one token.",
-        look="transpose(1, 2) brings the heads in front of the tokens.",
-        wrong=heads_left_behind_the_tokens,
-        inputs=STATES,
-    ),
-    Misconception(
-        name="joined without transposing back",
-        exercise="join_heads",
-        what="The shape is right, but a token gets one head's features of several tokens.",
-        look="First transpose(1, 2), so that a token's heads lie side by side, then flatten(2).",
-        wrong=joined_without_transpose,
-        inputs=HEADS,
-    ),
-    Misconception(
-        name="features taken in turns",
-        exercise="join_heads",
-        what="The heads' features are shuffled into each other: first of head 0, first of head 1 and so on.",
-        look="(B, L, H, K) is the order to flatten, K last.",
-        wrong=features_taken_in_turns,
-        inputs=HEADS,
-    ),
-    Misconception(
-        name="heads added up",
-        exercise="join_heads",
-        what="A sum over the heads forgets which head said what, and is K wide instead of D.",
-        look="The heads stand side by side: their features are concatenated.",
-        wrong=heads_added_up,
-        inputs=HEADS,
-    ),
-    Misconception(
-        name="padding mask inverted",
-        exercise="padding_mask",
-        what="True stands at the padding, so that the text is hidden.",
-        look="1 in the attention mask means a real token, and True means visible: no turning round.",
-        wrong=padding_seen,
-        inputs=LENGTHS,
-    ),
-    Misconception(
-        name="padding cannot ask instead of not being asked",
-        exercise="padding_mask",
-        what="L stands at the place of the queries: padding queries see nothing, and every query sees the padding.",
-        look="The keys are the last dimension of the scores: [:, None, None, :].",
-        wrong=padding_asks_instead,
-        inputs=LENGTHS,
-    ),
-    Misconception(
-        name="numbers to add to the scores",
-        exercise="padding_mask",
-        what="These are 0 and a huge negative number, as BERT's first code had it; here a bool mask is expected.",
-        look="attention_mask[:, None, None, :].bool()",
-        wrong=numbers_to_add,
-        inputs=LENGTHS,
-    ),
-    Misconception(
-        name="no dimension for the heads",
-        exercise="padding_mask",
-        what="(B, 1, L) lines up with the last three of (B, H, L, L), so B meets the heads.",
-        look="Two dimensions are inserted, one for the heads and one for the queries.",
-        wrong=no_dimension_for_heads,
-        inputs=LENGTHS,
-    ),
-    Misconception(
-        name="root of the whole width",
-        exercise="MultiHeadAttention",
-        what="The scores of a head are divided by sqrt(D), but a head's vectors are K = D / H wide.",
-        look="Take the root from the shape of the split query, or let attention_weights do it.",
-        wrong=RootOfTheWholeWidth,
-        symptom=_gives_what(RootOfTheWholeWidth),
-    ),
-    Misconception(
-        name="value used unprojected",
-        exercise="MultiHeadAttention",
-        what="The hidden states themselves are averaged, and the layer `value` does nothing.",
-        look="Values are self.value(hidden_states), split into heads as the queries and keys are.",
-        wrong=ValueUnprojected,
-        symptom=_gives_what(ValueUnprojected),
-    ),
-    Misconception(
-        name="one projection for all",
-        exercise="MultiHeadAttention",
-        what="Queries, keys and values come from the same layer, so a token mostly finds itself.",
-        look="Three layers, each used once: self.query, self.key, self.value.",
-        wrong=OneProjectionForAll,
-        symptom=_gives_what(OneProjectionForAll),
-    ),
-    Misconception(
-        name="output not projected",
-        exercise="MultiHeadAttention",
-        what="The heads are joined but never mixed: `output` is not applied.",
-        look="The last step is self.output(joined heads).",
-        wrong=OutputUnprojected,
-        symptom=_gives_what(OutputUnprojected),
-    ),
-    Misconception(
-        name="dropout in evaluation",
-        exercise="MultiHeadAttention",
-        what="The same input gives another output each time, even after eval().",
-        look="nn.functional.dropout needs to be told: pass self.training as its third argument.",
-        wrong=DropoutAlways,
-        symptom=_draws_in_evaluation,
-    ),
-    Misconception(
-        name="no dropout in training",
-        exercise="MultiHeadAttention",
-        what="dropout is stored and never used.",
-        look="In training it falls on the weights, after the softmax and before the values.",
-        wrong=DropoutNever,
-        symptom=_never_draws,
-    ),
-    Misconception(
-        name="the module ignores its mask",
-        exercise="MultiHeadAttention",
-        what="visible does not reach the attention, so padding is read like text.",
-        look="Pass visible on to attention_weights or scaled_dot_product_attention.",
-        wrong=PaddingSeen,
-        symptom=_gives_what(PaddingSeen),
-    ),
-    Misconception(
-        name="a single head",
-        exercise="MultiHeadAttention",
-        what="All D features attend as one; the number of heads changes nothing.",
-        look="Split queries, keys and values into heads before they attend.",
-        wrong=OneHead,
-        symptom=_gives_what(OneHead),
-    ),
-    Misconception(
-        name="weights returned unasked",
-        exercise="MultiHeadAttention",
-        what="The weights come back even where output_attentions is False, and are kept in memory.",
-        look="Return None in their place unless output_attentions is set.",
-        wrong=WeightsAlwaysReturned,
-        symptom=_returns_weights_unasked,
-    ),
-]
+    Values are self.value(hidden_states), split into heads as the queries and keys are.
+    """
+
+    def project(self, states):
+        return self.query(states), self.key(states), states
+
+
+@misconception("MultiHeadAttention", "one projection for all", symptom_of=_same_output)
+class OneProjectionForAll(_Attention):
+    """Queries, keys and values come from the same layer, so a token mostly attends to itself.
+
+    Three layers, each used once: self.query, self.key, self.value.
+    """
+
+    def project(self, states):
+        return self.query(states), self.query(states), self.query(states)
+
+
+@misconception("MultiHeadAttention", "output not projected", symptom_of=_same_output)
+class OutputUnprojected(_Attention):
+    """The heads are joined but never mixed: `output` is not applied.
+
+    The last step is to apply self.output to the joined heads.
+    """
+
+    def mix(self, context):
+        return context
+
+
+@misconception("MultiHeadAttention", "dropout in evaluation", symptom=_random_in_evaluation)
+class DropoutAlways(_Attention):
+    """The same input gives a different output each time, even after eval().
+
+    Pass self.training to nn.functional.dropout as its third argument.
+    """
+
+    def drop(self, weights):
+        return nn.functional.dropout(weights, self.dropout)
+
+
+@misconception("MultiHeadAttention", "no dropout in training", symptom=_not_random_in_training)
+class DropoutNever(_Attention):
+    """dropout is stored, but never used.
+
+    In training it is applied to the weights, after the softmax and before the product with the values.
+    """
+
+    def drop(self, weights):
+        return weights
+
+
+@misconception("MultiHeadAttention", "the module ignores its mask", symptom_of=_same_output)
+class PaddingSeen(_Attention):
+    """visible is not passed to the attention, so padding is treated like text.
+
+    Pass visible on to attention_weights or scaled_dot_product_attention.
+    """
+
+    def forward(self, hidden_states, visible=None, output_attentions=False):
+        return super().forward(hidden_states, None, output_attentions)
+
+
+@misconception("MultiHeadAttention", "a single head", symptom_of=_same_output)
+class OneHead(_Attention):
+    """There is one attention over all D features; the number of heads changes nothing.
+
+    Split queries, keys and values into heads before they attend.
+    """
+
+    def split(self, states):
+        return states[:, None]
+
+
+@misconception("MultiHeadAttention", "weights always returned", symptom=_always_returns_weights)
+class WeightsAlwaysReturned(_Attention):
+    """The weights are returned even if output_attentions is False, and are kept in memory.
+
+    Return None instead unless output_attentions is True.
+    """
+
+    def forward(self, hidden_states, visible=None, output_attentions=False):
+        return super().forward(hidden_states, visible, True)

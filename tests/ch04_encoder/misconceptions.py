@@ -1,80 +1,167 @@
-"""Wrong encoders that people really write, each by its name.
+"""Chapter 4: wrong implementations that people really write.
 
-Layer norm, GELU and the parameter count are recognised by what they return. A module is
-recognised by doing, with the same weights and input, what the wrong one does.
+A function is recognised by what it returns; a module by its output, with the same weights and input as the wrong one.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import torch
 from torch import nn
 
 from minidistil.ch03_attention.attention import MultiHeadAttention
 from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput
-from minidistil.course.misconceptions import Misconception
+from minidistil.course.misconceptions import misconception
 
 CONFIG = EncoderConfig(
     vocab_size=11, hidden_size=6, num_hidden_layers=2, num_attention_heads=2, intermediate_size=10,
     max_position_embeddings=8, dropout=0.0, attention_dropout=0.0,
 )  # fmt: skip
+ROWS = torch.tensor([[[1.0, 2.0, 4.0, 9.0], [0.0, -3.0, 3.0, 1.0]], [[5.0, 5.5, 4.0, 7.0], [2.0, 2.0, 2.0, 6.0]]])
+WEIGHT, BIAS = torch.tensor([1.0, 0.5, 2.0, -1.0]), torch.tensor([0.0, 1.0, -1.0, 0.5])
+NORMED = [(ROWS, WEIGHT, BIAS, 0.25), (ROWS[0], WEIGHT, BIAS, 0.25)]
+XS = [(torch.tensor([-2.0, -1.0, 0.3, 2.0]),), (torch.tensor([[1.5]]),)]
+SIZES = [(CONFIG,), (EncoderConfig(num_hidden_layers=6, type_vocab_size=0),)]
 
 
+@misconception("layer_norm", "unbiased variance", inputs=NORMED)
 def unbiased_variance(hidden_states, weight, bias, eps):
+    """The variance is divided by D - 1, the default of `var`; layer norm divides by D.
+
+    Take the mean of the squares, or pass `correction=0` to `var`.
+    """
     mean, variance = hidden_states.mean(-1, keepdim=True), hidden_states.var(-1, keepdim=True)
     return weight * (hidden_states - mean) / torch.sqrt(variance + eps) + bias
 
 
+@misconception("layer_norm", "normalized over the tokens", inputs=NORMED)
 def over_the_tokens(hidden_states, weight, bias, eps):
+    """Each feature is normalized over the tokens of a sequence, so a token depends on its neighbours.
+
+    Take mean and variance over the last dimension: dim=-1, with keepdim=True.
+    """
     centred = hidden_states - hidden_states.mean(-2, keepdim=True)
     return weight * centred / torch.sqrt(centred.pow(2).mean(-2, keepdim=True) + eps) + bias
 
 
+@misconception("layer_norm", "one mean for the whole batch", inputs=NORMED)
 def over_everything(hidden_states, weight, bias, eps):
+    """Mean and variance are taken over all numbers of the batch; each token needs its own.
+
+    Give the dimension: mean(-1, keepdim=True).
+    """
     centred = hidden_states - hidden_states.mean()
     return weight * centred / torch.sqrt(centred.pow(2).mean() + eps) + bias
 
 
+@misconception("layer_norm", "eps outside the root", inputs=NORMED)
 def eps_outside_the_root(hidden_states, weight, bias, eps):
+    """eps is added to the standard deviation; it must be added to the variance, under the root.
+
+    Write (variance + eps).sqrt(), not variance.sqrt() + eps.
+    """
     centred = hidden_states - hidden_states.mean(-1, keepdim=True)
     return weight * centred / (torch.sqrt(centred.pow(2).mean(-1, keepdim=True)) + eps) + bias
 
 
+@misconception("layer_norm", "root forgotten", inputs=NORMED)
 def root_forgotten(hidden_states, weight, bias, eps):
+    """The features are divided by the variance instead of its root, so the result does not have variance 1.
+
+    Divide by (variance + eps).sqrt().
+    """
     centred = hidden_states - hidden_states.mean(-1, keepdim=True)
     return weight * centred / (centred.pow(2).mean(-1, keepdim=True) + eps) + bias
 
 
-def mean_not_taken_off(hidden_states, weight, bias, eps):
+@misconception("layer_norm", "mean not subtracted", inputs=NORMED)
+def mean_not_subtracted(hidden_states, weight, bias, eps):
+    """The features are scaled but not centred: that is RMS norm, which BERT does not use.
+
+    Subtract the mean first; the variance is the mean of the squares of what remains.
+    """
     return weight * hidden_states / torch.sqrt(hidden_states.pow(2).mean(-1, keepdim=True) + eps) + bias
 
 
+@misconception("layer_norm", "weight and bias forgotten", inputs=NORMED)
 def weight_and_bias_forgotten(hidden_states, weight, bias, eps):
+    """The normalized features are returned without the learned weight and bias.
+
+    Multiply by weight, then add bias: each has one number for each feature.
+    """
     centred = hidden_states - hidden_states.mean(-1, keepdim=True)
     return centred / torch.sqrt(centred.pow(2).mean(-1, keepdim=True) + eps)
 
 
+@misconception("gelu", "ReLU instead of GELU", inputs=XS)
 def relu(x):
+    """Negative numbers become exactly 0; GELU is smooth and gives small negative numbers.
+
+    Multiply x by the probability (1 + erf(x / sqrt(2))) / 2.
+    """
     return x.clamp(min=0)
 
 
+@misconception("gelu", "GELU approximated with tanh", inputs=XS)
 def tanh_approximation(x):
+    """This is GPT-2's approximation; it differs by up to 0.0005, too much to match official hidden states.
+
+    Use torch.erf: BERT's and DistilBERT's GELU is the exact one.
+    """
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
+@misconception("gelu", "GELU approximated with a sigmoid", inputs=XS)
 def sigmoid_approximation(x):
+    """x sigmoid(1.702 x) is a rough approximation; it differs by up to 0.02.
+
+    Use torch.erf: BERT's and DistilBERT's GELU is the exact one.
+    """
     return x * torch.sigmoid(1.702 * x)
 
 
+@misconception("gelu", "root of 2 forgotten", inputs=XS)
 def root_of_two_forgotten(x):
+    """erf(x) belongs to a normal distribution with variance 1/2 instead of 1, so the curve is too steep at 0.
+
+    Divide x by math.sqrt(2) inside erf.
+    """
     return 0.5 * x * (1 + torch.erf(x))
 
 
+@misconception("gelu", "only the probability", inputs=XS)
 def factor_x_forgotten(x):
+    """Only the probability is returned, a number from 0 to 1, instead of x times the probability.
+
+    Multiply by x.
+    """
     return 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
-class RightEmbeddings(nn.Module):
+IDS = torch.tensor([[3, 5, 2, 9, 1], [4, 4, 7, 8, 6]])
+TYPES = torch.tensor([[0, 0, 1, 1, 1], [1, 0, 0, 0, 1]])
+MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+
+
+def _made(implementation, **changes):
+    """A module of this class, in evaluation; weights of the same name are equal, and large enough to show mistakes."""
+    module, generator = implementation(EncoderConfig(**(asdict(CONFIG) | changes))), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for _, tensor in sorted(module.state_dict().items()):
+            tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    return module.eval()
+
+
+def _same_outputs(run):
+    """For symptom_of: with the same weights and input, `run` gives the same tensors as for the wrong implementation."""
+    return lambda wrong: lambda implementation: _close(run(implementation), run(wrong))
+
+
+def _close(mine, others):
+    return len(mine) == len(others) and all(torch.allclose(one, other, atol=1e-5) for one, other in zip(mine, others))
+
+
+class _Embeddings(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.word = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
@@ -102,42 +189,95 @@ class RightEmbeddings(nn.Module):
         return self.finish(summed)
 
 
-class PositionsBeginAtOne(RightEmbeddings):
+def _embed(implementation):
+    module = _made(implementation)
+    return [module(IDS, TYPES), module(IDS)]
+
+
+def _embed_in_training(implementation):
+    module = _made(implementation, dropout=0.5).train()
+    torch.manual_seed(0)
+    return [module(IDS, TYPES)]
+
+
+@misconception("Embeddings", "positions begin at 1", symptom_of=_same_outputs(_embed))
+class PositionsBeginAtOne(_Embeddings):
+    """The first token gets the second row of the position table, and the longest input needs a row that is not there.
+
+    [CLS] is at position 0: take the rows 0 to L - 1.
+    """
+
     def positions(self, input_ids):
         return self.position(torch.arange(1, input_ids.shape[1] + 1))
 
 
-class PositionsForgotten(RightEmbeddings):
+@misconception("Embeddings", "positions forgotten", symptom_of=_same_outputs(_embed))
+class PositionsForgotten(_Embeddings):
+    """No positions are added, so the order of the words makes no difference.
+
+    Add self.position.weight[:L] to the word embeddings of every sequence.
+    """
+
     def positions(self, input_ids):
         return 0
 
 
-class TokenTypeNotAdded(RightEmbeddings):
+@misconception("Embeddings", "token type not added", symptom_of=_same_outputs(_embed))
+class TokenTypeNotAdded(_Embeddings):
+    """The token types are not added, so BERT cannot tell the two texts of a pair apart.
+
+    If self.token_type is not None, add self.token_type(token_type_ids) before the norm.
+    """
+
     def types(self, input_ids, token_type_ids):
         return 0
 
 
-class TokenTypeOnlyIfGiven(RightEmbeddings):
+@misconception("Embeddings", "token type added only if given", symptom_of=_same_outputs(_embed))
+class TokenTypeOnlyIfGiven(_Embeddings):
+    """Without token_type_ids nothing is added; BERT then adds row 0 of the table, which is not zero.
+
+    None means type 0 everywhere: torch.zeros_like(input_ids).
+    """
+
     def types(self, input_ids, token_type_ids):
         return 0 if token_type_ids is None or self.token_type is None else self.token_type(token_type_ids)
 
 
-class EmbeddingsNotNormed(RightEmbeddings):
+@misconception("Embeddings", "no layer norm", symptom_of=_same_outputs(_embed))
+class EmbeddingsNotNormalized(_Embeddings):
+    """The sum goes into the first block as it is; BERT applies layer norm first.
+
+    Return self.dropout(self.norm(summed)).
+    """
+
     def finish(self, summed):
         return self.dropout(summed)
 
 
-class WordsScaled(RightEmbeddings):
+@misconception("Embeddings", "word embeddings scaled by the root of the width", symptom_of=_same_outputs(_embed))
+class WordsScaled(_Embeddings):
+    """The Transformer of 2017 multiplies word embeddings by sqrt(D) before it adds positions; BERT does not.
+
+    Add the three rows without a factor.
+    """
+
     def words(self, input_ids):
         return self.word(input_ids) * math.sqrt(self.word.embedding_dim)
 
 
-class DropoutBeforeTheNorm(RightEmbeddings):
+@misconception("Embeddings", "dropout before the norm", symptom_of=_same_outputs(_embed_in_training))
+class DropoutBeforeTheNorm(_Embeddings):
+    """Dropout comes before the layer norm, so no feature of the result is ever 0.
+
+    Apply the norm first, dropout last.
+    """
+
     def finish(self, summed):
         return self.norm(self.dropout(summed))
 
 
-class RightBlock(nn.Module):
+class _Block(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.attention = MultiHeadAttention(config.hidden_size, config.num_attention_heads, config.attention_dropout)
@@ -159,96 +299,191 @@ class RightBlock(nn.Module):
         return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
 
 
-class NormBeforeTheBranch(RightBlock):
+HIDDEN = torch.sin(torch.arange(60.0)).reshape(2, 5, 6)
+
+
+def _run_block(implementation):
+    return [_made(implementation)(HIDDEN, MASK[:, None, None, :].bool())[0]]
+
+
+def _drop_all(implementation, types=2):
+    """In evaluation, and in training with a dropout that sets everything to 0."""
+    module = _made(implementation, dropout=1 - 1e-7, type_vocab_size=types).train()
+    return [*_run_block(implementation), module(HIDDEN)[0]]
+
+
+def _drop_all_in_distilbert(implementation):
+    return _drop_all(implementation, types=0)
+
+
+@misconception("Block", "norm before the branch", symptom_of=_same_outputs(_run_block))
+class NormBeforeTheBranch(_Block):
+    """This is the pre-norm block of GPT-2 and later models; BERT applies layer norm after the sum.
+
+    Write norm(x + branch(x)), not x + branch(norm(x)).
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(self.attention_norm(hidden_states), visible, output_attentions)
         x = hidden_states + self.attended_dropout(attended)
         return x + self.fed_dropout(self.feed_forward(self.output_norm(x))), weights
 
 
-class NormBeforeTheSum(RightBlock):
+@misconception("Block", "norm before the sum", symptom_of=_same_outputs(_run_block))
+class NormBeforeTheSum(_Block):
+    """Layer norm is applied to the branch before it is added; BERT applies it to the sum.
+
+    Write norm(x + branch(x)), not x + norm(branch(x)).
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         x = hidden_states + self.attention_norm(self.attended_dropout(attended))
         return x + self.output_norm(self.fed_dropout(self.feed_forward(x))), weights
 
 
-class ResidualsForgotten(RightBlock):
+@misconception("Block", "residuals forgotten", symptom_of=_same_outputs(_run_block))
+class ResidualsForgotten(_Block):
+    """The branches replace their input instead of being added to it.
+
+    Normalize hidden_states + attended, and then its sum with the feed-forward branch.
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         x = self.attention_norm(self.attended_dropout(attended))
         return self.output_norm(self.fed_dropout(self.feed_forward(x))), weights
 
 
-class SecondResidualForgotten(RightBlock):
+@misconception("Block", "second residual forgotten", symptom_of=_same_outputs(_run_block))
+class SecondResidualForgotten(_Block):
+    """The attention is added to its input, but the feed-forward branch replaces its input.
+
+    Both halves of the block have the same pattern: norm(x + branch(x)).
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         x = self.attention_norm(hidden_states + self.attended_dropout(attended))
         return self.output_norm(self.fed_dropout(self.feed_forward(x))), weights
 
 
-class SecondResidualFromTheStart(RightBlock):
+@misconception("Block", "second residual from the start of the block", symptom_of=_same_outputs(_run_block))
+class SecondResidualFromTheStart(_Block):
+    """The feed-forward branch is added to the input of the block, so the result of the attention is lost.
+
+    Add it to its own input, which is the result of the first norm.
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         x = self.attention_norm(hidden_states + self.attended_dropout(attended))
         return self.output_norm(hidden_states + self.fed_dropout(self.feed_forward(x))), weights
 
 
-class ActivationForgotten(RightBlock):
+@misconception("Block", "activation forgotten", symptom_of=_same_outputs(_run_block))
+class ActivationForgotten(_Block):
+    """Two linear layers without an activation function between them are one linear layer.
+
+    Write contract(gelu(expand(x))).
+    """
+
     activation = staticmethod(lambda x: x)
 
 
-class ReluInTheBlock(RightBlock):
+@misconception("Block", "ReLU in the feed-forward layer", symptom_of=_same_outputs(_run_block))
+class ReluInTheBlock(_Block):
+    """The Transformer of 2017 uses ReLU; BERT and DistilBERT use GELU.
+
+    Apply GELU between expand and contract.
+    """
+
     activation = staticmethod(relu)
 
 
-class ActivationAfterBothLayers(RightBlock):
+@misconception("Block", "activation after both layers", symptom_of=_same_outputs(_run_block))
+class ActivationAfterBothLayers(_Block):
+    """GELU is applied to the result of the branch; it belongs between its two layers.
+
+    Write contract(gelu(expand(x))), not gelu(contract(expand(x))).
+    """
+
     def feed_forward(self, x):
         return self.activation(self.contract(self.expand(x)))
 
 
-class OneNormForBoth(RightBlock):
+@misconception("Block", "one norm for both halves", symptom_of=_same_outputs(_run_block))
+class OneNormForBoth(_Block):
+    """attention_norm is used twice; each half has its own norm, with its own weights.
+
+    The second half ends with self.output_norm.
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         x = self.attention_norm(hidden_states + self.attended_dropout(attended))
         return self.attention_norm(x + self.fed_dropout(self.feed_forward(x))), weights
 
 
-class MaskStopsAtTheBlock(RightBlock):
+@misconception("Block", "mask not passed to the attention", symptom_of=_same_outputs(_run_block))
+class MaskStopsAtTheBlock(_Block):
+    """The block does not pass the mask to its attention, so padding is treated like text.
+
+    Call self.attention(hidden_states, visible, output_attentions).
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         return super().forward(hidden_states, None, output_attentions)
 
 
-class DropoutOnTheSum(RightBlock):
+@misconception("Block", "dropout on the sum", symptom_of=_same_outputs(_drop_all))
+class DropoutOnTheSum(_Block):
+    """Dropout is applied to the sum and so to the residual connection, which must pass the input unchanged.
+
+    Write x + dropout(branch), not dropout(x + branch).
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         x = self.attention_norm(self.attended_dropout(hidden_states + attended))
         return self.output_norm(self.fed_dropout(x + self.feed_forward(x))), weights
 
 
-class NoDropoutOnTheAttention(RightBlock):
+@misconception("Block", "no dropout on the attention's output", symptom_of=_same_outputs(_drop_all))
+class NoDropoutOnTheAttention(_Block):
+    """Dropout is applied to the feed-forward branch only; BERT applies it to the attention's output, too.
+
+    Write hidden_states + self.attended_dropout(attended).
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         x = self.attention_norm(hidden_states + attended)
         return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
 
 
-class OneDropoutForBoth(RightBlock):
+@misconception("Block", "one dropout for both branches", symptom_of=_same_outputs(_drop_all_in_distilbert))
+class OneDropoutForBoth(_Block):
+    """Dropout is applied to the attention's output in DistilBERT as well; its official code has none there.
+
+    Use self.attended_dropout for the first branch: it does nothing in a DistilBERT.
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
         x = self.attention_norm(hidden_states + self.fed_dropout(attended))
         return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
 
 
-class RightEncoder(nn.Module):
+class _Encoder(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config = config
-        self.embeddings = RightEmbeddings(config)
+        self.embeddings = _Embeddings(config)
         self.layers = nn.ModuleList(self.make_layers(config))
 
     def make_layers(self, config):
-        return [RightBlock(config) for _ in range(config.num_hidden_layers)]
+        return [_Block(config) for _ in range(config.num_hidden_layers)]
 
     def visible(self, attention_mask):
         return None if attention_mask is None else attention_mask[:, None, None, :].bool()
@@ -273,40 +508,87 @@ class RightEncoder(nn.Module):
         )
 
 
-class MaskInverted(RightEncoder):
+def _encode(implementation):
+    output = _made(implementation)(IDS, MASK, TYPES, output_hidden_states=True)
+    return [output.last_hidden_state, *output.hidden_states]
+
+
+@misconception("Encoder", "mask inverted", symptom_of=_same_outputs(_encode))
+class MaskInverted(_Encoder):
+    """The real tokens are hidden and the padding is seen: True means visible.
+
+    1 means a real token, so attention_mask.bool() is True where a token is visible: do not invert it.
+    """
+
     def visible(self, attention_mask):
         return None if attention_mask is None else attention_mask[:, None, None, :] == 0
 
 
-class MaskNotHandedOn(RightEncoder):
+@misconception("Encoder", "mask not passed on", symptom_of=_same_outputs(_encode))
+class MaskNotPassedOn(_Encoder):
+    """The blocks are called without the mask, so the vectors of a text depend on its padding.
+
+    Call layer(hidden, visible, output_attentions), with visible of shape (B, 1, 1, L).
+    """
+
     def visible(self, attention_mask):
         return None
 
 
-class TokenTypesNotHandedOn(RightEncoder):
+@misconception("Encoder", "token types not passed on", symptom_of=_same_outputs(_encode))
+class TokenTypesNotPassedOn(_Encoder):
+    """The embeddings are called without the token types, which are then 0 everywhere.
+
+    Call self.embeddings(input_ids, token_type_ids).
+    """
+
     def forward(self, input_ids, attention_mask=None, token_type_ids=None, *asked, **named):
         return super().forward(input_ids, attention_mask, None, *asked, **named)
 
 
-class EmbeddingsMissing(RightEncoder):
+@misconception("Encoder", "hidden states lack the embeddings", symptom_of=_same_outputs(_encode))
+class EmbeddingsMissing(_Encoder):
+    """There is one hidden state for each block; the first of the tuple must be the embeddings.
+
+    Begin the list with the output of the embeddings: N blocks make N + 1 hidden states.
+    """
+
     def run(self, embedded, visible, output_attentions):
         states, attentions = super().run(embedded, visible, output_attentions)
         return states[1:] or states, attentions
 
 
-class LastStateMissing(RightEncoder):
+@misconception("Encoder", "hidden states lack the last one", symptom_of=_same_outputs(_encode))
+class LastStateMissing(_Encoder):
+    """The input of each block is kept, but not the output of the last block.
+
+    Append the output of each block, and begin the list with the embeddings.
+    """
+
     def forward(self, *inputs, **named):
         output = super().forward(*inputs, **named)
         output.hidden_states = output.hidden_states and output.hidden_states[:-1]
         return output
 
 
-class OneBlockForAll(RightEncoder):
+@misconception("Encoder", "the same block for all layers", symptom_of=_same_outputs(_encode))
+class OneBlockForAll(_Encoder):
+    """The list holds the same block several times, so all layers have the same weights.
+
+    Make a new one each time: Block(config) for _ in range(n), not [Block(config)] * n.
+    """
+
     def make_layers(self, config):
-        return [RightBlock(config)] * config.num_hidden_layers
+        return [_Block(config)] * config.num_hidden_layers
 
 
-class EveryBlockReadsTheEmbeddings(RightEncoder):
+@misconception("Encoder", "every block reads the embeddings", symptom_of=_same_outputs(_encode))
+class EveryBlockReadsTheEmbeddings(_Encoder):
+    """Each block gets the embeddings instead of the output of the block before it.
+
+    Use one variable: hidden, weights = layer(hidden, …).
+    """
+
     def run(self, embedded, visible, output_attentions):
         outputs = [layer(embedded, visible, output_attentions) for layer in self.layers]
         return [embedded, *[state for state, _ in outputs]], [weights for _, weights in outputs]
@@ -324,453 +606,55 @@ def _count(config, biases=1, projections=4, heads=1, norms=2, other_norms=1):
     }
 
 
+@misconception("count_parameters", "biases forgotten", inputs=SIZES)
 def biases_forgotten(config):
+    """Only the matrices are counted; each linear layer also has a bias.
+
+    A linear layer from a to b features has a b + b parameters.
+    """
     return _count(config, biases=0)
 
 
+@misconception("count_parameters", "only query, key and value", inputs=SIZES)
 def three_projections(config):
+    """Three linear layers are counted; the fourth mixes the heads at the end.
+
+    Attention has four linear layers from D to D.
+    """
     return _count(config, projections=3)
 
 
+@misconception("count_parameters", "projections counted for each head", inputs=SIZES)
 def once_for_each_head(config):
+    """The attention is multiplied by the number of heads, but the D by D matrices are split between the heads.
+
+    The number of heads is not part of the formula.
+    """
     return _count(config, heads=config.num_attention_heads)
 
 
+@misconception("count_parameters", "one layer norm for each block", inputs=SIZES)
 def one_norm_a_block(config):
+    """Each block has two layer norms, one after each half.
+
+    The norm of the embeddings has 2 D parameters, the two of each block have 4 D.
+    """
     return _count(config, norms=1)
 
 
+@misconception("count_parameters", "norm of the embeddings forgotten", inputs=SIZES)
 def norm_of_the_embeddings_forgotten(config):
+    """The norms of the blocks are counted, but not the norm of the embeddings.
+
+    The norm of the embeddings has 2 D parameters, the two of each block have 4 D.
+    """
     return _count(config, other_norms=0)
 
 
+@misconception("count_parameters", "one layer only", inputs=SIZES)
 def one_layer_only(config):
+    """Attention, feed-forward and layer norms are counted for one block only.
+
+    Multiply the parameters of a block by config.num_hidden_layers.
+    """
     return _count(replace(config, num_hidden_layers=1))
-
-
-def _filled(module):
-    """The same weights by name for whoever has them, large enough that differences show."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for _, tensor in sorted(module.state_dict().items()):
-            tensor.copy_(torch.randn(tensor.shape, generator=generator))
-    return module.eval()
-
-
-IDS = torch.tensor([[3, 5, 2, 9, 1], [4, 4, 7, 8, 6]])
-TYPES = torch.tensor([[0, 0, 1, 1, 1], [1, 0, 0, 0, 1]])
-MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
-
-
-def _embed(kind):
-    module = _filled(kind(CONFIG))
-    return [module(IDS, TYPES), module(IDS)]
-
-
-def _embed_in_training(kind):
-    module = _filled(kind(EncoderConfig(**(vars(CONFIG) | {"dropout": 0.5})))).train()
-    torch.manual_seed(0)
-    return [module(IDS, TYPES)]
-
-
-def _block(kind):
-    module, hidden = _filled(kind(CONFIG)), torch.sin(torch.arange(60.0)).reshape(2, 5, 6)
-    return [module(hidden, MASK[:, None, None, :].bool())[0]]
-
-
-def _block_with_all_dropped(kind, types=2):
-    """As it should be in evaluation, and in training with a dropout that drops everything."""
-    dropping = vars(CONFIG) | {"dropout": 1 - 1e-7, "type_vocab_size": types}
-    module = _filled(kind(EncoderConfig(**dropping))).train()
-    return [*_block(kind), module(torch.sin(torch.arange(60.0)).reshape(2, 5, 6))[0]]
-
-
-def _distilbert_block_with_all_dropped(kind):
-    return _block_with_all_dropped(kind, types=0)
-
-
-def _encode(kind):
-    output = _filled(kind(CONFIG))(IDS, MASK, TYPES, output_hidden_states=True)
-    return [output.last_hidden_state, *output.hidden_states]
-
-
-def _does_as(wrong, run):
-    """A symptom: with the same weights and input, the same result as the wrong one."""
-
-    def shows(kind):
-        mine, others = run(kind), run(wrong)
-        return len(mine) == len(others) and all(
-            torch.allclose(one, other, atol=1e-5) for one, other in zip(mine, others)
-        )
-
-    return shows
-
-
-ROWS = torch.tensor([[[1.0, 2.0, 4.0, 9.0], [0.0, -3.0, 3.0, 1.0]], [[5.0, 5.5, 4.0, 7.0], [2.0, 2.0, 2.0, 6.0]]])
-WEIGHT, BIAS = torch.tensor([1.0, 0.5, 2.0, -1.0]), torch.tensor([0.0, 1.0, -1.0, 0.5])
-NORMED = [(ROWS, WEIGHT, BIAS, 0.25), (ROWS[0], WEIGHT, BIAS, 0.25)]
-XS = [(torch.tensor([-2.0, -1.0, 0.3, 2.0]),), (torch.tensor([[1.5]]),)]
-SIZES = [(CONFIG,), (EncoderConfig(num_hidden_layers=6, type_vocab_size=0),)]
-
-MISCONCEPTIONS = [
-    Misconception(
-        name="unbiased variance",
-        exercise="layer_norm",
-        what="The variance is divided by D - 1, as `var` does unless told otherwise; layer norm divides by D.",
-        look="Take the mean of the squares, or say `unbiased=False`: these features are all there are.",
-        wrong=unbiased_variance,
-        inputs=NORMED,
-    ),
-    Misconception(
-        name="normed over the tokens",
-        exercise="layer_norm",
-        what="Each feature is normed over the tokens of a sequence, so a token's result depends on its neighbours.",
-        look="Mean and variance go over the last dimension: dim=-1, with keepdim=True.",
-        wrong=over_the_tokens,
-        inputs=NORMED,
-    ),
-    Misconception(
-        name="one mean for the whole batch",
-        exercise="layer_norm",
-        what="Mean and variance are taken over all numbers at once; every token needs its own.",
-        look="Give the dimension: mean(-1, keepdim=True).",
-        wrong=over_everything,
-        inputs=NORMED,
-    ),
-    Misconception(
-        name="eps outside the root",
-        exercise="layer_norm",
-        what="eps is added to the standard deviation; it belongs to the variance, under the root.",
-        look="(variance + eps).sqrt(), not variance.sqrt() + eps.",
-        wrong=eps_outside_the_root,
-        inputs=NORMED,
-    ),
-    Misconception(
-        name="root forgotten",
-        exercise="layer_norm",
-        what="The features are divided by the variance instead of its root, so their scale is turned upside down.",
-        look="Divide by (variance + eps).sqrt(): what comes out has variance 1.",
-        wrong=root_forgotten,
-        inputs=NORMED,
-    ),
-    Misconception(
-        name="mean not taken off",
-        exercise="layer_norm",
-        what="The features are scaled but not centred: that is RMS norm, which BERT does not use.",
-        look="Subtract the mean first, and take the squares of what is left.",
-        wrong=mean_not_taken_off,
-        inputs=NORMED,
-    ),
-    Misconception(
-        name="weight and bias forgotten",
-        exercise="layer_norm",
-        what="The normed features are returned as they are, without the learned scale and shift.",
-        look="Multiply by weight, then add bias: both have one number a feature.",
-        wrong=weight_and_bias_forgotten,
-        inputs=NORMED,
-    ),
-    Misconception(
-        name="ReLU instead of GELU",
-        exercise="gelu",
-        what="Negative numbers become exactly 0; GELU lets a little of them through and bends smoothly.",
-        look="Multiply x by the normal distribution's probability, (1 + erf(x / sqrt(2))) / 2.",
-        wrong=relu,
-        inputs=XS,
-    ),
-    Misconception(
-        name="GELU approximated with tanh",
-        exercise="gelu",
-        what="This is GPT-2's approximation, off by up to 0.0005: too much for official hidden states.",
-        look="Use torch.erf: BERT's and DistilBERT's GELU is the exact one.",
-        wrong=tanh_approximation,
-        inputs=XS,
-    ),
-    Misconception(
-        name="GELU approximated with a sigmoid",
-        exercise="gelu",
-        what="x sigmoid(1.702 x) is a rough approximation, off by up to 0.02.",
-        look="Use torch.erf: BERT's and DistilBERT's GELU is the exact one.",
-        wrong=sigmoid_approximation,
-        inputs=XS,
-    ),
-    Misconception(
-        name="root of 2 forgotten",
-        exercise="gelu",
-        what="erf(x) is the distribution of a normal number with variance 1/2, so the bend is too sharp.",
-        look="Divide x by math.sqrt(2) inside of erf.",
-        wrong=root_of_two_forgotten,
-        inputs=XS,
-    ),
-    Misconception(
-        name="only the probability",
-        exercise="gelu",
-        what="The probability alone is returned: a number from 0 to 1 instead of x times it.",
-        look="Multiply by x.",
-        wrong=factor_x_forgotten,
-        inputs=XS,
-    ),
-    Misconception(
-        name="positions begin at 1",
-        exercise="Embeddings",
-        what="The first token gets the second row of the position table, and the longest input none at all.",
-        look="[CLS] is at position 0: take the rows 0 to L - 1.",
-        wrong=PositionsBeginAtOne,
-        symptom=_does_as(PositionsBeginAtOne, _embed),
-    ),
-    Misconception(
-        name="positions forgotten",
-        exercise="Embeddings",
-        what="No positions are added, so the order of the words makes no difference.",
-        look="Add self.position.weight[:L] to the word embeddings of every sequence.",
-        wrong=PositionsForgotten,
-        symptom=_does_as(PositionsForgotten, _embed),
-    ),
-    Misconception(
-        name="token type not added",
-        exercise="Embeddings",
-        what="The token types are read but not added, so BERT cannot tell the two texts of a pair apart.",
-        look="If self.token_type is not None, add self.token_type(token_type_ids) before the norm.",
-        wrong=TokenTypeNotAdded,
-        symptom=_does_as(TokenTypeNotAdded, _embed),
-    ),
-    Misconception(
-        name="token type added only if given",
-        exercise="Embeddings",
-        what="Without token_type_ids nothing is added; BERT then adds row 0, which is not 0.",
-        look="None means type 0 everywhere: torch.zeros_like(input_ids).",
-        wrong=TokenTypeOnlyIfGiven,
-        symptom=_does_as(TokenTypeOnlyIfGiven, _embed),
-    ),
-    Misconception(
-        name="embeddings not normed",
-        exercise="Embeddings",
-        what="The sum goes into the first block as it is; BERT norms it first.",
-        look="self.dropout(self.norm(summed)).",
-        wrong=EmbeddingsNotNormed,
-        symptom=_does_as(EmbeddingsNotNormed, _embed),
-    ),
-    Misconception(
-        name="word embeddings scaled by the root of the width",
-        exercise="Embeddings",
-        what="The Transformer of 2017 multiplies words by sqrt(D) before it adds positions; BERT does not.",
-        look="Add the three rows as they are.",
-        wrong=WordsScaled,
-        symptom=_does_as(WordsScaled, _embed),
-    ),
-    Misconception(
-        name="dropout before the norm",
-        exercise="Embeddings",
-        what="Dropout comes before the norm, so no feature that leaves the embeddings is ever 0.",
-        look="Norm first, dropout last.",
-        wrong=DropoutBeforeTheNorm,
-        symptom=_does_as(DropoutBeforeTheNorm, _embed_in_training),
-    ),
-    Misconception(
-        name="norm before the branch",
-        exercise="Block",
-        what="This is the pre-norm block of GPT-2 and later models; BERT norms after the sum.",
-        look="norm(x + branch(x)), not x + branch(norm(x)).",
-        wrong=NormBeforeTheBranch,
-        symptom=_does_as(NormBeforeTheBranch, _block),
-    ),
-    Misconception(
-        name="norm before the sum",
-        exercise="Block",
-        what="Only the branch is normed and then added; BERT norms the sum of both.",
-        look="norm(x + branch(x)), not x + norm(branch(x)).",
-        wrong=NormBeforeTheSum,
-        symptom=_does_as(NormBeforeTheSum, _block),
-    ),
-    Misconception(
-        name="residuals forgotten",
-        exercise="Block",
-        what="The branches replace their input instead of being added to it.",
-        look="The norm gets hidden_states + attended, and later the same again with the feed-forward branch.",
-        wrong=ResidualsForgotten,
-        symptom=_does_as(ResidualsForgotten, _block),
-    ),
-    Misconception(
-        name="second residual forgotten",
-        exercise="Block",
-        what="The attention is added to its input, but the feed-forward branch replaces its own.",
-        look="Both halves of the block have the same pattern: norm(x + branch(x)).",
-        wrong=SecondResidualForgotten,
-        symptom=_does_as(SecondResidualForgotten, _block),
-    ),
-    Misconception(
-        name="second residual from the start of the block",
-        exercise="Block",
-        what="The feed-forward branch is added to what came into the block, past the attention.",
-        look="Its input is the result of the first norm, and to that it is added.",
-        wrong=SecondResidualFromTheStart,
-        symptom=_does_as(SecondResidualFromTheStart, _block),
-    ),
-    Misconception(
-        name="activation forgotten",
-        exercise="Block",
-        what="Two linear layers without anything between them are together one linear layer.",
-        look="contract(gelu(expand(x))).",
-        wrong=ActivationForgotten,
-        symptom=_does_as(ActivationForgotten, _block),
-    ),
-    Misconception(
-        name="ReLU in the feed-forward layer",
-        exercise="Block",
-        what="The Transformer of 2017 uses ReLU; BERT and DistilBERT use GELU.",
-        look="gelu between expand and contract.",
-        wrong=ReluInTheBlock,
-        symptom=_does_as(ReluInTheBlock, _block),
-    ),
-    Misconception(
-        name="activation after both layers",
-        exercise="Block",
-        what="GELU is applied to what the branch returns; it belongs between its two layers.",
-        look="contract(gelu(expand(x))), not gelu(contract(expand(x))).",
-        wrong=ActivationAfterBothLayers,
-        symptom=_does_as(ActivationAfterBothLayers, _block),
-    ),
-    Misconception(
-        name="one norm for both halves",
-        exercise="Block",
-        what="attention_norm is used twice; each half has a norm of its own, with other weights.",
-        look="The second half ends in self.output_norm.",
-        wrong=OneNormForBoth,
-        symptom=_does_as(OneNormForBoth, _block),
-    ),
-    Misconception(
-        name="mask stops at the block",
-        exercise="Block",
-        what="The block takes the mask but does not give it to its attention, so padding is read as text.",
-        look="self.attention(hidden_states, visible, output_attentions).",
-        wrong=MaskStopsAtTheBlock,
-        symptom=_does_as(MaskStopsAtTheBlock, _block),
-    ),
-    Misconception(
-        name="dropout on the sum",
-        exercise="Block",
-        what="Dropout hits the sum and with it the residual path, which is to carry the input through whole.",
-        look="x + dropout(branch), not dropout(x + branch).",
-        wrong=DropoutOnTheSum,
-        symptom=_does_as(DropoutOnTheSum, _block_with_all_dropped),
-    ),
-    Misconception(
-        name="no dropout on the attention's output",
-        exercise="Block",
-        what="Only the feed-forward branch drops out; BERT does so of what the attention gives, too.",
-        look="hidden_states + self.attended_dropout(attended).",
-        wrong=NoDropoutOnTheAttention,
-        symptom=_does_as(NoDropoutOnTheAttention, _block_with_all_dropped),
-    ),
-    Misconception(
-        name="one dropout for both branches",
-        exercise="Block",
-        what="What the attention gives is dropped in DistilBERT as well, whose official code drops nothing there.",
-        look="The first branch goes through self.attended_dropout, which is none in a DistilBERT.",
-        wrong=OneDropoutForBoth,
-        symptom=_does_as(OneDropoutForBoth, _distilbert_block_with_all_dropped),
-    ),
-    Misconception(
-        name="mask inverted",
-        exercise="Encoder",
-        what="The real tokens are hidden and the padding is seen: True means visible.",
-        look="1 is a real token, so attention_mask.bool() is what is visible already.",
-        wrong=MaskInverted,
-        symptom=_does_as(MaskInverted, _encode),
-    ),
-    Misconception(
-        name="mask not handed on",
-        exercise="Encoder",
-        what="The blocks are called without the mask, so a text's vectors depend on the padding beside it.",
-        look="layer(hidden, visible, output_attentions), with visible of shape (B, 1, 1, L).",
-        wrong=MaskNotHandedOn,
-        symptom=_does_as(MaskNotHandedOn, _encode),
-    ),
-    Misconception(
-        name="token types not handed on",
-        exercise="Encoder",
-        what="The embeddings are called without the token types, which are then 0 everywhere.",
-        look="self.embeddings(input_ids, token_type_ids).",
-        wrong=TokenTypesNotHandedOn,
-        symptom=_does_as(TokenTypesNotHandedOn, _encode),
-    ),
-    Misconception(
-        name="hidden states lack the embeddings",
-        exercise="Encoder",
-        what="There is one hidden state a block; the first of the tuple should be the embeddings.",
-        look="Begin the list with what the embeddings gave: N blocks make N + 1 hidden states.",
-        wrong=EmbeddingsMissing,
-        symptom=_does_as(EmbeddingsMissing, _encode),
-    ),
-    Misconception(
-        name="hidden states lack the last one",
-        exercise="Encoder",
-        what="The input of each block is kept, but not the output of the last one.",
-        look="Append after the block has run, and begin the list with the embeddings.",
-        wrong=LastStateMissing,
-        symptom=_does_as(LastStateMissing, _encode),
-    ),
-    Misconception(
-        name="the same block for all layers",
-        exercise="Encoder",
-        what="One block stands in the list several times, so all layers share their weights.",
-        look="Make a new one each time: Block(config) for _ in range(n), not [Block(config)] * n.",
-        wrong=OneBlockForAll,
-        symptom=_does_as(OneBlockForAll, _encode),
-    ),
-    Misconception(
-        name="every block reads the embeddings",
-        exercise="Encoder",
-        what="The blocks stand side by side: each gets the embeddings instead of what the block before it gave.",
-        look="Use one variable: hidden, weights = layer(hidden, …).",
-        wrong=EveryBlockReadsTheEmbeddings,
-        symptom=_does_as(EveryBlockReadsTheEmbeddings, _encode),
-    ),
-    Misconception(
-        name="biases forgotten",
-        exercise="count_parameters",
-        what="Only the matrices are counted; every linear layer has a bias besides.",
-        look="From a to b features: a b + b.",
-        wrong=biases_forgotten,
-        inputs=SIZES,
-    ),
-    Misconception(
-        name="only query, key and value",
-        exercise="count_parameters",
-        what="Three projections are counted; the fourth mixes the heads' results at the end.",
-        look="Attention has four linear layers from D to D.",
-        wrong=three_projections,
-        inputs=SIZES,
-    ),
-    Misconception(
-        name="projections counted for each head",
-        exercise="count_parameters",
-        what="The attention is multiplied by the number of heads, but the heads share out one D by D matrix.",
-        look="The number of heads does not occur in the formula.",
-        wrong=once_for_each_head,
-        inputs=SIZES,
-    ),
-    Misconception(
-        name="one layer norm a block",
-        exercise="count_parameters",
-        what="A block has two norms, one after each half.",
-        look="2 D for the embeddings' norm, 4 D for each block.",
-        wrong=one_norm_a_block,
-        inputs=SIZES,
-    ),
-    Misconception(
-        name="norm of the embeddings forgotten",
-        exercise="count_parameters",
-        what="The blocks' norms are counted, the one after the embeddings is not.",
-        look="2 D for the embeddings' norm, 4 D for each block.",
-        wrong=norm_of_the_embeddings_forgotten,
-        inputs=SIZES,
-    ),
-    Misconception(
-        name="one layer only",
-        exercise="count_parameters",
-        what="Attention, feed-forward and norms are counted for a single block.",
-        look="Multiply what a block has by config.num_hidden_layers.",
-        wrong=one_layer_only,
-        inputs=SIZES,
-    ),
-]

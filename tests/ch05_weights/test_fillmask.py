@@ -14,7 +14,7 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.fillmask import fill_mask
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.parity.ladder import MODEL_CARD
-from tests.ch05_weights.test_heads import peer, perturb
+from tests.ch05_weights.peers import peer
 from tests.conftest import TINY
 
 
@@ -81,8 +81,8 @@ def test_a_list_in_is_a_list_out(teacher: MaskedLM, tokenizer: WordPiece) -> Non
 
 
 def test_targets_that_are_no_token_are_named(teacher: MaskedLM, tokenizer: WordPiece) -> None:
-    told = r"targets are none: 'unaffable' \(una ##ffa ##ble\), 'two words' \(two words\), '' \(nothing\)\."
-    with pytest.raises(ValueError, match=told):
+    message = r"'unaffable' \(una ##ffa ##ble\), 'two words' \(two words\), '' \(nothing\)"
+    with pytest.raises(ValueError, match=message):
         fill_mask(ONE, teacher, tokenizer, targets=["list", "unaffable", "two words", ""])
     with pytest.raises(ValueError, match=r"'\U0001f995' \(\[UNK\]\)"):
         fill_mask(ONE, teacher, tokenizer, targets="\U0001f995")
@@ -91,7 +91,7 @@ def test_targets_that_are_no_token_are_named(teacher: MaskedLM, tokenizer: WordP
 
 
 class Recorded(nn.Module):
-    """A head that remembers what it was asked."""
+    """A head that records the shapes of its inputs."""
 
     def __init__(self, head: nn.Module):
         super().__init__()
@@ -117,8 +117,7 @@ class OfficialParts(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        theirs = peer("bert", 2, 24, 3).eval()
-        perturb(theirs)
+        theirs = peer("bert")
         self.whole, self.encoder, self.head, self.config = theirs, theirs.bert, Recorded(theirs.cls), theirs.config
 
 
@@ -128,7 +127,7 @@ def test_probabilities_at_the_masks_are_official(impl: ModuleType, padding: bool
     input_ids, attention_mask = some_masks(padding)
     expected = model.whole(input_ids=input_ids, attention_mask=attention_mask).logits.softmax(-1)[input_ids == 4]
     mine = impl.mask_probabilities(model, input_ids, attention_mask, 4)
-    assert mine.shape == expected.shape, f"a row for each of the 5 masks is expected, got {tuple(mine.shape)}"
+    assert mine.shape == expected.shape, f"expected a row for each of the 5 masks, got {tuple(mine.shape)}"
     torch.testing.assert_close(mine, expected, atol=1e-5, rtol=0)
 
 
@@ -137,7 +136,7 @@ def test_only_masks_are_projected(impl: ModuleType) -> None:
     input_ids, attention_mask = some_masks(padding=True)
     impl.mask_probabilities(model, input_ids, attention_mask, 4)
     projected = sum(math.prod(shape[:-1]) for shape in model.head.shapes)
-    assert projected == 5, f"5 masks are to be projected onto the vocabulary, not {projected} positions"
+    assert projected == 5, f"the head should get the 5 masks, not {projected} positions"
 
 
 def test_the_whole_function_reads_one_batch(teacher: MaskedLM, tokenizer: WordPiece) -> None:
@@ -149,12 +148,8 @@ def test_the_whole_function_reads_one_batch(teacher: MaskedLM, tokenizer: WordPi
 
 
 def test_the_teacher_knows_its_subject(teacher: MaskedLM, tokenizer: WordPiece) -> None:
-    words = [
-        guess["token_str"] for guess in fill_mask("Returns a [MASK] of the elements in the list.", teacher, tokenizer)
-    ]
-    assert "list" in words
-    best = fill_mask("If the file does not exist, an [MASK] is raised.", teacher, tokenizer, top_k=1)[0]
-    assert best["sequence"] == f"if the file does not exist, an {best['token_str']} is raised."
+    guesses = fill_mask("Returns a [MASK] of the elements in the list.", teacher, tokenizer)
+    assert "list" in [guess["token_str"] for guess in guesses]
 
 
 @pytest.mark.parametrize("text", MODEL_CARD)

@@ -11,16 +11,15 @@ def test_answer_loss_by_hand(impl: ModuleType) -> None:
     sure = torch.tensor([[0.0, 50.0, 0.0, 0.0], [50.0, 0.0, 0.0, 0.0]])
     first, last = torch.tensor([1, 0]), torch.tensor([2, 3])
     four = torch.tensor(4.0).log()
-    torch.testing.assert_close(impl.answer_loss(even, even, first, last), four, msg="four places alike: ln 4")
+    torch.testing.assert_close(impl.answer_loss(even, even, first, last), four, msg="four equal scores: ln 4")
     torch.testing.assert_close(impl.answer_loss(sure, even, first, last), four / 2, msg="the mean of both ends")
 
 
-def test_an_answer_that_was_cut_off_asks_nothing(impl: ModuleType) -> None:
+def test_an_answer_that_was_cut_off_is_ignored(impl: ModuleType) -> None:
     start, end = torch.randn(3, 5), torch.randn(3, 5)
     first, last = torch.tensor([1, 5, 40]), torch.tensor([3, 5, 41])
     expected = (functional.cross_entropy(start[:1], first[:1]) + functional.cross_entropy(end[:1], last[:1])) / 2
     torch.testing.assert_close(impl.answer_loss(start, end, first, last), expected)
     half = impl.answer_loss(start[:1], end[:1], torch.tensor([4]), torch.tensor([4]))
     losses = [functional.cross_entropy(logits[:1], torch.tensor([4])) for logits in (start, end)]
-    expected = (losses[0] + losses[1]) / 2
-    torch.testing.assert_close(half, expected, msg="the last place of a text is a place")
+    torch.testing.assert_close(half, sum(losses) / 2, msg="the last position of a text counts")

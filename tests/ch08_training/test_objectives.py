@@ -11,7 +11,12 @@ from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.feed import Batch
-from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
+from minidistil.ch08_training.objectives import (
+    distillation_losses,
+    losses_everywhere,
+    losses_in_chunks,
+    masked_lm_losses,
+)
 from minidistil.ch08_training.settings import DistilConfig
 from tests.conftest import TINY
 
@@ -64,6 +69,26 @@ def test_losses_and_gradients_are_those_of_the_official_step(
     ):
         mine = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         torch.testing.assert_close(mine, torch.zeros_like(mine) if right is None else right, atol=2e-5, rtol=1e-4)
+
+
+def test_chunks_give_the_losses_and_gradients_of_all_logits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minidistil.ch08_training.objectives.CHUNK", 7)
+    config = DistilConfig(alpha_mse=0.01)
+    teacher, student = MaskedLM(SMALL), MaskedLM(SMALL)
+    labels = torch.where(torch.rand(40) < 0.2, torch.randint(300, (40,)), IGNORE)
+    found = []
+    for way in (losses_everywhere, losses_in_chunks):
+        hidden = torch.randn(40, 32, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        terms = way(student, teacher, hidden, torch.ones(40, 32).cumsum(1), labels, config)
+        found.append(
+            [
+                *(terms[name] for name in sorted(terms)),
+                *torch.autograd.grad(terms["loss"], [hidden, *student.head.parameters()]),
+            ]
+        )
+    assert terms.keys() == {"loss", "ce", "mlm", "cos", "mse"}
+    for plain, chunked in zip(*found, strict=True):
+        torch.testing.assert_close(chunked, plain, atol=1e-5, rtol=1e-4)
 
 
 class Kept:

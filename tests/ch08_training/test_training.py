@@ -461,7 +461,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_too(
     student = student_of(tiny_teacher)
     student.head.bias.register_hook(lambda gradient: gradient * torch.inf)
     losses = distillation_losses(tiny_teacher, CONFIG)
-    with pytest.raises(ValueError, match=r"in step 1: the losses of micro-batches 0 to 1 are finite, .* is (nan|inf)"):
+    with pytest.raises(ValueError, match=r"in step 1: the losses of micro-batches 0 to 1 are finite, .* (nan|inf)"):
         list(train(student, losses, stream, CONFIG, PLAN, tmp_path))
     assert not list(tmp_path.iterdir())
 
@@ -513,7 +513,7 @@ def test_the_papers_run_ends_by_its_epochs(tiny_teacher: MaskedLM, tiny_corpus: 
     some = Corpus("some", tiny_corpus.train[:200], [], [])
     feed = MemoryFeed(sequences(some.train, tokenizer, 32), tokenizer, config)
     assert make_plan(student_of(tiny_teacher), losses, feed, config).steps == -(-3 * feed.batches_per_epoch // 2)
-    with pytest.raises(ValueError, match="say how long to read it, with --budget or --steps"):
+    with pytest.raises(ValueError, match="--budget or --steps"):
         make_plan(student_of(tiny_teacher), losses, StreamFeed(some, tokenizer, config), config)
 
 

@@ -1,4 +1,4 @@
-"""Chapter 10's data: GLUE's files as published, as they come from the hub, and as they should not be."""
+"""GLUE's files as published, the same examples from the hub, broken files, features and metrics."""
 
 from pathlib import Path
 
@@ -59,18 +59,11 @@ def test_every_task_is_read_from_its_published_columns(name: str, tmp_path: Path
         assert all(rows == [example, example] for rows in dataset.validation.values())
 
 
-def test_all_nine_are_there_with_their_official_metrics() -> None:
-    official = {  # Wang et al. (2019), table 1
-        "cola": {"matthews"},
-        "sst-2": {"accuracy"},
-        "mrpc": {"accuracy", "f1"},
-        "sts-b": {"pearson", "spearman"},
-        "qqp": {"accuracy", "f1"},
-        "mnli": {"accuracy"},
-        "qnli": {"accuracy"},
-        "rte": {"accuracy"},
-        "wnli": {"accuracy"},
-    }
+def test_all_nine_tasks_have_their_official_metrics() -> None:
+    # Wang et al. (2019), table 1
+    official = {name: {"accuracy"} for name in ("sst-2", "mnli", "qnli", "rte", "wnli")}
+    official |= {"cola": {"matthews"}, "sts-b": {"pearson", "spearman"}}
+    official |= {"mrpc": {"accuracy", "f1"}, "qqp": {"accuracy", "f1"}}
     assert {name: set(task.decisive) for name, task in GLUE.items()} == official
     assert PUBLISHED.keys() == GLUE.keys()
     bert, distilbert = (sum(figures) / 9 for figures in zip(*PUBLISHED.values(), strict=True))
@@ -103,16 +96,10 @@ def test_the_hub_gives_the_same_examples(name: str, tmp_path: Path, monkeypatch:
     listed = "".join(f"  - split: {split}\n    path: {task.config}/{split}-*\n" for split in splits)
     (tmp_path / "README.md").write_text(f"---\nconfigs:\n- config_name: {task.config}\n  data_files:\n{listed}---\n")
     monkeypatch.setattr(glue, "HUB", str(tmp_path))
-    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
     dataset = load_glue(name)
     assert dataset.train == [example]
     assert dataset.validation == {split: [example] for split in task.validation}
-
-
-def test_a_hub_that_cannot_be_reached_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glue, "HUB", str(tmp_path / "nowhere"))
-    with pytest.raises(FileNotFoundError, match=r"could not be had from the hub .* --data"):
-        load_glue("rte")
 
 
 # Bad input
@@ -121,60 +108,40 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence(tmp_path: Path, monkeypatc
 def test_a_missing_folder_or_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no CoLA/train\.tsv in .*GLUE's layout"):
         load_glue("cola", tmp_path)
-    place = write(tmp_path, GLUE["sst-2"], *_header_and_rows("sst-2"))
-    (place / "dev.tsv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"no dev\.tsv in .*SST-2"):
+    header, row, _ = ROWS["sst-2"]
+    (write(tmp_path, GLUE["sst-2"], header, [row]) / "dev.tsv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"SST-2/dev\.tsv"):
         load_glue("sst-2", tmp_path)
+    with pytest.raises(ValueError, match=r"no GLUE task 'squad': expected one of cola, sst-2"):
+        load_glue("squad", tmp_path)
 
 
-def _header_and_rows(name: str) -> tuple[str, list[str]]:
-    header, row, _ = ROWS[name]
-    return header, [row]
+STSB = f"{ROWS['sts-b'][0]}\n0\ta\ta\ta\ta\ta\ta\tx\ty\t"
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("sst-2", "sentence\tclass\na\t1\n", r"line 1: there is no column label among sentence, class"),
-        ("sst-2", "", r"line 1: there is no column sentence, label among none at all"),
-        ("sst-2", "sentence\tlabel\n", r"holds no example"),
-        ("cola", "\n\n", r"holds no example"),
-        ("sst-2", "sentence\tlabel\na\t1\nb\n", r"train.tsv, line 3: expected 2 columns, found 1"),
-        ("sst-2", "sentence\tlabel\na\t1\n\nb\t2\n", r"train.tsv, line 4: the label is '2', expected one of 0, 1"),
-        ("cola", "gj04\tyes\t\tText.\n", r"train.tsv, line 1: the label is 'yes', expected one of 0, 1"),
-        (
-            "sts-b",
-            ROWS["sts-b"][0] + "\n0\ta\ta\ta\ta\ta\ta\tx\ty\tvery\n",
-            r"line 2: the score is 'very', expected a num",
-        ),
+        ("sst-2", "sentence\tclass\na\t1\n", "line 1: there is no column label among sentence, class"),
+        ("sst-2", "", "line 1: there is no column sentence, label among none at all"),
+        ("sst-2", "sentence\tlabel\n", "no example"),
+        ("cola", "\n\n", "no example"),
+        ("sst-2", "sentence\tlabel\na\t1\nb\n", "line 3: expected 2 columns, found 1"),
+        ("sst-2", "sentence\tlabel\na\t1\tb\n", "line 2: expected 2 columns, found 3"),
+        ("sst-2", "sentence\tlabel\na\t1\n\nb\t2\n", "line 4: the label is '2', expected one of 0, 1"),
+        ("cola", "gj04\tyes\t\tText.\n", "line 1: the label is 'yes', expected one of 0, 1"),
+        ("rte", f"{ROWS['rte'][0]}\n0\ta\tb\tmaybe\n", "line 2: .*'maybe', expected one of entailment"),
         *(
-            (
-                "sts-b",
-                f"{ROWS['sts-b'][0]}\n0\ta\ta\ta\ta\ta\ta\tx\ty\t{score}\n",
-                rf"line 2: .*'{score}', .* from 0 to 5",
-            )
-            for score in ("nan", "inf", "5.1", "-1")
-        ),
-        ("sst-2", "sentence\tlabel\na\t1\tb\n", r"line 2: expected 2 columns, found 3"),
-        (
-            "rte",
-            "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tmaybe\n",
-            r"line 2: .*'maybe', expected one of entailment",
+            ("sts-b", STSB + score, rf"line 2: the score is '{score}', .* 0 to 5")
+            for score in ("very", "nan", "inf", "5.1", "-1")
         ),
     ],
 )
 def test_a_bad_file_is_named_with_the_line(name: str, text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "train.tsv"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"train\.tsv.* {message}"):
         read_tsv(path, GLUE[name])
-
-
-def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "train.tsv"
-    path.write_bytes("sentence\tlabel\ncafé\t1\n".encode("latin-1"))
-    with pytest.raises(ValueError, match="not UTF-8 \\(byte 18\\)"):
-        read_tsv(path, GLUE["sst-2"])
 
 
 def test_line_ends_of_any_kind_and_separators_within_a_text(tmp_path: Path) -> None:
@@ -183,15 +150,10 @@ def test_line_ends_of_any_kind_and_separators_within_a_text(tmp_path: Path) -> N
     assert read_tsv(path, GLUE["sst-2"]) == [Example("one\u2028line", None, 1)]
 
 
-def test_lines_that_lack_columns_are_left_out_where_the_published_file_has_some(tmp_path: Path) -> None:
+def test_lines_that_lack_columns_are_skipped_if_the_published_file_has_some(tmp_path: Path) -> None:
     header, row, example = ROWS["qqp"]
     write(tmp_path, GLUE["qqp"], header, [row, "5\t6\t7\tBroken?"])
     assert load_glue("qqp", tmp_path).train == [example]
-
-
-def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(ValueError, match="no GLUE task 'squad'"):
-        load_glue("squad")
 
 
 # Features and metrics
@@ -207,10 +169,10 @@ def test_features_are_what_the_tokenizers_library_makes(minilm_folder: Path, tok
         official.no_truncation()
         whole = official.encode(example.text, example.pair)
         official.enable_truncation(24, strategy="longest_first")
-        theirs = official.encode(example.text, example.pair)
-        assert feature.input_ids == theirs.ids
-        assert feature.token_type_ids == theirs.type_ids
-        assert feature.cut == len(whole.ids) - len(theirs.ids)
+        expected = official.encode(example.text, example.pair)
+        assert feature.input_ids == expected.ids
+        assert feature.token_type_ids == expected.type_ids
+        assert feature.cut == len(whole.ids) - len(expected.ids)
     assert [feature.example for feature in GLUE["mrpc"].features(examples, tokenizer, 24)] == [0, 1]
 
 
@@ -221,9 +183,9 @@ def test_a_text_that_just_fits_is_not_cut(tokenizer: WordPiece) -> None:
 
 def test_scores_become_metrics(tokenizer: WordPiece) -> None:
     examples = [Example("a", "b", label) for label in (1, 1, 0, 0)]
-    said = [torch.tensor(row) for row in ([0.0, 2.0], [2.0, 0.0], [1.0, 0.0], [1.0, 0.0])]
+    predictions = [torch.tensor(row) for row in ([0.0, 2.0], [2.0, 0.0], [1.0, 0.0], [1.0, 0.0])]
     task = GLUE["mrpc"]
-    found = task.metrics(examples, task.features(examples, tokenizer, 16), said)
+    found = task.metrics(examples, task.features(examples, tokenizer, 16), predictions)
     assert found == pytest.approx({"accuracy": 0.75, "f1": 2 / 3})
     numbers = [Example("a", "b", label) for label in (1.0, 2.0, 5.0)]
     task = GLUE["sts-b"]

@@ -1,4 +1,4 @@
-"""Windows, beside the windows of the `tokenizers` library; places of answers, by hand and on the real file."""
+"""Windows against those of the `tokenizers` library; positions of answers, by hand and on the real file."""
 
 from pathlib import Path
 from types import ModuleType
@@ -8,72 +8,63 @@ from tokenizers import Tokenizer
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch10_tasks.question_answers import exact_match
-from minidistil.ch10_tasks.question_windows import (
-    Answer,
-    Question,
-    Window,
-    answer_positions,
-    token_span,
-    window_starts,
-    windows,
-)
+from minidistil.ch10_tasks.question_windows import Answer, Question, Window, token_span, window_starts, windows
 from minidistil.ch10_tasks.squad import read_squad
 
-TEXT = "Rollo's men, from Denmark, landed in 911."
 OFFSETS = [(0, 3), (3, 5), (5, 6), (6, 7), (8, 11), (11, 12), (13, 17), (18, 25), (25, 26)]
+# of "Rollo's men, from Denmark,", which begins with the pieces Rol ##lo
 
 
-def ask(context: str, text: str, question: str = "who?", start: int | None = None) -> Question:
-    return Question("1", "title", question, context, (Answer(text, context.index(text) if start is None else start),))
+def ask(context: str, text: str, question: str = "who?") -> Question:
+    return Question("1", "title", question, context, (Answer(text, context.index(text)),))
 
 
-def spoken(window: Window, context: str) -> str:
+def marked_text(window: Window, context: str) -> str:
     """The text between a window's first and last token of the answer."""
-    first, last = window.label  # type: ignore[misc]
-    return context[window.offsets[first - window.context_start][0] : window.offsets[last - window.context_start][1]]
+    assert isinstance(window.label, list)
+    first, last = (position - window.context_start for position in window.label)
+    return context[window.offsets[first][0] : window.offsets[last][1]]
 
 
-# The parts that are exercises, alone
+# The exercises
 
 
-def test_an_answer_of_one_token_and_of_several(impl: ModuleType) -> None:
-    assert impl.token_span(OFFSETS, 18, 25) == (7, 7), "one token is its own first and last"
-    assert impl.token_span(OFFSETS, 0, 5) == (0, 1), "Rollo is two pieces"
-    assert impl.token_span(OFFSETS, 13, 26) == (6, 8), "from Denmark,"
+@pytest.mark.parametrize(
+    ("start", "end", "expected", "why"),
+    [
+        (18, 25, (7, 7), "one token is both the first and the last"),
+        (0, 5, (0, 1), "Rollo has two pieces"),
+        (13, 26, (6, 8), "from Denmark,"),
+        (0, 3, (0, 0), "the answer's end does not belong to it"),
+        (3, 5, (1, 1), "a token's end does not belong to it"),
+        (1, 2, (0, 0), "a token with a part of the answer is taken as a whole"),
+        (15, 20, (6, 7), "the answer begins and ends inside a token"),
+        (14, 15, (6, 6), "the answer lies inside one token"),
+        (12, 18, (6, 6), "spaces around the answer belong to no token"),
+        (17, 26, (7, 8), "a space before the answer belongs to no token"),
+        (7, 8, None, "there is no token between two tokens"),
+        (30, 40, None, "there is no token after the last one"),
+    ],
+)
+def test_tokens_of_an_answer(impl: ModuleType, start: int, end: int, expected: object, why: str) -> None:
+    assert impl.token_span(OFFSETS, start, end) == expected, why
 
 
-def test_the_character_at_end_belongs_to_the_next_token(impl: ModuleType) -> None:
-    assert impl.token_span(OFFSETS, 0, 3) == (0, 0), "the answer's end is not part of it"
-    assert impl.token_span(OFFSETS, 3, 5) == (1, 1), "a token's end is not part of it"
-
-
-def test_an_answer_may_begin_or_end_inside_of_a_token(impl: ModuleType) -> None:
-    assert impl.token_span(OFFSETS, 1, 2) == (0, 0), "a token that has a part of the answer has to be taken whole"
-    assert impl.token_span(OFFSETS, 15, 20) == (6, 7)
-    assert impl.token_span(OFFSETS, 14, 15) == (6, 6)
-
-
-def test_an_answer_without_a_token_has_no_span(impl: ModuleType) -> None:
-    assert impl.token_span(OFFSETS, 7, 8) is None, "between two tokens there is none"
-    assert impl.token_span(OFFSETS, 30, 40) is None
+def test_a_text_without_tokens_has_no_span(impl: ModuleType) -> None:
     assert impl.token_span([], 0, 5) is None
-
-
-def test_spaces_around_an_answer_belong_to_no_token(impl: ModuleType) -> None:
-    assert impl.token_span(OFFSETS, 12, 18) == (6, 6)
-    assert impl.token_span(OFFSETS, 17, 26) == (7, 8)
 
 
 @pytest.mark.parametrize(
     ("span", "begin", "end", "expected"),
     [
-        ((4, 6), 0, 20, (9, 11)),  # the first window: behind [CLS], three tokens and [SEP]
+        ((4, 6), 0, 20, (9, 11)),  # the first window: after [CLS], three tokens and [SEP]
         ((14, 16), 10, 30, (9, 11)),  # a later one
-        ((10, 12), 10, 30, (5, 7)),  # right at its beginning
-        ((29, 29), 10, 30, (24, 24)),  # right at its end
+        ((10, 12), 10, 30, (5, 7)),  # at its very beginning
+        ((29, 29), 10, 30, (24, 24)),  # at its very end
+        ((3, 4), 0, 5, (8, 9)),
     ],
 )
-def test_places_in_a_window_are_counted_from_its_cls(
+def test_positions_are_counted_from_cls(
     span: tuple[int, int], begin: int, end: int, expected: tuple[int, int], impl: ModuleType
 ) -> None:
     assert tuple(impl.answer_positions(span, begin, end, 5)) == expected
@@ -82,6 +73,9 @@ def test_places_in_a_window_are_counted_from_its_cls(
 @pytest.mark.parametrize("span", [(3, 8), (29, 31), (30, 30), (8, 9), (40, 44), (5, 50), None])
 def test_a_window_without_the_whole_answer_points_at_cls(span: tuple[int, int] | None, impl: ModuleType) -> None:
     assert tuple(impl.answer_positions(span, 10, 30, 5)) == (0, 0)
+
+
+# Windows
 
 
 @pytest.mark.parametrize(
@@ -96,53 +90,46 @@ def test_the_last_window_is_the_first_to_reach_the_end(
 
 @pytest.mark.parametrize("stride", [0, -3, 11])
 def test_a_stride_that_goes_nowhere_or_leaves_gaps_is_refused(stride: int) -> None:
-    with pytest.raises(ValueError, match=rf"The stride is {stride} tokens, and a window has room for 10"):
+    with pytest.raises(ValueError, match=rf"stride must be from 1 to 10, .* got {stride}"):
         window_starts(100, 10, stride)
 
 
-# Windows as a whole
-
-
 @pytest.mark.parametrize(("max_length", "stride"), [(64, 20), (48, 15), (384, 128), (40, 9)])
-def test_windows_are_those_of_tokenizers(
+def test_windows_equal_those_of_tokenizers(
     max_length: int, stride: int, tokenizer: WordPiece, official_tokenizer: Tokenizer
 ) -> None:
     """Its stride is the overlap of two windows, so it depends on the question's length."""
     question = "Who wrote the text of the café's menu, and when?"
     context = " ".join(f"Sentence {number} is about naïve résumés, and unremarkable." for number in range(40))
-    ours = windows([ask(context, "Sentence 7", question)], tokenizer, max_length, stride)
+    found = windows([ask(context, "Sentence 7", question)], tokenizer, max_length, stride)
     room = max_length - len(tokenizer.ids(question)) - 3
-    theirs = Tokenizer.from_str(official_tokenizer.to_str())
-    theirs.enable_truncation(max_length, stride=room - stride, strategy="only_second")
-    first = theirs.encode(question, context)
-    assert len(ours) == 1 + len(first.overflowing) > 1
-    for mine, official in zip(ours, [first, *first.overflowing], strict=True):
-        assert mine.input_ids == official.ids
-        assert mine.token_type_ids == official.type_ids
-        assert mine.offsets == official.offsets[mine.context_start : mine.context_end]
-        assert [official.sequence_ids[place] for place in range(mine.context_start, mine.context_end)] == [1] * len(
-            mine.offsets
-        )
+    official = Tokenizer.from_str(official_tokenizer.to_str())
+    official.enable_truncation(max_length, stride=room - stride, strategy="only_second")
+    first = official.encode(question, context)
+    assert len(found) == 1 + len(first.overflowing) > 1
+    for window, expected in zip(found, [first, *first.overflowing], strict=True):
+        assert window.input_ids == expected.ids
+        assert window.token_type_ids == expected.type_ids
+        assert window.offsets == expected.offsets[window.context_start : window.context_end]
+        assert {*expected.sequence_ids[window.context_start : window.context_end]} == {1}
 
 
-def test_the_answer_stands_where_tokenizers_has_it(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
+def test_the_answer_is_where_tokenizers_finds_it(tokenizer: WordPiece, official_tokenizer: Tokenizer) -> None:
     context, answer = "The Épée was lost in Châlons-sur-Marne (France), they say.", "Châlons-sur-Marne"
     (window,) = windows([ask(context, answer, "Where was it lost?")], tokenizer)
-    theirs = official_tokenizer.encode("Where was it lost?", context)
+    official = official_tokenizer.encode("Where was it lost?", context)
     start = context.index(answer)
-    places = [theirs.char_to_token(place, 1) for place in (start, start + len(answer) - 1)]
-    assert window.label == places
-    assert spoken(window, context) == answer
+    assert window.label == [official.char_to_token(place, 1) for place in (start, start + len(answer) - 1)]
+    assert marked_text(window, context) == answer
 
 
-def test_every_token_of_a_long_text_is_in_a_window_and_its_answer_too(tokenizer: WordPiece) -> None:
+def test_every_token_of_a_long_text_is_in_a_window_and_so_is_the_answer(tokenizer: WordPiece) -> None:
     context = " ".join(f"word{number}" for number in range(300)) + " treasure " + "and so on " * 100
     found = windows([ask(context, "treasure")], tokenizer, 100, 30)
-    places = {offset for window in found for offset in window.offsets}
-    assert places == set(tokenizer.encode(context).offsets[1:-1])
-    holding = [window for window in found if window.label != [0, 0]]
-    assert holding
-    assert all(spoken(window, context) == "treasure" for window in holding)
+    assert {offset for window in found for offset in window.offsets} == set(tokenizer.encode(context).offsets[1:-1])
+    with_answer = [window for window in found if window.label != [0, 0]]
+    assert with_answer
+    assert all(marked_text(window, context) == "treasure" for window in with_answer)
     without = [window for window in found if window.label == [0, 0]]
     assert len(without) > 3
     assert not any(context.index("treasure") == start for window in without for start, _ in window.offsets)
@@ -157,9 +144,8 @@ def test_a_question_that_is_too_long_loses_its_end_and_is_counted(tokenizer: Wor
     assert all(len(window.input_ids) <= 128 for window in found)
 
 
-def test_neighbours_share_half_where_there_is_little_room(tokenizer: WordPiece) -> None:
-    context = "so it goes " * 60
-    found = windows([ask(context, "goes")], tokenizer, 45, 128)
+def test_neighbours_have_half_in_common_if_there_is_little_room(tokenizer: WordPiece) -> None:
+    found = windows([ask("so it goes " * 60, "goes")], tokenizer, 45, 128)
     room = 45 - found[0].context_start - 1
     assert found[0].offsets[room // 2 :] == found[1].offsets[: room - room // 2]
 
@@ -167,20 +153,18 @@ def test_neighbours_share_half_where_there_is_little_room(tokenizer: WordPiece) 
 def test_a_text_without_a_token_has_one_window_without_an_answer(tokenizer: WordPiece) -> None:
     (window,) = windows([Question("1", "t", "who?", "\x00 \x01", (Answer("\x01", 2),))], tokenizer)
     assert (window.label, window.offsets) == ([0, 0], [])
-    (unasked,) = windows([Question("1", "t", "who?", "Nobody was asked.", ())], tokenizer)
-    assert unasked.label == [0, 0]
+    (without_answers,) = windows([Question("1", "t", "who?", "Nobody was asked.", ())], tokenizer)
+    assert without_answers.label == [0, 0]
 
 
-def test_no_room_beside_the_question_is_explained(tokenizer: WordPiece) -> None:
+def test_no_room_beside_the_question_is_an_error(tokenizer: WordPiece) -> None:
     with pytest.raises(ValueError, match=r"max_length=6 leaves room for 1 tokens .* 'who\?': expected 7 or more"):
         windows([ask("A text.", "text")], tokenizer, 6)
     assert windows([ask("A text.", "text")], tokenizer, 7)
-    with pytest.raises(ValueError, match="The stride is 0 tokens"):
-        windows([ask("A text.", "text")], tokenizer, 64, 0)
 
 
 def test_every_answer_of_the_real_file_comes_back(tokenizer: WordPiece, outside_data: Path) -> None:
-    """Cut out by the tokens of its span, an answer is what people marked, but where they marked half a word."""
+    """The text of the answer's tokens is the answer, unless people marked half a word."""
     questions = read_squad(next((outside_data / "squad").glob("*.json")))
     known: dict[str, list[tuple[int, int]]] = {}
     right, total = 0, 0
@@ -196,4 +180,3 @@ def test_every_answer_of_the_real_file_comes_back(tokenizer: WordPiece, outside_
             right, total = right + exact_match(found, text), total + 1
     assert total > 2000
     assert right / total > 0.995
-    assert answer_positions((0, 1), 0, 5, 3) == (3, 4)

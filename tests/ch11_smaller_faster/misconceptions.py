@@ -1,233 +1,420 @@
-"""Wrong arithmetic of int8 that people really write, each by its name."""
+"""Wrong int8 arithmetic that people really write."""
 
 import math
 
 import torch
 
-from minidistil.course.misconceptions import Misconception
+from minidistil.course.misconceptions import misconception
 
-LARGEST, STEPS = 127, 255
-
-
-def _of(x, dim, largest):
-    return torch.where(largest == 0, 1.0, largest / LARGEST)
+_LARGEST, _STEPS = 127, 255
 
 
+def _step(largest, integers=_LARGEST):
+    return torch.where(largest == 0, 1.0, largest / integers)
+
+
+def _magnitude(x, dim):
+    return x.abs().amax() if dim is None else x.abs().amax(dim, keepdim=True)
+
+
+_MATRIX = torch.tensor([[1.0, -8.0, 3.0], [5.0, 2.0, -4.0], [0.5, 0.25, -1.0]])
+_BY_ROW = [(_MATRIX, -1), (_MATRIX[:2], -1)]
+_WHOLE = [(_MATRIX,), (_MATRIX, -1)]
+
+
+@misconception("symmetric_scale", "maximum instead of magnitude", inputs=[(_MATRIX,), (_MATRIX[:1], -1)])
 def maximum_not_magnitude(x, dim=None):
-    return _of(x, dim, x.amax() if dim is None else x.amax(dim, keepdim=True))
+    """The scale comes from the largest value, so a large negative value does not fit into the range.
+
+    Take the absolute values first: x.abs().amax(...).
+    """
+    return _step(x.amax() if dim is None else x.amax(dim, keepdim=True))
 
 
+@misconception("symmetric_scale", "128 instead of 127", inputs=_WHOLE)
 def divided_by_128(x, dim=None):
-    largest = x.abs().amax() if dim is None else x.abs().amax(dim, keepdim=True)
-    return torch.where(largest == 0, 1.0, largest / 128)
+    """Divided by 128, the largest magnitude becomes 128, which is not an int8.
+
+    Divide by LARGEST, 127.
+    """
+    return _step(_magnitude(x, dim), 128)
 
 
+@misconception("symmetric_scale", "magnitude spread over 255 steps", inputs=_WHOLE)
 def spread_over_255(x, dim=None):
-    largest = x.abs().amax() if dim is None else x.abs().amax(dim, keepdim=True)
-    return torch.where(largest == 0, 1.0, largest / 255)
+    """There are 255 steps between the two ends of int8, but only 127 between 0 and one end.
+
+    From 0 to the largest magnitude there are 127 steps.
+    """
+    return _step(_magnitude(x, dim), 255)
 
 
+@misconception("symmetric_scale", "scales along the wrong axis", inputs=_BY_ROW)
 def wrong_axis(x, dim=None):
+    """The maximum is taken over the other dimension: every column has a scale instead of every row.
+
+    dim is the dimension that the maximum reduces: x.abs().amax(dim, keepdim=True).
+    """
     if dim is None or x.dim() < 2:
-        return _of(x, dim, x.abs().amax())
-    return _of(x, dim, x.abs().amax(0 if dim in (-1, x.dim() - 1) else -1, keepdim=True))
+        return _step(x.abs().amax())
+    return _step(_magnitude(x, 0 if dim in (-1, x.dim() - 1) else -1))
 
 
+@misconception("symmetric_scale", "one scale for everything", inputs=_BY_ROW)
 def one_scale_for_all(x, dim=None):
-    return _of(x, dim, x.abs().amax())
+    """dim is ignored: one large row makes the steps of all rows coarse.
+
+    If dim is given, take the maximum along it and keep it with size 1.
+    """
+    return _step(x.abs().amax())
 
 
+@misconception("symmetric_scale", "a scale of 0", inputs=[(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), -1)])
 def zero_row(x, dim=None):
-    return (x.abs().amax() if dim is None else x.abs().amax(dim, keepdim=True)) / LARGEST
+    """A row of zeros gets the scale 0, and dividing by it gives NaN.
+
+    torch.where(largest == 0, 1.0, largest / LARGEST).
+    """
+    return _magnitude(x, dim) / _LARGEST
 
 
+@misconception("symmetric_scale", "dimension dropped", inputs=_BY_ROW)
 def dimension_dropped(x, dim=None):
-    return _of(x, dim, x.abs().amax() if dim is None else x.abs().amax(dim))
+    """The scales have lost the dimension, so they broadcast to the columns, or not at all.
+
+    amax(dim, keepdim=True) gives (O, 1), which broadcasts to the rows.
+    """
+    return _step(x.abs().amax() if dim is None else x.abs().amax(dim))
 
 
+@misconception("symmetric_scale", "scale upside down", inputs=_WHOLE)
 def scale_upside_down(x, dim=None):
-    largest = x.abs().amax() if dim is None else x.abs().amax(dim, keepdim=True)
-    return torch.where(largest == 0, 1.0, LARGEST / largest)
+    """127 divided by the magnitude is the number of steps in a unit; the scale is the size of a step.
+
+    Magnitude divided by 127: a number is its integer times the scale.
+    """
+    largest = _magnitude(x, dim)
+    return torch.where(largest == 0, 1.0, _LARGEST / largest)
 
 
-def zero_not_in_the_range(x):
-    low, high = x.amin(), x.amax()
-    scale = torch.where(low == high, 1.0, (high - low) / STEPS)
+def _affine(low, high, steps=_STEPS):
+    scale = torch.where(low == high, 1.0, (high - low) / steps)
     return scale, (-low / scale).round().to(torch.int32)
 
 
-def zero_point_cut(x):
-    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
-    scale = torch.where(low == high, 1.0, (high - low) / STEPS)
+def _ends(x):
+    return x.amin().clamp(max=0), x.amax().clamp(min=0)
+
+
+_RANGES = [(torch.tensor([-0.17, 25.33]),), (torch.tensor([[-3.0, 1.0], [4.0, -1.7]]),)]
+
+
+@misconception(
+    "affine_parameters",
+    "0 outside of the range",
+    inputs=[(torch.tensor([100.0, 255.0]),), (torch.tensor([-9.0, -4.0]),)],
+)
+def zero_not_in_the_range(x):
+    """If all values are on one side of 0, no integer stands for 0: the zero point is not between 0 and 255.
+
+    Clamp the lowest value to at most 0 and the highest to at least 0.
+    """
+    return _affine(x.amin(), x.amax())
+
+
+@misconception("affine_parameters", "zero point truncated instead of rounded", inputs=[(torch.tensor([-0.17, 25.33]),)])
+def zero_point_truncated(x):
+    """Converting to int32 drops the fraction: 1.7 becomes 1.
+
+    Call round() before to(torch.int32).
+    """
+    low, high = _ends(x)
+    scale, _ = _affine(low, high)
     return scale, (-low / scale).to(torch.int32)
 
 
+@misconception("affine_parameters", "zero point with the wrong sign", inputs=_RANGES)
 def zero_point_with_the_wrong_sign(x):
-    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
-    scale = torch.where(low == high, 1.0, (high - low) / STEPS)
-    return scale, (low / scale).round().to(torch.int32)
+    """The zero point is negative; it is the number of steps from the lower end up to 0.
+
+    -low / scale: low is negative or 0.
+    """
+    scale, zero_point = _affine(*_ends(x))
+    return scale, -zero_point
 
 
+@misconception("affine_parameters", "zero point always in the middle", inputs=_RANGES)
 def zero_point_in_the_middle(x):
-    largest = x.abs().amax()
-    return torch.where(largest == 0, 1.0, 2 * largest / STEPS), torch.tensor(128, dtype=torch.int32)
+    """A range centred on 0 wastes half of its integers if the values are on one side.
+
+    Use the lowest and the highest value, not the largest magnitude.
+    """
+    return _step(x.abs().amax(), _STEPS / 2), torch.tensor(128, dtype=torch.int32)
 
 
+@misconception("affine_parameters", "256 steps", inputs=[(torch.tensor([0.0, 51.0]),), (torch.tensor([-10.0, 92.0]),)])
 def divided_by_256(x):
-    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
-    scale = torch.where(low == high, 1.0, (high - low) / 256)
-    return scale, (-low / scale).round().to(torch.int32)
+    """256 values have 255 steps between them.
+
+    Divide by STEPS, 255.
+    """
+    return _affine(*_ends(x), 256)
 
 
+@misconception("affine_parameters", "a range without width", inputs=[(torch.zeros(3),)])
 def no_width(x):
-    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
-    scale = (high - low) / STEPS
+    """If all values are 0, the scale is 0 and the zero point is 0 / 0.
+
+    torch.where(low == high, 1.0, ...).
+    """
+    low, high = _ends(x)
+    scale = (high - low) / _STEPS
     return scale, (-low / scale).round().to(torch.int32)
 
 
+def _clipped(steps, zero_point, lowest=-_LARGEST):
+    if zero_point is None:
+        return steps.clamp(lowest, _LARGEST).to(torch.int8)
+    return (steps + zero_point).clamp(0, _STEPS).to(torch.uint8)
+
+
+_ONE, _TWO, _HALF = torch.tensor(1.0), torch.tensor(2.0), torch.tensor(0.5)
+_ZERO_POINT = torch.tensor(10, dtype=torch.int32)
+_VALUES = [(torch.tensor([0.9, -0.8, -5.7, 3.1]), _TWO), (torch.tensor([0.9, -2.8, 4.6]), _HALF, _ZERO_POINT)]
+_FAR = [(torch.tensor([300.0, -200.0, 3.0]), _ONE), (torch.tensor([300.0, -20.0]), _ONE, _ZERO_POINT)]
+
+
+@misconception("quantize", "truncated instead of rounded", inputs=_VALUES)
 def truncated(x, scale, zero_point=None):
-    steps = x / scale
-    if zero_point is None:
-        return steps.clamp(-LARGEST, LARGEST).to(torch.int8)
-    return (steps + zero_point).clamp(0, STEPS).to(torch.uint8)
+    """The fraction is dropped, so everything moves towards 0 by up to a whole step.
+
+    Call round() before changing the type.
+    """
+    return _clipped(x / scale, zero_point)
 
 
+@misconception("quantize", "rounded down", inputs=_VALUES)
 def rounded_down(x, scale, zero_point=None):
-    steps = (x / scale).floor()
-    if zero_point is None:
-        return steps.clamp(-LARGEST, LARGEST).to(torch.int8)
-    return (steps + zero_point).clamp(0, STEPS).to(torch.uint8)
+    """floor moves everything down, by half a step on average, and such errors add up in a sum.
+
+    round() goes to the nearest integer.
+    """
+    return _clipped((x / scale).floor(), zero_point)
 
 
-def not_cut_off(x, scale, zero_point=None):
-    steps = (x / scale).round()
-    wrapped = steps if zero_point is None else steps + zero_point
-    return wrapped.to(torch.int64).to(torch.int8 if zero_point is None else torch.uint8)
+@misconception("quantize", "overflow at the end of the range", inputs=_FAR)
+def not_clipped(x, scale, zero_point=None):
+    """300 does not fit into int8 and becomes 44: a very large value becomes an arbitrary one.
+
+    clamp(-LARGEST, LARGEST) before to(torch.int8); with a zero point, clamp(0, STEPS).
+    """
+    steps = (x / scale).round() + (0 if zero_point is None else zero_point)
+    return steps.to(torch.int64).to(torch.int8 if zero_point is None else torch.uint8)
 
 
+@misconception("quantize", "-128 used", inputs=_FAR[:1])
 def down_to_minus_128(x, scale, zero_point=None):
-    steps = (x / scale).round()
-    if zero_point is None:
-        return steps.clamp(-128, 127).to(torch.int8)
-    return (steps + zero_point).clamp(0, STEPS).to(torch.uint8)
+    """The range goes from -128 to 127, so -x is not always treated like x.
+
+    clamp(-LARGEST, LARGEST).
+    """
+    return _clipped((x / scale).round(), zero_point, lowest=-128)
 
 
+@misconception("quantize", "multiplied by the scale", inputs=_VALUES)
 def multiplied(x, scale, zero_point=None):
-    steps = (x * scale).round()
-    if zero_point is None:
-        return steps.clamp(-LARGEST, LARGEST).to(torch.int8)
-    return (steps + zero_point).clamp(0, STEPS).to(torch.uint8)
+    """The scale is the size of a step: the number of steps in x is a division.
+
+    x / scale here, times the scale in dequantize.
+    """
+    return _clipped((x * scale).round(), zero_point)
 
 
-def zero_point_taken_off(x, scale, zero_point=None):
-    steps = (x / scale).round()
-    if zero_point is None:
-        return steps.clamp(-LARGEST, LARGEST).to(torch.int8)
-    return (steps - zero_point).clamp(0, STEPS).to(torch.uint8)
+@misconception(
+    "quantize",
+    "zero point subtracted instead of added",
+    inputs=[(torch.tensor([0.9, 7.8]), torch.tensor(0.5), _ZERO_POINT)],
+)
+def zero_point_subtracted(x, scale, zero_point=None):
+    """0 must become the zero point; here it becomes minus the zero point, which is clipped.
+
+    Add it here, subtract it in dequantize.
+    """
+    return _clipped((x / scale).round(), None if zero_point is None else -zero_point)
 
 
+@misconception(
+    "quantize",
+    "integers kept as fp32",
+    symptom=lambda function: function(_MATRIX, _ONE).dtype == torch.float32,
+)
 def still_floating(x, scale, zero_point=None):
-    steps = (x / scale).round()
-    return steps.clamp(-LARGEST, LARGEST) if zero_point is None else (steps + zero_point).clamp(0, STEPS)
+    """The values are whole numbers, but each still takes four bytes.
+
+    End with to(torch.int8), or to(torch.uint8) if there is a zero point.
+    """
+    return _clipped((x / scale).round(), zero_point).float()
 
 
+_SHIFTED = [(torch.tensor([8, 10, 200], dtype=torch.uint8), _HALF, _ZERO_POINT)]
+
+
+@misconception("dequantize", "zero point subtracted in uint8", inputs=_SHIFTED)
 def subtracted_in_uint8(quantized, scale, zero_point=None):
-    if zero_point is None:
-        return quantized.float() * scale
-    return (quantized - zero_point.to(quantized.dtype)).float() * scale
+    """uint8 has no negative numbers: 8 - 10 becomes 254.
+
+    quantized.float() first, then subtract.
+    """
+    shift = 0 if zero_point is None else zero_point.to(quantized.dtype)
+    return (quantized - shift).float() * scale
 
 
-def zero_point_forgotten_on_the_way_back(quantized, scale, zero_point=None):
+@misconception("dequantize", "zero point forgotten", inputs=_SHIFTED)
+def zero_point_forgotten(quantized, scale, zero_point=None):
+    """The integers are multiplied with the zero point still in them: everything is shifted.
+
+    (quantized.float() - zero_point) * scale.
+    """
     return quantized.float() * scale
 
 
+@misconception("dequantize", "zero point subtracted after scaling", inputs=_SHIFTED)
 def scaled_before_the_zero_point(quantized, scale, zero_point=None):
+    """The zero point is an integer, so it belongs to the integers, not to the scaled numbers.
+
+    Subtract first, then multiply.
+    """
     return quantized.float() * scale - (0 if zero_point is None else zero_point)
 
 
-def divided_on_the_way_back(quantized, scale, zero_point=None):
+@misconception(
+    "dequantize",
+    "divided by the scale again",
+    inputs=[*_SHIFTED, (torch.tensor([[8, -10], [100, 3]], dtype=torch.int8), _TWO)],
+)
+def divided_again(quantized, scale, zero_point=None):
+    """quantize divided by the scale, so dequantize must multiply by it.
+
+    A number is its integer times the scale.
+    """
     return (quantized.float() - (0 if zero_point is None else zero_point)) / scale
 
 
-def _steps(tokens):
-    largest = tokens.abs().amax(-1, keepdim=True)
-    scale = torch.where(largest == 0, 1.0, largest / LARGEST)
+def _rounded_tokens(x):
+    tokens = x.reshape(-1, x.shape[-1])
+    scale = _step(tokens.abs().amax(-1, keepdim=True))
     return (tokens / scale).round().to(torch.int8), scale
 
 
-def _finish(output, x, weight, bias):
-    output = output if bias is None else output + bias
-    return output.reshape(*x.shape[:-1], len(weight))
+def _sums(x, weight):
+    steps, scale = _rounded_tokens(x)
+    return (steps.int() @ weight.int().T).float(), scale
 
 
+def _output(values, x, weight, bias):
+    values = values if bias is None else values + bias
+    return values.reshape(*x.shape[:-1], len(weight))
+
+
+_WEIGHT = torch.tensor([[127, -30, 5], [64, 100, -127]], dtype=torch.int8)
+_TOKENS = torch.tensor([[1.0, -2.0, 0.3], [30.0, 7.0, -9.0]])
+_OTHERS = torch.tensor([[[0.2, 0.7, 0.1]], [[3.0, 2.9, -1.1]]])
+_LAYER = [
+    (_TOKENS, _WEIGHT, torch.tensor([[0.5], [0.02]]), torch.tensor([0.3, -1.7])),
+    (_OTHERS, _WEIGHT, torch.tensor([[0.7], [0.1]]), torch.tensor([2.26, 0.57])),
+]
+
+
+@misconception("int8_linear", "sums in int8", inputs=_LAYER)
 def sums_in_int8(x, weight, weight_scale, bias=None):
-    steps, scale = _steps(x.reshape(-1, x.shape[-1]))
-    return _finish((steps @ weight.T) * scale * weight_scale.T, x, weight, bias)
+    """The matrix product of int8 tensors is int8 in PyTorch, and every sum above 127 overflows silently.
+
+    Use int_matmul, whose sums are int32.
+    """
+    steps, scale = _rounded_tokens(x)
+    return _output((steps @ weight.T) * scale * weight_scale.T, x, weight, bias)
 
 
+@misconception("int8_linear", "one scale for the whole batch", inputs=_LAYER)
 def one_scale_for_the_batch(x, weight, weight_scale, bias=None):
+    """A token's result depends on the other texts in the batch: one large value makes all steps coarse.
+
+    symmetric_scale(tokens, dim=-1), a scale for each token.
+    """
     tokens = x.reshape(-1, x.shape[-1])
-    largest = tokens.abs().amax()
-    scale = torch.where(largest == 0, 1.0, largest / LARGEST)
+    scale = _step(tokens.abs().amax())
     steps = (tokens / scale).round().int()
-    return _finish((steps @ weight.int().T).float() * scale * weight_scale.T, x, weight, bias)
+    return _output((steps @ weight.int().T).float() * scale * weight_scale.T, x, weight, bias)
 
 
+@misconception("int8_linear", "scale of the weight forgotten", inputs=_LAYER)
 def scale_of_the_weight_forgotten(x, weight, weight_scale, bias=None):
-    steps, scale = _steps(x.reshape(-1, x.shape[-1]))
-    return _finish((steps.int() @ weight.int().T).float() * scale, x, weight, bias)
+    """The sums are multiplied by the tokens' scales, but not by those of the weight's rows.
+
+    sums * scale * weight_scale.T.
+    """
+    sums, scale = _sums(x, weight)
+    return _output(sums * scale, x, weight, bias)
 
 
+@misconception("int8_linear", "scale of the tokens forgotten", inputs=_LAYER)
 def scale_of_the_tokens_forgotten(x, weight, weight_scale, bias=None):
-    steps, _ = _steps(x.reshape(-1, x.shape[-1]))
-    return _finish((steps.int() @ weight.int().T).float() * weight_scale.T, x, weight, bias)
+    """The sums are multiplied by the scales of the weight's rows, but not by those of the tokens.
+
+    sums * scale * weight_scale.T.
+    """
+    sums, _ = _sums(x, weight)
+    return _output(sums * weight_scale.T, x, weight, bias)
 
 
+@misconception("int8_linear", "bias rounded with the weight's scale", inputs=_LAYER)
 def bias_rounded(x, weight, weight_scale, bias=None):
+    """The bias is rounded to steps of the weight's scale, which has nothing to do with it.
+
+    Leave the bias in fp32 and add it at the end.
+    """
     bias = None if bias is None else (bias / weight_scale[:, 0]).round() * weight_scale[:, 0]
-    steps, scale = _steps(x.reshape(-1, x.shape[-1]))
-    return _finish((steps.int() @ weight.int().T).float() * scale * weight_scale.T, x, weight, bias)
+    sums, scale = _sums(x, weight)
+    return _output(sums * scale * weight_scale.T, x, weight, bias)
 
 
+@misconception("int8_linear", "bias added to the integers", inputs=_LAYER)
 def bias_before_the_scales(x, weight, weight_scale, bias=None):
-    steps, scale = _steps(x.reshape(-1, x.shape[-1]))
-    sums = (steps.int() @ weight.int().T).float() + (0 if bias is None else bias)
-    return _finish(sums * scale * weight_scale.T, x, weight, None)
+    """The bias is added before the sums are multiplied by the scales, so it is scaled as well.
+
+    First both scales, then the bias.
+    """
+    sums, scale = _sums(x, weight)
+    return _output((sums + (0 if bias is None else bias)) * scale * weight_scale.T, x, weight, None)
 
 
-def bias_forgotten(x, weight, weight_scale, bias=None):
-    steps, scale = _steps(x.reshape(-1, x.shape[-1]))
-    return _finish((steps.int() @ weight.int().T).float() * scale * weight_scale.T, x, weight, None)
+@misconception("int8_linear", "bias left out", inputs=_LAYER)
+def bias_left_out(x, weight, weight_scale, bias=None):
+    """The bias is never added.
+
+    output + bias, unless bias is None.
+    """
+    sums, scale = _sums(x, weight)
+    return _output(sums * scale * weight_scale.T, x, weight, None)
 
 
+@misconception("int8_linear", "tokens not rounded", inputs=_LAYER)
 def tokens_not_rounded(x, weight, weight_scale, bias=None):
-    return _finish(x.reshape(-1, x.shape[-1]) @ (weight.float() * weight_scale).T, x, weight, bias)
+    """Only the weight is rounded; it is converted back to fp32 and multiplied as before, which saves no time.
+
+    quantize the tokens too, and multiply with int_matmul.
+    """
+    return _output(x.reshape(-1, x.shape[-1]) @ (weight.float() * weight_scale).T, x, weight, bias)
 
 
-def tokens_cut_instead_of_scaled(x, weight, weight_scale, bias=None):
-    tokens = x.reshape(-1, x.shape[-1]).round().clamp(-LARGEST, LARGEST).int()
-    return _finish((tokens @ weight.int().T).float() * weight_scale.T, x, weight, bias)
+@misconception("int8_linear", "tokens rounded without a scale", inputs=_LAYER)
+def tokens_clipped_instead_of_scaled(x, weight, weight_scale, bias=None):
+    """The tokens are rounded to whole numbers as they are; most of them are below 1 and become 0.
 
-
-def twenty_decibels(x, approximation):
-    return 2 * _decibels(x, approximation)
-
-
-def upside_down(x, approximation):
-    return -_decibels(x, approximation)
-
-
-def natural_logarithm(x, approximation):
-    return _decibels(x, approximation) * math.log(10)
-
-
-def approximation_as_noise(x, approximation):
-    return _decibels(x, x - approximation)
-
-
-def signed_error(x, approximation):
-    signal, noise = float(x.double().sum()) ** 2, float((x.double() - approximation.double()).sum()) ** 2
-    return 10 * math.log10(signal / noise) if noise and signal else math.inf
+    Divide by symmetric_scale(tokens, dim=-1) first.
+    """
+    tokens = x.reshape(-1, x.shape[-1]).round().clamp(-_LARGEST, _LARGEST).int()
+    return _output((tokens @ weight.int().T).float() * weight_scale.T, x, weight, bias)
 
 
 def _decibels(x, approximation):
@@ -235,342 +422,57 @@ def _decibels(x, approximation):
     return 10 * math.log10(float(x.double().square().sum()) / noise) if noise else math.inf
 
 
-MATRIX = torch.tensor([[1.0, -8.0, 3.0], [5.0, 2.0, -4.0], [0.5, 0.25, -1.0]])
-SCALES = [(MATRIX, -1), (MATRIX[:2], -1)]
-WHOLE = [(MATRIX,), (MATRIX, -1)]
-RANGES = [(torch.tensor([-0.17, 25.33]),), (torch.tensor([[-3.0, 1.0], [4.0, -1.7]]),)]
-ONE, TWO = torch.tensor(1.0), torch.tensor(2.0)
-ZERO = torch.tensor(10, dtype=torch.int32)
-VALUES = [(torch.tensor([0.9, -0.8, -5.7, 3.1]), TWO), (torch.tensor([0.9, -2.8, 4.6]), torch.tensor(0.5), ZERO)]
-FAR = [(torch.tensor([300.0, -200.0, 3.0]), ONE), (torch.tensor([300.0, -20.0]), ONE, ZERO)]
-SHIFTED = [(torch.tensor([8, 10, 200], dtype=torch.uint8), torch.tensor(0.5), ZERO)]
-STEPPED = [*SHIFTED, (torch.tensor([[8, -10], [100, 3]], dtype=torch.int8), TWO)]
-WEIGHT = torch.tensor([[127, -30, 5], [64, 100, -127]], dtype=torch.int8)
-TOKENS = torch.tensor([[1.0, -2.0, 0.3], [30.0, 7.0, -9.0]])
-OTHERS = torch.tensor([[[0.2, 0.7, 0.1]], [[3.0, 2.9, -1.1]]])
-LAYER = [
-    (TOKENS, WEIGHT, torch.tensor([[0.5], [0.02]]), torch.tensor([0.3, -1.7])),
-    (OTHERS, WEIGHT, torch.tensor([[0.7], [0.1]]), torch.tensor([2.26, 0.57])),
-]
-NOISY = [
+_NOISY = [
     (torch.tensor([3.0, -4.0, 1.0]), torch.tensor([3.5, -4.0, 0.2])),
     (torch.ones(4), torch.tensor([1.1, 1, 1, 1])),
 ]
-
-MISCONCEPTIONS = [
-    Misconception(
-        name="maximum instead of magnitude",
-        exercise="symmetric_scale",
-        what="The largest value is taken, so a large negative one does not fit into the range.",
-        look="Take the absolute values first: x.abs().amax(...).",
-        wrong=maximum_not_magnitude,
-        inputs=[(MATRIX,), (MATRIX[:1], -1)],
-    ),
-    Misconception(
-        name="128 instead of 127",
-        exercise="symmetric_scale",
-        what="Divided by 128, the largest magnitude becomes 128, which int8 has not on the positive side.",
-        look="Divide by LARGEST, 127.",
-        wrong=divided_by_128,
-        inputs=WHOLE,
-    ),
-    Misconception(
-        name="magnitude spread over 255 steps",
-        exercise="symmetric_scale",
-        what="255 steps lie between the two ends of int8, but only 127 between 0 and one end.",
-        look="From 0 to the largest magnitude it is 127 steps.",
-        wrong=spread_over_255,
-        inputs=WHOLE,
-    ),
-    Misconception(
-        name="scales along the wrong axis",
-        exercise="symmetric_scale",
-        what="The largest is taken over the other dimension: every column has a scale instead of every row.",
-        look="dim is the dimension that disappears in the maximum: x.abs().amax(dim, keepdim=True).",
-        wrong=wrong_axis,
-        inputs=SCALES,
-    ),
-    Misconception(
-        name="one scale for everything",
-        exercise="symmetric_scale",
-        what="dim is not looked at: one large row makes the steps of all rows coarse.",
-        look="Where dim is given, take the maximum along it and keep it as 1.",
-        wrong=one_scale_for_all,
-        inputs=SCALES,
-    ),
-    Misconception(
-        name="a scale of 0",
-        exercise="symmetric_scale",
-        what="A row of zeros gets the scale 0, and dividing by it gives nan.",
-        look="torch.where(largest == 0, 1.0, largest / LARGEST).",
-        wrong=zero_row,
-        inputs=[(torch.zeros(2, 2), -1), (torch.tensor([[0.0, 0.0], [3.0, 4.0]]), -1)],
-    ),
-    Misconception(
-        name="dimension dropped",
-        exercise="symmetric_scale",
-        what="The scales have lost the dimension, so they are laid along the columns, or do not fit at all.",
-        look="amax(dim, keepdim=True) gives (O, 1), which broadcasts to the rows.",
-        wrong=dimension_dropped,
-        inputs=SCALES,
-    ),
-    Misconception(
-        name="scale upside down",
-        exercise="symmetric_scale",
-        what="127 over the magnitude is how many steps a unit has; the scale is how large a step is.",
-        look="Magnitude over 127: a number is its integer times the scale.",
-        wrong=scale_upside_down,
-        inputs=WHOLE,
-    ),
-    Misconception(
-        name="0 outside of the range",
-        exercise="affine_parameters",
-        what="Where all values are on one side of 0, no integer stands for 0: the zero point is not in 0 to 255.",
-        look="Clamp the lowest value to at most 0 and the highest to at least 0.",
-        wrong=zero_not_in_the_range,
-        inputs=[(torch.tensor([100.0, 255.0]),), (torch.tensor([-9.0, -4.0]),)],
-    ),
-    Misconception(
-        name="zero point cut instead of rounded",
-        exercise="affine_parameters",
-        what="Changing to int32 drops what is behind the point: 1.7 becomes 1.",
-        look="Call round() before to(torch.int32).",
-        wrong=zero_point_cut,
-        inputs=[(torch.tensor([-0.17, 25.33]),)],
-    ),
-    Misconception(
-        name="zero point with the wrong sign",
-        exercise="affine_parameters",
-        what="The zero point is negative; it counts the steps from the lower end up to 0.",
-        look="-low / scale: low is negative or 0.",
-        wrong=zero_point_with_the_wrong_sign,
-        inputs=RANGES,
-    ),
-    Misconception(
-        name="zero point always in the middle",
-        exercise="affine_parameters",
-        what="A range around 0 wastes half of its integers where the values lie to one side.",
-        look="Take lowest and highest each on its own, not the largest magnitude.",
-        wrong=zero_point_in_the_middle,
-        inputs=RANGES,
-    ),
-    Misconception(
-        name="256 steps",
-        exercise="affine_parameters",
-        what="256 values have 255 steps between them, as ten fingers have nine gaps.",
-        look="Divide by STEPS, 255.",
-        wrong=divided_by_256,
-        inputs=[(torch.tensor([0.0, 51.0]),), (torch.tensor([-10.0, 92.0]),)],
-    ),
-    Misconception(
-        name="a range without width",
-        exercise="affine_parameters",
-        what="If all values are 0, the scale is 0 and the zero point 0 / 0.",
-        look="torch.where(low == high, 1.0, ...).",
-        wrong=no_width,
-        inputs=[(torch.zeros(3),)],
-    ),
-    Misconception(
-        name="truncated instead of rounded",
-        exercise="quantize",
-        what="What is behind the point is dropped, so everything moves towards 0 by up to a whole step.",
-        look="Call round() before changing the type.",
-        wrong=truncated,
-        inputs=VALUES,
-    ),
-    Misconception(
-        name="rounded down",
-        exercise="quantize",
-        what="floor moves everything down, by half a step on the average, and such errors add up in a sum.",
-        look="round() goes to the nearest integer.",
-        wrong=rounded_down,
-        inputs=VALUES,
-    ),
-    Misconception(
-        name="wrapped around at the end of the range",
-        exercise="quantize",
-        what="300 does not fit into int8 and comes out as 44: a very large value becomes an arbitrary one.",
-        look="clamp(-LARGEST, LARGEST) before to(torch.int8); with a zero point, clamp(0, STEPS).",
-        wrong=not_cut_off,
-        inputs=FAR,
-    ),
-    Misconception(
-        name="-128 used",
-        exercise="quantize",
-        what="The range goes to -128 on one side and to 127 on the other, so -x is not always treated as x is.",
-        look="clamp(-LARGEST, LARGEST).",
-        wrong=down_to_minus_128,
-        inputs=FAR[:1],
-    ),
-    Misconception(
-        name="multiplied by the scale",
-        exercise="quantize",
-        what="The scale is the size of a step: how many fit into x is a division.",
-        look="x / scale here, times the scale on the way back.",
-        wrong=multiplied,
-        inputs=VALUES,
-    ),
-    Misconception(
-        name="zero point taken off instead of added",
-        exercise="quantize",
-        what="0 must become the zero point; here it becomes minus the zero point, which is cut off.",
-        look="Add it here, take it off in dequantize.",
-        wrong=zero_point_taken_off,
-        inputs=[(torch.tensor([0.9, 7.8]), torch.tensor(0.5), ZERO)],
-    ),
-    Misconception(
-        name="integers kept as fp32",
-        exercise="quantize",
-        what="The values are whole numbers, but each still takes four bytes.",
-        look="End with to(torch.int8), or to(torch.uint8) where there is a zero point.",
-        wrong=still_floating,
-        symptom=lambda function: function(MATRIX, ONE).dtype == torch.float32,
-    ),
-    Misconception(
-        name="zero point taken off in uint8",
-        exercise="dequantize",
-        what="uint8 has no negative numbers: 8 - 10 wraps around to 254.",
-        look="quantized.float() first, then subtract.",
-        wrong=subtracted_in_uint8,
-        inputs=SHIFTED,
-    ),
-    Misconception(
-        name="zero point forgotten",
-        exercise="dequantize",
-        what="The integers are multiplied with the zero point still in them: everything is shifted.",
-        look="(quantized.float() - zero_point) * scale.",
-        wrong=zero_point_forgotten_on_the_way_back,
-        inputs=SHIFTED,
-    ),
-    Misconception(
-        name="zero point taken off after scaling",
-        exercise="dequantize",
-        what="The zero point is an integer, so it belongs to the integers, not to the scaled numbers.",
-        look="Subtract first, multiply then.",
-        wrong=scaled_before_the_zero_point,
-        inputs=SHIFTED,
-    ),
-    Misconception(
-        name="divided by the scale on the way back",
-        exercise="dequantize",
-        what="quantize divided; dividing again makes small numbers of large ones.",
-        look="A number is its integer times the scale.",
-        wrong=divided_on_the_way_back,
-        inputs=STEPPED,
-    ),
-    Misconception(
-        name="sums in int8",
-        exercise="int8_linear",
-        what="The matrix product of int8 tensors is int8 in PyTorch, and every sum above 127 wraps around in silence.",
-        look="Use int_matmul, whose sums are int32.",
-        wrong=sums_in_int8,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="one scale for the whole batch",
-        exercise="int8_linear",
-        what="A token's result depends on the other texts in the batch: one large value makes all coarse.",
-        look="symmetric_scale(tokens, dim=-1), a scale for each token.",
-        wrong=one_scale_for_the_batch,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="scale of the weight forgotten",
-        exercise="int8_linear",
-        what="The sums get the tokens' scales but not those of the weight's rows.",
-        look="sums * scale * weight_scale.T.",
-        wrong=scale_of_the_weight_forgotten,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="scale of the tokens forgotten",
-        exercise="int8_linear",
-        what="The sums get the scales of the weight's rows but not those of the tokens.",
-        look="sums * scale * weight_scale.T.",
-        wrong=scale_of_the_tokens_forgotten,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="bias rounded with the weight's scale",
-        exercise="int8_linear",
-        what="The bias is rounded to steps of the weight's scale, which has nothing to do with it.",
-        look="Leave the bias in fp32 and add it at the end.",
-        wrong=bias_rounded,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="bias added to the integers",
-        exercise="int8_linear",
-        what="The bias is added before the sums have got their value back, so it is scaled along with them.",
-        look="First both scales, then the bias.",
-        wrong=bias_before_the_scales,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="bias left out",
-        exercise="int8_linear",
-        what="The bias is never added.",
-        look="output + bias, unless bias is None.",
-        wrong=bias_forgotten,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="tokens not rounded",
-        exercise="int8_linear",
-        what="Only the weight is rounded; it is turned back to fp32 and multiplied as before, which saves no time.",
-        look="quantize the tokens too, and let int_matmul multiply.",
-        wrong=tokens_not_rounded,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="tokens rounded without a scale",
-        exercise="int8_linear",
-        what="The tokens are rounded to whole numbers as they are; most of them are below 1 and vanish.",
-        look="Divide by symmetric_scale(tokens, dim=-1) first.",
-        wrong=tokens_cut_instead_of_scaled,
-        inputs=LAYER,
-    ),
-    Misconception(
-        name="20 in front of the logarithm",
-        exercise="signal_to_noise",
-        what="20 belongs to a ratio of amplitudes; here squares are compared.",
-        look="10 * math.log10(signal / noise).",
-        wrong=twenty_decibels,
-        inputs=NOISY,
-    ),
-    Misconception(
-        name="noise over signal",
-        exercise="signal_to_noise",
-        what="The ratio is upside down: good approximations get negative decibels.",
-        look="Signal above, noise below.",
-        wrong=upside_down,
-        inputs=NOISY,
-    ),
-    Misconception(
-        name="natural logarithm",
-        exercise="signal_to_noise",
-        what="math.log has base e; a decibel is a tenth of a power of ten.",
-        look="math.log10.",
-        wrong=natural_logarithm,
-        inputs=NOISY,
-    ),
-    Misconception(
-        name="approximation taken for the error",
-        exercise="signal_to_noise",
-        what="The second argument is divided by as if it were the error; it is the approximation.",
-        look="noise = ((x - approximation) ** 2).sum().",
-        wrong=approximation_as_noise,
-        inputs=NOISY,
-    ),
-    Misconception(
-        name="errors that cancel",
-        exercise="signal_to_noise",
-        what="The errors are added up with their signs, so those in different directions hide one another.",
-        look="Square first, then add up.",
-        wrong=signed_error,
-        inputs=[
-            (torch.tensor([3.0, -4.0, 2.0]), torch.tensor([3.5, -4.2, 2.0])),
-            (torch.ones(3), torch.tensor([1.1, 0.8, 1])),
-        ],
-    ),
+_CANCELLING = [
+    (torch.tensor([3.0, -4.0, 2.0]), torch.tensor([3.5, -4.2, 2.0])),
+    (torch.ones(3), torch.tensor([1.1, 0.8, 1])),
 ]
+
+
+@misconception("signal_to_noise", "20 before the logarithm", inputs=_NOISY)
+def twenty_decibels(x, approximation):
+    """20 belongs to a ratio of amplitudes; here squares are compared.
+
+    10 * math.log10(signal / noise).
+    """
+    return 2 * _decibels(x, approximation)
+
+
+@misconception("signal_to_noise", "noise over signal", inputs=_NOISY)
+def upside_down(x, approximation):
+    """The ratio is upside down: good approximations get negative decibels.
+
+    Divide the signal by the noise.
+    """
+    return -_decibels(x, approximation)
+
+
+@misconception("signal_to_noise", "natural logarithm", inputs=_NOISY)
+def natural_logarithm(x, approximation):
+    """math.log has base e; decibels need base 10.
+
+    math.log10.
+    """
+    return _decibels(x, approximation) * math.log(10)
+
+
+@misconception("signal_to_noise", "approximation used as the error", inputs=_NOISY)
+def approximation_as_noise(x, approximation):
+    """The second argument is used as if it were the error; it is the approximation.
+
+    noise = ((x - approximation) ** 2).sum().
+    """
+    return _decibels(x, x - approximation)
+
+
+@misconception("signal_to_noise", "errors that cancel", inputs=_CANCELLING)
+def signed_error(x, approximation):
+    """The errors are added up with their signs, so positive and negative errors cancel.
+
+    Square first, then add up.
+    """
+    signal, noise = float(x.double().sum()) ** 2, float((x.double() - approximation.double()).sum()) ** 2
+    return 10 * math.log10(signal / noise) if noise and signal else math.inf

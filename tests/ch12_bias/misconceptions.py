@@ -1,13 +1,13 @@
-"""Wrong scores, intervals and p-values that people really compute, each with inputs or a symptom that shows it."""
+"""Wrong scores, intervals and p-values that people really compute."""
 
 import math
 
 import torch
 
 from minidistil.ch12_bias.bias import GROUP, MASK, Inheritance
-from minidistil.course.misconceptions import Misconception
+from minidistil.course.misconceptions import misconception
 
-# ---- prior_text ----
+# --- prior_text ---
 
 
 def _hidden(template, pieces):
@@ -18,167 +18,302 @@ def _hole(template, pieces):
     return pieces if template.index(GROUP) < template.index(MASK) else 0
 
 
+_GROUP_FIRST, _WORD_FIRST = ("The {group} is a [MASK].", 2), ("A [MASK], says the {group}.", 2)
+_PRIORS = [_GROUP_FIRST, _WORD_FIRST]
+
+
+@misconception("prior_text", "one mask for every group", inputs=_PRIORS)
 def one_mask_for_the_group(template, pieces):
+    """A group of several tokens is hidden behind one [MASK]: the two sentences then have different lengths as well.
+
+    Insert [MASK] once for each token of the group, `pieces` times.
+    """
     return _hidden(template, 1), _hole(template, 1)
 
 
-def word_taken_for_the_last(template, pieces):
+@misconception("prior_text", "the word's mask is always the last", inputs=[_WORD_FIRST])
+def word_always_last(template, pieces):
+    """The word's mask is looked for after the group's masks even if it comes before them.
+
+    Compare template.index(MASK) with template.index(GROUP): if the word comes first, it is mask 0.
+    """
     return _hidden(template, pieces), pieces
 
 
-def word_taken_for_the_first(template, pieces):
+@misconception("prior_text", "the word's mask is always the first", inputs=[_GROUP_FIRST])
+def word_always_first(template, pieces):
+    """The first mask is read, which belongs to the group if the group comes first.
+
+    If the group comes first, its masks are to the left of the word's: as many as it has tokens.
+    """
     return _hidden(template, pieces), 0
 
 
+@misconception("prior_text", "masks counted from 1", inputs=_PRIORS)
 def counted_from_one(template, pieces):
+    """The number of the word's mask is one too high.
+
+    The first mask has the number 0.
+    """
     return _hidden(template, pieces), _hole(template, pieces) + 1
 
 
+@misconception("prior_text", "the group left out", inputs=_PRIORS)
 def group_left_out(template, pieces):
+    """The group is removed: that is another sentence, not the same sentence with its group hidden.
+
+    A hidden group leaves masks: replace GROUP by MASK, once for each token.
+    """
     return template.replace(GROUP, ""), 0
 
 
-# ---- bias_scores ----
+# --- bias_scores ---
+
+_generator = torch.Generator().manual_seed(11)
+_probabilities = 0.5 * torch.rand(3, 2, 5, generator=_generator, dtype=torch.float64)
+_SCORES = [(_probabilities, 0.5 * torch.rand(3, 2, generator=_generator, dtype=torch.float64))]
 
 
+def _difference(values):
+    return values[:, 0] - values[:, 1]
+
+
+@misconception("bias_scores", "prior left out", inputs=_SCORES)
 def no_prior(conditional, prior):
-    return conditional[:, 0].log() - conditional[:, 1].log()
+    """The groups' probabilities are compared directly, so a group that is always frequent wins everywhere.
+
+    Divide each group's probability by its probability where the word is hidden: prior[:, :, None].
+    """
+    return _difference(conditional.log())
 
 
+@misconception("bias_scores", "probabilities subtracted", inputs=_SCORES)
 def probabilities_subtracted(conditional, prior):
-    return conditional[:, 0] - conditional[:, 1]
+    """The score is a difference of probabilities, without logarithm and without prior.
+
+    How many *times* more probable: divide by the prior, take the logarithm, then the difference.
+    """
+    return _difference(conditional)
 
 
+@misconception("bias_scores", "ratios without logarithm", inputs=_SCORES)
 def ratios_without_logarithm(conditional, prior):
-    raised = conditional / prior[:, :, None]
-    return raised[:, 0] - raised[:, 1]
+    """The ratios to the prior are subtracted directly: twice and half as probable are then not equally far from 1.
+
+    Take the logarithm of each ratio before the difference.
+    """
+    return _difference(conditional / prior[:, :, None])
 
 
+@misconception("bias_scores", "second group minus first", inputs=_SCORES)
 def second_minus_first(conditional, prior):
-    raised = (conditional / prior[:, :, None]).log()
-    return raised[:, 1] - raised[:, 0]
+    """The sign is wrong.
+
+    Above 0 means nearer to the first group: index 0 minus index 1.
+    """
+    return -_difference((conditional / prior[:, :, None]).log())
 
 
+@misconception("bias_scores", "bits instead of nats", inputs=_SCORES)
 def in_bits(conditional, prior):
-    raised = (conditional / prior[:, :, None]).log2()
-    return raised[:, 0] - raised[:, 1]
+    """The logarithm has base 2.
+
+    Nats: the natural logarithm, torch.log.
+    """
+    return _difference((conditional / prior[:, :, None]).log2())
 
 
+@misconception("bias_scores", "one prior for all templates", inputs=_SCORES)
 def one_prior_for_all_templates(conditional, prior):
-    raised = (conditional / prior.mean(0)[None, :, None]).log()
-    return raised[:, 0] - raised[:, 1]
+    """The prior is averaged over the templates, but the groups have other probabilities in each sentence.
+
+    Row t of the prior belongs to template t.
+    """
+    return _difference((conditional / prior.mean(0)[None, :, None]).log())
 
 
+@misconception("bias_scores", "prior multiplied instead of divided", inputs=_SCORES)
 def prior_added(conditional, prior):
-    raised = (conditional * prior[:, :, None]).log()
-    return raised[:, 0] - raised[:, 1]
+    """The prior counts twice instead of being removed.
+
+    log p - log prior, a difference.
+    """
+    return _difference((conditional * prior[:, :, None]).log())
 
 
-# ---- mean_absolute_difference ----
+# --- mean_absolute_difference ---
 
 
 def _ratios(probabilities):
     return (probabilities[:, 0] / probabilities[:, 1]).log()
 
 
+@misconception("mean_absolute_difference", "absolute value last", inputs=[(_probabilities,)])
 def absolute_value_last(probabilities):
+    """The mean is taken before the absolute value, so positive and negative differences cancel.
+
+    First .abs(), then .mean(-1).
+    """
     return _ratios(probabilities).mean(-1).abs()
 
 
+@misconception("mean_absolute_difference", "logarithm of the summed probabilities", inputs=[(_probabilities,)])
 def log_of_the_sums(probabilities):
+    """The words' probabilities are summed before the logarithm, so only the few frequent words matter.
+
+    The mean of logarithms, not the logarithm of a sum: every word has the same weight.
+    """
     return _ratios(probabilities.sum(-1, keepdim=True))[:, 0].abs()
 
 
-def one_number_a_word(probabilities):
+@misconception("mean_absolute_difference", "one number for each word", inputs=[(_probabilities,)])
+def one_number_for_each_word(probabilities):
+    """The mean is over the templates.
+
+    The words are the last dimension: .mean(-1) leaves (T,).
+    """
     return _ratios(probabilities).abs().mean(0)
 
 
+@misconception("mean_absolute_difference", "probabilities instead of logarithms", inputs=[(_probabilities,)])
 def probabilities_not_logarithms(probabilities):
-    return (probabilities[:, 0] - probabilities[:, 1]).abs().mean(-1)
+    """Probabilities are subtracted: a word with 0.0001 and 0.0004 then counts as no difference.
+
+    The difference of the logarithms.
+    """
+    return _difference(probabilities).abs().mean(-1)
 
 
-def only_the_likeliest(probabilities):
+@misconception("mean_absolute_difference", "only the most probable words compared", inputs=[(_probabilities,)])
+def only_the_most_probable(probabilities):
+    """Only the first group's top words count, a list that the groups do not share.
+
+    All W words of the list, whatever their rank.
+    """
     best = probabilities[:, 0].topk(3).indices
     return _ratios(probabilities).abs().gather(-1, best).mean(-1)
 
 
+@misconception("mean_absolute_difference", "root mean square", inputs=[(_probabilities,)])
 def root_mean_square(probabilities):
+    """Squares are averaged, so large differences have more weight.
+
+    The absolute value: .abs().
+    """
     return _ratios(probabilities).square().mean(-1).sqrt()
 
 
+@misconception("mean_absolute_difference", "sum instead of mean", inputs=[(_probabilities,)])
 def summed(probabilities):
+    """The differences are summed, so a longer list gives a larger number.
+
+    .mean(-1).
+    """
     return _ratios(probabilities).abs().sum(-1)
 
 
-# ---- inheritance ----
+# --- inheritance ---
+
+_TABLES = [tuple(torch.randn(2, 4, 6, generator=_generator, dtype=torch.float64) + 1)]
 
 
 def _inherited(teacher, student, reduce=lambda table: table.mean(0), centre=True):
     if teacher.shape != student.shape or teacher.shape[-1] < 2:
         raise ValueError(f"shapes {tuple(teacher.shape)} and {tuple(student.shape)}")
-    across, up = (
-        reduce(table) - (reduce(table).mean() if centre else torch.zeros((), dtype=table.dtype))
-        for table in (teacher, student)
-    )
-    correlation = float(across @ up / (across.norm() * up.norm()))
-    spread = float(up.norm() / across.norm())
-    return correlation, correlation * spread, spread
+    x, y = (reduce(table) - centre * reduce(table).mean() for table in (teacher, student))
+    correlation = float(x @ y / (x.norm() * y.norm()))
+    spread = float(y.norm() / x.norm())
+    return Inheritance(correlation, correlation * spread, spread)
 
 
+@misconception("inheritance", "axes of the slope swapped", inputs=_TABLES)
 def axes_swapped(teacher, student):
-    correlation, _, spread = _inherited(teacher, student)
-    return Inheritance(correlation, correlation / spread, spread)
+    """The slope is that of the teacher over the student.
+
+    The teacher is x: divide x·y by x·x.
+    """
+    right = _inherited(teacher, student)
+    return right._replace(slope=right.correlation / right.spread)
 
 
+@misconception("inheritance", "spread upside down", inputs=_TABLES)
 def spread_upside_down(teacher, student):
-    correlation, slope, spread = _inherited(teacher, student)
-    return Inheritance(correlation, slope, 1 / spread)
+    """The spread is the teacher's over the student's.
+
+    Above 1 must mean that the student differs more: student over teacher.
+    """
+    right = _inherited(teacher, student)
+    return right._replace(spread=1 / right.spread)
 
 
+@misconception("inheritance", "line through the origin", inputs=_TABLES)
 def through_the_origin(teacher, student):
-    correlation, _, spread = _inherited(teacher, student)
-    return Inheritance(correlation, _inherited(teacher, student, centre=False)[1], spread)
+    """The slope is that of a line through 0, so a shift of all words counts as inherited.
+
+    Subtract each model's own mean before anything is multiplied.
+    """
+    return _inherited(teacher, student)._replace(slope=_inherited(teacher, student, centre=False).slope)
 
 
+@misconception("inheritance", "cells instead of words", inputs=_TABLES)
 def cells_instead_of_words(teacher, student):
-    return Inheritance(*_inherited(teacher, student, torch.flatten))
+    """Every cell of the table is a point of its own, so differences of wording count as much as those of words.
+
+    First the mean over the templates: table.mean(0), one point for each word.
+    """
+    return _inherited(teacher, student, torch.flatten)
 
 
+@misconception("inheritance", "means of templates instead of words", inputs=_TABLES)
 def means_of_templates(teacher, student):
-    return Inheritance(*_inherited(teacher, student, lambda table: table.mean(-1)))
+    """The points are templates, not words.
+
+    Templates are the first dimension: .mean(0) leaves one number for each word.
+    """
+    return _inherited(teacher, student, lambda table: table.mean(-1))
 
 
-def slope_taken_for_the_spread(teacher, student):
-    correlation, _, spread = _inherited(teacher, student)
-    return Inheritance(correlation, spread, spread)
+@misconception("inheritance", "spread returned as slope", inputs=_TABLES)
+def spread_as_slope(teacher, student):
+    """The slope is the ratio of the spreads, which is right only if the two models agree perfectly.
+
+    slope = correlation times spread.
+    """
+    right = _inherited(teacher, student)
+    return right._replace(slope=right.spread)
 
 
+@misconception("inheritance", "correlation squared", inputs=_TABLES)
 def correlation_squared(teacher, student):
-    correlation, slope, spread = _inherited(teacher, student)
-    return Inheritance(correlation**2, slope, spread)
+    """The explained fraction of the variance is returned, and the sign is lost.
+
+    Pearson's r itself.
+    """
+    right = _inherited(teacher, student)
+    return right._replace(correlation=right.correlation**2)
 
 
+@misconception("inheritance", "two kinds of variance", inputs=_TABLES)
 def two_kinds_of_variance(teacher, student):
-    correlation, slope, spread = _inherited(teacher, student)
-    return Inheritance(correlation, slope * teacher.shape[1] / (teacher.shape[1] - 1), spread)
+    """The covariance is divided by W - 1 and the variance by W, so the slope is W / (W - 1) times too large.
+
+    The same divisor in both, or none: it cancels. torch.var and torch.cov divide by W - 1.
+    """
+    right = _inherited(teacher, student)
+    return right._replace(slope=right.slope * teacher.shape[1] / (teacher.shape[1] - 1))
 
 
-# ---- bootstrap_interval ----
+# --- bootstrap_interval ---
 
 
-def _checked(table, level):
+def _rows(table, generator):
+    return table[torch.randint(len(table), (len(table),), generator=generator)]
+
+
+def _drawn(table, statistic, generator, level, resamples, resample=_rows):
     if len(table) < 2 or not 0 < level < 1:
         raise ValueError(f"{len(table)} templates, level {level:g}")
-
-
-def _drawn(table, statistic, generator, resamples, resample):
-    values = [statistic(resample(table, generator)) for _ in range(resamples)]
-    return torch.stack(values)
-
-
-def _rows(table, generator, count=None):
-    count = len(table) if count is None else count
-    return table[torch.randint(len(table), (count,), generator=generator)]
+    return torch.stack([statistic(resample(table, generator)) for _ in range(resamples)])
 
 
 def _quantiles(values, low, high):
@@ -187,67 +322,6 @@ def _quantiles(values, low, high):
 
 def _percentiles(values, level):
     return _quantiles(values, (1 - level) / 2, (1 + level) / 2)
-
-
-def words_drawn(table, statistic, generator, level=0.95, resamples=2000):
-    _checked(table, level)
-
-    def resample(table, generator):
-        return table[:, torch.randint(table.shape[1], (table.shape[1],), generator=generator)]
-
-    return _percentiles(_drawn(table, statistic, generator, resamples, resample), level)
-
-
-def cells_drawn(table, statistic, generator, level=0.95, resamples=2000):
-    _checked(table, level)
-
-    def resample(table, generator):
-        return table.flatten()[torch.randint(table.numel(), table.shape, generator=generator)]
-
-    return _percentiles(_drawn(table, statistic, generator, resamples, resample), level)
-
-
-def standard_error_of_cells(table, statistic, generator, level=0.95, resamples=2000):
-    _checked(table, level)
-    half = math.sqrt(2) * torch.erfinv(torch.tensor(level)) * table.std() / math.sqrt(table.numel())
-    value = statistic(table)
-    return torch.stack([value - half, value + half])
-
-
-def without_replacement(table, statistic, generator, level=0.95, resamples=2000):
-    _checked(table, level)
-
-    def resample(table, generator):
-        return table[torch.randperm(len(table), generator=generator)]
-
-    return _percentiles(_drawn(table, statistic, generator, resamples, resample), level)
-
-
-def both_tails_at_each_end(table, statistic, generator, level=0.95, resamples=2000):
-    _checked(table, level)
-    low, high = sorted((1 - level, level))
-    return _quantiles(_drawn(table, statistic, generator, resamples, _rows), low, high)
-
-
-def one_template_at_a_time(table, statistic, generator, level=0.95, resamples=2000):
-    _checked(table, level)
-    values = _drawn(table, statistic, generator, resamples, lambda table, generator: _rows(table, generator, 1))
-    return _percentiles(values, level)
-
-
-def smallest_and_largest(table, statistic, generator, level=0.95, resamples=2000):
-    _checked(table, level)
-    return _quantiles(_drawn(table, statistic, generator, resamples, _rows), 0.0, 1.0)
-
-
-def rows_torn_apart(table, statistic, generator, level=0.95, resamples=2000):
-    _checked(table, level)
-
-    def resample(table, generator):
-        rows = torch.randint(len(table), table.shape, generator=generator)
-        return table.gather(0, rows)
-
-    return _percentiles(_drawn(table, statistic, generator, resamples, resample), level)
 
 
 _TEMPLATES = torch.tensor([0.0, 1.0, 3.0, 7.0, 12.0], dtype=torch.float64)[:, None]  # they differ, and not evenly
@@ -259,35 +333,23 @@ def _ends(function, table, level=0.95, statistic=torch.mean):
 
 
 def _widths(function):
-    """Of the interval where only the words differ, where only the templates do, and of a difference within a row."""
-    low, high = _ends(function, _ALIKE)
-    among_words = float(high - low)
-    low, high = _ends(function, _TEMPLATES.expand(5, 4))
-    among_templates = float(high - low)
+    """Whether there is a width where only words differ, where only templates do, and for a difference within a row."""
     pair = torch.cat([_TEMPLATES, _TEMPLATES + 2], 1)
-    low, high = _ends(function, pair, statistic=lambda rows: (rows[:, 1] - rows[:, 0]).mean())
-    return among_words > 1e-9, among_templates > 1e-9, float(high - low) > 1e-9
+    intervals = (
+        _ends(function, _ALIKE),
+        _ends(function, _TEMPLATES.expand(5, 4)),
+        _ends(function, pair, statistic=lambda rows: (rows[:, 1] - rows[:, 0]).mean()),
+    )
+    return tuple(float(high - low) > 1e-9 for low, high in intervals)
 
 
-def _symmetric(function):
-    low, high = _ends(function, _TEMPLATES.expand(5, 4))
-    return abs(float(low + high) / 2 - float(_TEMPLATES.mean())) < 1e-6
+def _vary(*expected, symmetric=None):
+    def symptom(function):
+        low, high = _ends(function, _TEMPLATES.expand(5, 4))
+        centred_on_the_mean = abs(float(low + high) / 2 - float(_TEMPLATES.mean())) < 1e-6
+        return _widths(function)[: len(expected)] == expected and symmetric in (None, centred_on_the_mean)
 
-
-def _draws_words(function):
-    return _widths(function)[:2] == (True, False)
-
-
-def _draws_cells(function):
-    return _widths(function)[:2] == (True, True) and not _symmetric(function)
-
-
-def _standard_error(function):
-    return _widths(function)[:2] == (True, True) and _symmetric(function)
-
-
-def _draws_nothing(function):
-    return _widths(function) == (False, False, False)
+    return symptom
 
 
 def _halves_the_level(function):
@@ -296,32 +358,106 @@ def _halves_the_level(function):
 
 
 def _draws_too_few(function):
-    sizes = set()
-
-    def statistic(rows):
-        sizes.add(len(rows))
-        return rows.mean()
-
-    _ends(function, _TEMPLATES, statistic=statistic)
+    sizes = []
+    _ends(function, _TEMPLATES, statistic=lambda rows: (sizes.append(len(rows)), rows.mean())[1])
     return bool(sizes) and max(sizes) < len(_TEMPLATES)
 
 
 def _takes_the_extremes(function):
     seen = []
-
-    def statistic(rows):
-        seen.append(float(rows.mean()))
-        return rows.mean()
-
-    ends = _ends(function, _TEMPLATES, 0.5, statistic=statistic)
+    ends = _ends(function, _TEMPLATES, 0.5, lambda rows: (seen.append(float(rows.mean())), rows.mean())[1])
     return bool(seen) and torch.allclose(ends, ends.new_tensor([min(seen), max(seen)])) and _widths(function)[1]
 
 
-def _tears_rows_apart(function):
-    return _widths(function) == (False, True, True)
+@misconception("bootstrap_interval", "words drawn instead of templates", symptom=_vary(True, False))
+def words_drawn(table, statistic, generator, level=0.95, resamples=2000):
+    """The words are drawn, so the interval shows the effect of the list of words, not of the wording.
+
+    Rows are templates: draw row numbers, table[rows].
+    """
+    return _percentiles(_drawn(table, statistic, generator, level, resamples, lambda t, g: _rows(t.T, g).T), level)
 
 
-# ---- sign_flip_p_values ----
+@misconception("bootstrap_interval", "cells drawn as if independent", symptom=_vary(True, True, symmetric=False))
+def cells_drawn(table, statistic, generator, level=0.95, resamples=2000):
+    """Single cells are drawn, but the words of a sentence vary together: the interval is too narrow.
+
+    Whole rows: table[rows], with everything that is in them.
+    """
+
+    def cells(table, generator):
+        return table.flatten()[torch.randint(table.numel(), table.shape, generator=generator)]
+
+    return _percentiles(_drawn(table, statistic, generator, level, resamples, cells), level)
+
+
+@misconception("bootstrap_interval", "standard error of all cells", symptom=_vary(True, True, symmetric=True))
+def standard_error_of_cells(table, statistic, generator, level=0.95, resamples=2000):
+    """The interval is the value plus and minus a multiple of the standard error over all cells.
+
+    Draw templates and take percentiles; T times W cells are not T times W independent observations.
+    """
+    _drawn(table, statistic, generator, level, 1)
+    half = math.sqrt(2) * torch.erfinv(torch.tensor(level)) * table.std() / math.sqrt(table.numel())
+    value = statistic(table)
+    return torch.stack([value - half, value + half])
+
+
+@misconception("bootstrap_interval", "drawn without replacement", symptom=_vary(False, False, False))
+def without_replacement(table, statistic, generator, level=0.95, resamples=2000):
+    """Each resample is the same table in another order, so the statistic never changes.
+
+    With replacement: torch.randint, not torch.randperm.
+    """
+
+    def resample(table, generator):
+        return table[torch.randperm(len(table), generator=generator)]
+
+    return _percentiles(_drawn(table, statistic, generator, level, resamples, resample), level)
+
+
+@misconception("bootstrap_interval", "1 - level left out at each end", symptom=_halves_the_level)
+def both_tails_at_each_end(table, statistic, generator, level=0.95, resamples=2000):
+    """A fraction of 1 - level is outside at either end, so twice too much is left out.
+
+    Half of it at each end: (1 - level) / 2 and (1 + level) / 2.
+    """
+    return _quantiles(_drawn(table, statistic, generator, level, resamples), *sorted((1 - level, level)))
+
+
+@misconception("bootstrap_interval", "one template at a time", symptom=_draws_too_few)
+def one_template_at_a_time(table, statistic, generator, level=0.95, resamples=2000):
+    """A resample is a single template: that shows how much templates differ, not how certain their mean is.
+
+    As many rows as the table has: len(table).
+    """
+    values = _drawn(table, statistic, generator, level, resamples, lambda table, generator: _rows(table, generator)[:1])
+    return _percentiles(values, level)
+
+
+@misconception("bootstrap_interval", "smallest and largest resample", symptom=_takes_the_extremes)
+def smallest_and_largest(table, statistic, generator, level=0.95, resamples=2000):
+    """The ends are the extremes, so the interval grows with the number of resamples and ignores the level.
+
+    Quantiles at (1 - level) / 2 and (1 + level) / 2.
+    """
+    return _quantiles(_drawn(table, statistic, generator, level, resamples), 0.0, 1.0)
+
+
+@misconception("bootstrap_interval", "columns drawn separately", symptom=_vary(False, True, True))
+def columns_drawn_separately(table, statistic, generator, level=0.95, resamples=2000):
+    """Each column draws its own templates: values of the same sentence are no longer compared with each other.
+
+    One set of row numbers for the whole table.
+    """
+
+    def resample(table, generator):
+        return table.gather(0, torch.randint(len(table), table.shape, generator=generator))
+
+    return _percentiles(_drawn(table, statistic, generator, level, resamples, resample), level)
+
+
+# --- sign_flip_p_values ---
 
 
 def _swapped(differences, generator, resamples):
@@ -334,30 +470,82 @@ def _as_far(differences, generator, resamples):
     return far.sum(0).double()
 
 
+def _p_values(function, rows):
+    values = torch.tensor(rows, dtype=torch.float64)
+    return [round(value, 6) for value in function(values, torch.Generator().manual_seed(1), 99).tolist()]
+
+
+def _gives(rows, p_value):
+    return lambda function: _p_values(function, rows) == [p_value, p_value]
+
+
+_CERTAIN = [[1.0, -1.0]] * 40  # the right answer is 0.01 for both
+_SINGLE = [[1.0, -2.0]]  # one template: 1 for both
+
+
+def _is_one_sided(function):
+    up, down = _p_values(function, _CERTAIN)
+    return up < 0.1 < 0.9 < down
+
+
+@misconception("sign_flip_p_values", "observed table not counted", symptom=_gives(_CERTAIN, 0))
 def observed_not_counted(differences, generator, resamples=9999):
+    """The p-value can be 0, as if no way to swap were as far from 0, but the observed one is.
+
+    (k + 1) / (resamples + 1).
+    """
     return _as_far(differences, generator, resamples) / resamples
 
 
+@misconception("sign_flip_p_values", "1 added only to the numerator", symptom=_gives(_SINGLE, round(100 / 99, 6)))
 def counted_above_only(differences, generator, resamples=9999):
+    """The observed table is counted in the numerator, but not in the denominator.
+
+    Add 1 to the denominator too: resamples + 1.
+    """
     return (1 + _as_far(differences, generator, resamples)) / resamples
 
 
+@misconception("sign_flip_p_values", "one-sided", symptom=_is_one_sided)
 def one_sided(differences, generator, resamples=9999):
+    """Only means that are as high count, so a negative difference is never significant.
+
+    Compare absolute values on both sides.
+    """
     above = _swapped(differences, generator, resamples) >= differences.mean(0) - 1e-12
     return (1 + above.sum(0).double()) / (1 + resamples)
 
 
+@misconception(
+    "sign_flip_p_values",
+    "one tail read as two",
+    symptom=lambda function: all(0.3 < value < 0.7 for value in _p_values(function, _SINGLE)),
+)
 def one_tail_of_two(differences, generator, resamples=9999):
+    """The observed distance is compared with one side of the swapped means, which halves the p-value.
+
+    The absolute value of the swapped means as well.
+    """
     above = _swapped(differences, generator, resamples) >= differences.mean(0).abs() - 1e-12
     return (1 + above.sum(0).double()) / (1 + resamples)
 
 
+@misconception("sign_flip_p_values", "equal does not count", symptom=_gives(_SINGLE, 0.01))
 def equal_is_not_as_far(differences, generator, resamples=9999):
+    """A swap with the same distance is not counted; with few templates there are many of them.
+
+    At least as far: >=, with a small tolerance for rounding errors.
+    """
     far = _swapped(differences, generator, resamples).abs() > differences.mean(0).abs() + 1e-12
     return (1 + far.sum(0).double()) / (1 + resamples)
 
 
+@misconception("sign_flip_p_values", "templates shuffled instead of flipped", symptom=_gives(_CERTAIN, 1))
 def templates_shuffled(differences, generator, resamples=9999):
+    """What is drawn (an order, or one sign for all) changes no distance of a mean from 0: every p-value is 1.
+
+    To swap the groups, change the sign of a template's differences, with a separate random sign for each template.
+    """
     count = torch.ones(differences.shape[1], dtype=torch.float64)
     for _ in range(resamples):
         order = torch.randperm(len(differences), generator=generator)
@@ -365,392 +553,10 @@ def templates_shuffled(differences, generator, resamples=9999):
     return count / (1 + resamples)
 
 
-def share_nearer(differences, generator, resamples=9999):
+@misconception("sign_flip_p_values", "the fraction that is nearer", symptom=_gives(_CERTAIN, 0.99))
+def fraction_nearer(differences, generator, resamples=9999):
+    """1 minus the p-value is returned: large where the difference is certain.
+
+    Count the swaps that are as far or farther.
+    """
     return 1 - (1 + _as_far(differences, generator, resamples)) / (1 + resamples)
-
-
-def _p_values(function, rows):
-    values = torch.tensor(rows, dtype=torch.float64)
-    return [round(value, 6) for value in function(values, torch.Generator().manual_seed(1), 99).tolist()]
-
-
-_CERTAIN = [[1.0, -1.0]] * 40  # the right answer is 0.01 for both
-_SINGLE = [[1.0, -2.0]]  # one template: 1 for both
-
-
-def _reports_zero(function):
-    return _p_values(function, _CERTAIN) == [0, 0]
-
-
-def _above_one(function):
-    return _p_values(function, _SINGLE) == [round(100 / 99, 6)] * 2
-
-
-def _looks_one_way(function):
-    up, down = _p_values(function, _CERTAIN)
-    return up < 0.1 < 0.9 < down
-
-
-def _halves(function):
-    values = _p_values(function, _SINGLE)
-    return all(0.3 < value < 0.7 for value in values)
-
-
-def _needs_more_than_equal(function):
-    return _p_values(function, _SINGLE) == [0.01, 0.01]
-
-
-def _changes_nothing(function):
-    return _p_values(function, _CERTAIN) == [1, 1]
-
-
-def _says_the_opposite(function):
-    return _p_values(function, _CERTAIN) == [0.99, 0.99]
-
-
-# ---- inputs ----
-
-_generator = torch.Generator().manual_seed(11)
-PRIORS = [("The {group} is a [MASK].", 2), ("A [MASK], says the {group}.", 2)]
-_probabilities = 0.5 * torch.rand(3, 2, 5, generator=_generator, dtype=torch.float64)
-SCORES = [(_probabilities, 0.5 * torch.rand(3, 2, generator=_generator, dtype=torch.float64))]
-TABLES = [tuple(torch.randn(2, 4, 6, generator=_generator, dtype=torch.float64) + 1)]
-
-MISCONCEPTIONS = [
-    Misconception(
-        name="one mask whatever the group",
-        exercise="prior_text",
-        what="A group of several tokens is hidden behind one [MASK]: then the two sentences differ in length as well.",
-        look="As many [MASK] as the group has tokens, pieces of them.",
-        wrong=one_mask_for_the_group,
-        inputs=PRIORS,
-    ),
-    Misconception(
-        name="the word's mask taken for the last",
-        exercise="prior_text",
-        what="The word is looked for behind the group's masks also where it comes before them.",
-        look="Compare template.index(MASK) with template.index(GROUP): in the second case it is mask 0.",
-        wrong=word_taken_for_the_last,
-        inputs=PRIORS[1:],
-    ),
-    Misconception(
-        name="the word's mask taken for the first",
-        exercise="prior_text",
-        what="The first mask is read, which is the group's where the group comes first.",
-        look="As many masks as the group has tokens lie to the left of the word's, if the group comes first.",
-        wrong=word_taken_for_the_first,
-        inputs=PRIORS[:1],
-    ),
-    Misconception(
-        name="masks counted from 1",
-        exercise="prior_text",
-        what="The number of the word's mask is one too high.",
-        look="The first mask has the number 0.",
-        wrong=counted_from_one,
-        inputs=PRIORS,
-    ),
-    Misconception(
-        name="the group left out",
-        exercise="prior_text",
-        what="Nothing stands where the group stood: that is another sentence, not the same one without its group.",
-        look="A hidden group leaves masks behind: replace GROUP by MASK, as often as it has tokens.",
-        wrong=group_left_out,
-        inputs=PRIORS,
-    ),
-    Misconception(
-        name="prior left out",
-        exercise="bias_scores",
-        what="The groups' probabilities are compared as they are, so a group that is frequent anyway wins everywhere.",
-        look="Divide each group's probability by what it has where the word is hidden: prior[:, :, None].",
-        wrong=no_prior,
-        inputs=SCORES,
-    ),
-    Misconception(
-        name="probabilities subtracted",
-        exercise="bias_scores",
-        what="The score is a difference of probabilities, without logarithm and without prior.",
-        look="How many *times* likelier: a ratio to the prior, then its logarithm, then the difference.",
-        wrong=probabilities_subtracted,
-        inputs=SCORES,
-    ),
-    Misconception(
-        name="ratios without logarithm",
-        exercise="bias_scores",
-        what="The ratios to the prior are subtracted themselves: twice and half as likely are then not equally far.",
-        look="Take the logarithm of each ratio before the difference.",
-        wrong=ratios_without_logarithm,
-        inputs=SCORES,
-    ),
-    Misconception(
-        name="second group minus first",
-        exercise="bias_scores",
-        what="The sign is turned round.",
-        look="Above 0 means nearer to the first group: place 0 less place 1.",
-        wrong=second_minus_first,
-        inputs=SCORES,
-    ),
-    Misconception(
-        name="bits instead of nats",
-        exercise="bias_scores",
-        what="The logarithm has base 2.",
-        look="Nats: the natural logarithm, torch.log.",
-        wrong=in_bits,
-        inputs=SCORES,
-    ),
-    Misconception(
-        name="one prior for all templates",
-        exercise="bias_scores",
-        what="The prior is averaged over the templates, but each sentence expects its groups in its own way.",
-        look="Row t of the prior belongs to template t.",
-        wrong=one_prior_for_all_templates,
-        inputs=SCORES,
-    ),
-    Misconception(
-        name="prior multiplied instead of divided",
-        exercise="bias_scores",
-        what="The prior counts twice instead of being taken out.",
-        look="log p - log prior, a difference.",
-        wrong=prior_added,
-        inputs=SCORES,
-    ),
-    Misconception(
-        name="absolute value last",
-        exercise="mean_absolute_difference",
-        what="The mean is taken before the absolute value, so words that lean up and words that lean down cancel.",
-        look="First .abs(), then .mean(-1).",
-        wrong=absolute_value_last,
-        inputs=[(_probabilities,)],
-    ),
-    Misconception(
-        name="logarithm of the summed probabilities",
-        exercise="mean_absolute_difference",
-        what="The words' probabilities are summed before the logarithm, so the few frequent words decide alone.",
-        look="The mean of logarithms, not the logarithm of a sum: each word counts alike.",
-        wrong=log_of_the_sums,
-        inputs=[(_probabilities,)],
-    ),
-    Misconception(
-        name="one number a word",
-        exercise="mean_absolute_difference",
-        what="The mean is over the templates.",
-        look="The words are the last dimension: .mean(-1) leaves (T,).",
-        wrong=one_number_a_word,
-        inputs=[(_probabilities,)],
-    ),
-    Misconception(
-        name="probabilities instead of logarithms",
-        exercise="mean_absolute_difference",
-        what="Probabilities are subtracted: a word of 0.0001 against 0.0004 then counts as no difference.",
-        look="The difference of the logarithms.",
-        wrong=probabilities_not_logarithms,
-        inputs=[(_probabilities,)],
-    ),
-    Misconception(
-        name="only the likeliest words compared",
-        exercise="mean_absolute_difference",
-        what="Only the first group's top words count, a list that the groups do not share.",
-        look="All W words of the list, whatever their rank.",
-        wrong=only_the_likeliest,
-        inputs=[(_probabilities,)],
-    ),
-    Misconception(
-        name="root mean square",
-        exercise="mean_absolute_difference",
-        what="Squares are averaged, so large differences count for more.",
-        look="The absolute value: .abs().",
-        wrong=root_mean_square,
-        inputs=[(_probabilities,)],
-    ),
-    Misconception(
-        name="sum instead of mean",
-        exercise="mean_absolute_difference",
-        what="The differences are summed, so a longer list is a larger bias.",
-        look=".mean(-1).",
-        wrong=summed,
-        inputs=[(_probabilities,)],
-    ),
-    Misconception(
-        name="axes of the slope swapped",
-        exercise="inheritance",
-        what="The slope is that of the teacher over the student.",
-        look="The teacher goes across: divide x·y by x·x, the teacher's.",
-        wrong=axes_swapped,
-        inputs=TABLES,
-    ),
-    Misconception(
-        name="spread upside down",
-        exercise="inheritance",
-        what="The spread is the teacher's over the student's.",
-        look="Above 1 shall mean that the student differs more: student over teacher.",
-        wrong=spread_upside_down,
-        inputs=TABLES,
-    ),
-    Misconception(
-        name="line through the origin",
-        exercise="inheritance",
-        what="The slope is that of a line forced through 0, so a shift of all words counts as inherited.",
-        look="Take each model's own mean away before anything is multiplied.",
-        wrong=through_the_origin,
-        inputs=TABLES,
-    ),
-    Misconception(
-        name="cells instead of words",
-        exercise="inheritance",
-        what="Every template's cell is a point of its own, so the whims of wording count as much as the words.",
-        look="First the mean over the templates: table.mean(0), one point a word.",
-        wrong=cells_instead_of_words,
-        inputs=TABLES,
-    ),
-    Misconception(
-        name="means of templates instead of words",
-        exercise="inheritance",
-        what="The points are templates, not words.",
-        look="Templates are the first dimension: .mean(0) leaves one number a word.",
-        wrong=means_of_templates,
-        inputs=TABLES,
-    ),
-    Misconception(
-        name="spread given as slope",
-        exercise="inheritance",
-        what="The slope is the ratio of the spreads, which is right only if the two models agree perfectly.",
-        look="slope = correlation times spread.",
-        wrong=slope_taken_for_the_spread,
-        inputs=TABLES,
-    ),
-    Misconception(
-        name="correlation squared",
-        exercise="inheritance",
-        what="The explained share of the variance is given, and the sign is lost.",
-        look="Pearson's r itself.",
-        wrong=correlation_squared,
-        inputs=TABLES,
-    ),
-    Misconception(
-        name="two kinds of variance",
-        exercise="inheritance",
-        what="The covariance is divided by W - 1 and the variance by W, so the slope is W / (W - 1) times too large.",
-        look="The same divisor in both, or none: it cancels. torch.var and torch.cov divide by W - 1.",
-        wrong=two_kinds_of_variance,
-        inputs=TABLES,
-    ),
-    Misconception(
-        name="words drawn instead of templates",
-        exercise="bootstrap_interval",
-        what="The words are drawn anew, so the interval says how the list of words matters, not the wording.",
-        look="Rows are templates: draw row numbers, table[rows].",
-        wrong=words_drawn,
-        symptom=_draws_words,
-    ),
-    Misconception(
-        name="cells drawn as if they were independent",
-        exercise="bootstrap_interval",
-        what="Single cells are drawn, but the words of a sentence rise and fall together: the interval is too narrow.",
-        look="Whole rows: table[rows], with everything that stands in them.",
-        wrong=cells_drawn,
-        symptom=_draws_cells,
-    ),
-    Misconception(
-        name="standard error of all cells",
-        exercise="bootstrap_interval",
-        what="The interval is the value plus and minus a multiple of the standard error over all cells.",
-        look="Draw templates anew and take percentiles; T times W cells are not T times W independent observations.",
-        wrong=standard_error_of_cells,
-        symptom=_standard_error,
-    ),
-    Misconception(
-        name="drawn without replacement",
-        exercise="bootstrap_interval",
-        what="Each resample is the same table in another order, so nothing ever varies.",
-        look="With replacement: torch.randint, not torch.randperm.",
-        wrong=without_replacement,
-        symptom=_draws_nothing,
-    ),
-    Misconception(
-        name="the whole of what is left out at each end",
-        exercise="bootstrap_interval",
-        what="1 - level lies outside at either end, so twice too much is left out.",
-        look="Half of it at each end: (1 - level) / 2 and (1 + level) / 2.",
-        wrong=both_tails_at_each_end,
-        symptom=_halves_the_level,
-    ),
-    Misconception(
-        name="one template at a time",
-        exercise="bootstrap_interval",
-        what="A resample is a single template: that shows how far templates differ, not how sure their mean is.",
-        look="As many rows as the table has: len(table) of them.",
-        wrong=one_template_at_a_time,
-        symptom=_draws_too_few,
-    ),
-    Misconception(
-        name="smallest and largest resample",
-        exercise="bootstrap_interval",
-        what="The ends are the extremes, so the interval grows with the number of resamples and ignores the level.",
-        look="Quantiles at (1 - level) / 2 and (1 + level) / 2.",
-        wrong=smallest_and_largest,
-        symptom=_takes_the_extremes,
-    ),
-    Misconception(
-        name="rows torn apart",
-        exercise="bootstrap_interval",
-        what="Each column draws its own templates: what was measured in the same sentence is no longer compared.",
-        look="One set of row numbers for the whole table.",
-        wrong=rows_torn_apart,
-        symptom=_tears_rows_apart,
-    ),
-    Misconception(
-        name="observed table not counted",
-        exercise="sign_flip_p_values",
-        what="The p-value can be 0, as if no way to swap were as far, but the observed one is.",
-        look="(k + 1) / (resamples + 1).",
-        wrong=observed_not_counted,
-        symptom=_reports_zero,
-    ),
-    Misconception(
-        name="1 added above only",
-        exercise="sign_flip_p_values",
-        what="The observed table is counted among those as far, but not among all.",
-        look="Add 1 below the line too: resamples + 1.",
-        wrong=counted_above_only,
-        symptom=_above_one,
-    ),
-    Misconception(
-        name="one-sided",
-        exercise="sign_flip_p_values",
-        what="Only means that are as high count, so a word that leans the other way never looks sure.",
-        look="Compare absolute values on both sides.",
-        wrong=one_sided,
-        symptom=_looks_one_way,
-    ),
-    Misconception(
-        name="one tail read as two",
-        exercise="sign_flip_p_values",
-        what="The observed distance is compared with one side of the swapped means, which halves the p-value.",
-        look="The absolute value of the swapped means as well.",
-        wrong=one_tail_of_two,
-        symptom=_halves,
-    ),
-    Misconception(
-        name="equal does not count",
-        exercise="sign_flip_p_values",
-        what="A swap that gives the same distance is not counted; with few templates there are many of those.",
-        look="At least as far: >=, with a little room for rounding.",
-        wrong=equal_is_not_as_far,
-        symptom=_needs_more_than_equal,
-    ),
-    Misconception(
-        name="templates shuffled instead of flipped",
-        exercise="sign_flip_p_values",
-        what="What is drawn (an order, or one sign for all) changes no distance of a mean from 0: every p-value is 1.",
-        look="To swap the groups is to change the sign of a template's differences, by a draw of its own for each.",
-        wrong=templates_shuffled,
-        symptom=_changes_nothing,
-    ),
-    Misconception(
-        name="the share that is nearer",
-        exercise="sign_flip_p_values",
-        what="1 minus the p-value is returned: large where the difference is sure.",
-        look="Count those that are as far or farther.",
-        wrong=share_nearer,
-        symptom=_says_the_opposite,
-    ),
-]

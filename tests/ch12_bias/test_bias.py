@@ -23,6 +23,8 @@ from minidistil.ch12_bias.bias import (
     centred,
     group_probabilities,
     hole_probabilities,
+    hole_probabilities_plain,
+    inheritance,
     log_ratios,
     prior_probabilities,
     word_probabilities,
@@ -49,7 +51,7 @@ def official(teacher: MaskedLM, tmp_path_factory: pytest.TempPathFactory) -> Any
 
 
 @torch.no_grad()
-def asked(official: Any, tokenizer: WordPiece, text: str, hole: int, words: tuple[str, ...]) -> list[float]:
+def reference(official: Any, tokenizer: WordPiece, text: str, hole: int, words: tuple[str, ...]) -> list[float]:
     """Probabilities of words at one mask of one text, by transformers, without a batch."""
     ids = torch.tensor([tokenizer.encode(text).ids])
     place = (ids[0] == 103).nonzero()[hole, 0]
@@ -57,7 +59,7 @@ def asked(official: Any, tokenizer: WordPiece, text: str, hole: int, words: tupl
     return [float(probabilities[tokenizer.vocab[word]]) for word in words]
 
 
-# ---- what is asked ----
+# Probabilities
 
 
 @pytest.mark.parametrize(
@@ -83,30 +85,29 @@ def test_probabilities_are_those_of_transformers_in_all_directions(
     hidden = prior_probabilities(PROBE, teacher, tokenizer)
     groups, prior = group_probabilities(PROBE, teacher, tokenizer)
     assert (words.shape, hidden.shape, groups.shape, prior.shape) == ((2, 2, 3), (2, 3), (2, 2, 3), (2, 2))
+
+    def same(found: Tensor, text: str, hole: int, words: tuple[str, ...]) -> bool:
+        return found.tolist() == pytest.approx(reference(official, tokenizer, text, hole, words), rel=1e-3, abs=1e-9)
+
     both = ("The [MASK] worked as a [MASK].", "A [MASK] is what the [MASK] wants to be, they say.")
     for row, (template, text) in enumerate(zip(PROBE.templates, both, strict=True)):
         hole = 1 - row  # of the word: in the second template it comes first
-        expected = asked(official, tokenizer, text, hole, PROBE.words)
-        assert hidden[row].tolist() == pytest.approx(expected, rel=1e-3, abs=1e-9)
-        expected = asked(official, tokenizer, text, 1 - hole, PROBE.groups)
-        assert prior[row].tolist() == pytest.approx(expected, rel=1e-3, abs=1e-9)
+        assert same(hidden[row], text, hole, PROBE.words)
+        assert same(prior[row], text, 1 - hole, PROBE.groups)
         for column, group in enumerate(PROBE.groups):
-            expected = asked(official, tokenizer, template.replace("{group}", group), 0, PROBE.words)
-            assert words[row, column].tolist() == pytest.approx(expected, rel=1e-3, abs=1e-9)
+            assert same(words[row, column], template.replace("{group}", group), 0, PROBE.words)
         for column, word in enumerate(PROBE.words):
             sentence = template.replace("[MASK]", word).replace("{group}", "[MASK]")
-            expected = asked(official, tokenizer, sentence, 0, PROBE.groups)
-            assert groups[row, :, column].tolist() == pytest.approx(expected, rel=1e-3, abs=1e-9)
+            assert same(groups[row, :, column], sentence, 0, PROBE.groups)
 
 
-def test_more_texts_than_a_batch_come_in_their_order(tiny_teacher: MaskedLM, tokenizer: WordPiece) -> None:
-    texts = [f"{'very ' * (number % 5)}[MASK] and [MASK] are {number}" for number in range(70)]
+def test_in_batches_as_one_text_at_a_time(tiny_teacher: MaskedLM, tokenizer: WordPiece) -> None:
+    texts = [f"{'very ' * (number % 5)}[MASK] and [MASK] are {number}" for number in range(70)]  # more than a batch
     holes = [number % 2 for number in range(70)]
     rows = hole_probabilities(texts, holes, [2000, 3000], tiny_teacher, tokenizer)
     assert rows.dtype == torch.float64
-    for number in (0, 1, 63, 64, 69):
-        alone = hole_probabilities([texts[number]], [holes[number]], [2000, 3000], tiny_teacher, tokenizer)
-        torch.testing.assert_close(rows[number], alone[0], rtol=1e-4, atol=1e-9)
+    plain = hole_probabilities_plain(texts, holes, [2000, 3000], tiny_teacher, tokenizer)
+    torch.testing.assert_close(rows, plain, rtol=1e-4, atol=1e-9)
 
 
 def test_the_same_probabilities_as_fill_mask(teacher: MaskedLM, tokenizer: WordPiece) -> None:
@@ -122,7 +123,7 @@ def test_the_default_probe_can_be_asked_in_both_directions(tokenizer: WordPiece)
     assert any(template.index("[MASK]") < template.index("{group}") for template in TEMPLATES)
 
 
-# ---- what is compared ----
+# Differences
 
 
 def test_log_ratios_by_hand() -> None:
@@ -138,32 +139,27 @@ def test_centred_differences_are_ratios_of_shares_of_the_list() -> None:
     assert centred(log_ratios(probabilities)).mean(-1).abs().max() < 1e-12
 
 
-def some_probabilities() -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    return tuple(0.5 * torch.rand(shape, generator=generator, dtype=torch.float64) for shape in ((3, 2, 4), (3, 2)))  # type: ignore[return-value]
-
-
 def test_bias_scores_are_kuritas(impl: ModuleType) -> None:
-    conditional, prior = some_probabilities()
-    mine = impl.bias_scores(conditional, prior)
-    assert mine.shape == (3, 4)
-    for template in range(3):
-        for word in range(4):
-            first, second = (
-                math.log(float(conditional[template, group, word]) / float(prior[template, group]))
-                for group in range(2)
-            )
-            assert float(mine[template, word]) == pytest.approx(first - second, abs=1e-9)
+    conditional, prior = (0.5 * torch.rand(shape, dtype=torch.float64) for shape in ((3, 2, 4), (3, 2)))
+    expected = [
+        [
+            math.log(conditional[template, 0, word] / prior[template, 0])
+            - math.log(conditional[template, 1, word] / prior[template, 1])
+            for word in range(4)
+        ]
+        for template in range(3)
+    ]
+    torch.testing.assert_close(impl.bias_scores(conditional, prior), torch.tensor(expected, dtype=torch.float64))
 
 
 def test_a_group_that_is_rare_everywhere_is_not_disadvantaged(impl: ModuleType) -> None:
-    conditional = torch.tensor([[[0.02, 0.01], [0.8, 0.4]]])  # the second group is 40 times as frequent …
-    prior = torch.tensor([[0.01, 0.4]])  # … also where nothing is said of the word
+    conditional = torch.tensor([[[0.02, 0.01], [0.8, 0.4]]])  # the second group is 40 times as probable …
+    prior = torch.tensor([[0.01, 0.4]])  # … also where the word is hidden
     torch.testing.assert_close(impl.bias_scores(conditional, prior), torch.zeros(1, 2))
 
 
 def test_the_mean_absolute_difference_is_one_number_a_template(impl: ModuleType) -> None:
-    probabilities, _ = some_probabilities()
+    probabilities = 0.5 * torch.rand(3, 2, 4, dtype=torch.float64)
     expected = [
         sum(abs(math.log(float(first) / float(second))) for first, second in zip(*template, strict=True)) / 4
         for template in probabilities
@@ -171,24 +167,18 @@ def test_the_mean_absolute_difference_is_one_number_a_template(impl: ModuleType)
     assert impl.mean_absolute_difference(probabilities).tolist() == pytest.approx(expected, abs=1e-9)
 
 
-def test_ups_and_downs_do_not_cancel_and_rare_words_count_alike(impl: ModuleType) -> None:
+def test_differences_do_not_cancel_and_rare_words_count_as_much(impl: ModuleType) -> None:
     probabilities = torch.tensor([[[0.2, 0.1], [0.1, 0.2]], [[0.2, 0.001], [0.2, 0.004]]])
     expected = torch.tensor([math.log(2), math.log(4) / 2])
     torch.testing.assert_close(impl.mean_absolute_difference(probabilities), expected)
 
 
-# ---- what is inherited ----
-
-
-def some_tables() -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(4)
-    teacher = torch.randn(5, 9, generator=generator, dtype=torch.float64)
-    noise = torch.randn(5, 9, generator=generator, dtype=torch.float64)
-    return teacher, 0.7 * teacher + 0.5 * noise + 0.3
+# Inheritance
 
 
 def test_inheritance_is_scipys_regression(impl: ModuleType) -> None:
-    teacher, student = some_tables()
+    teacher, noise = torch.randn(2, 5, 9, dtype=torch.float64)
+    student = 0.7 * teacher + 0.5 * noise + 0.3
     official = scipy.stats.linregress(teacher.mean(0), student.mean(0))
     spread = student.mean(0).std() / teacher.mean(0).std()
     assert tuple(impl.inheritance(teacher, student)) == pytest.approx(
@@ -197,7 +187,7 @@ def test_inheritance_is_scipys_regression(impl: ModuleType) -> None:
 
 
 def test_a_student_that_doubles_and_one_that_only_shifts(impl: ModuleType) -> None:
-    teacher, _ = some_tables()
+    teacher = torch.randn(5, 9, dtype=torch.float64)
     assert tuple(impl.inheritance(teacher, 2 * teacher)) == pytest.approx((1, 2, 2))
     assert tuple(impl.inheritance(teacher, teacher + 5)) == pytest.approx((1, 1, 1))
     assert tuple(impl.inheritance(teacher, -teacher)) == pytest.approx((-1, -1, 1))
@@ -211,49 +201,47 @@ def test_tables_that_cannot_be_compared(impl: ModuleType) -> None:
 
 
 def test_a_model_without_differences_has_nothing_to_pass_on() -> None:
-    from minidistil.ch12_bias.bias import inheritance
-
     with pytest.raises(ValueError, match="same difference for all words"):
         inheritance(torch.ones(2, 3), torch.rand(2, 3))
 
 
-# ---- bad input ----
+# Bad input
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
-        ({"templates": ("The {group} works.",)}, r"'The {group} works.' has 0 times \[MASK\]"),
-        ({"templates": ("She works as a [MASK].",)}, r"has 0 times {group}: expected it once"),
-        ({"templates": ("{group} and {group}: [MASK]",)}, r"has 2 times {group}"),
-        ({"templates": ("{group}: [MASK] [MASK]",)}, r"has 2 times \[MASK\]"),
-        ({"templates": ()}, "The templates are .*at least one"),
-        ({"templates": TEMPLATES[:1] * 2}, "none of them twice"),
-        ({"groups": ("man",)}, r"The groups are \['man'\]: expected two"),
-        ({"groups": ("Man", "man")}, "expected two that differ"),
+        ({"templates": ("The {group} works.",)}, r"'The {group} works.' has \[MASK\] 0 times"),
+        ({"templates": ("She works as a [MASK].",)}, "has {group} 0 times"),
+        ({"templates": ("{group} and {group}: [MASK]",)}, "has {group} 2 times"),
+        ({"templates": ("{group}: [MASK] [MASK]",)}, r"has \[MASK\] 2 times"),
+        ({"templates": ()}, "templates.*at least one"),
+        ({"templates": TEMPLATES[:1] * 2}, "twice"),
+        ({"groups": ("man",)}, r"\['man'\]: expected two"),
+        ({"groups": ("Man", "man")}, "expected two"),
         ({"groups": ("a", "b", "c")}, "expected two"),
-        ({"words": ()}, "The words are .*at least one"),
-        ({"words": ("nurse", "Nurse")}, "none of them twice"),
+        ({"words": ()}, "words.*at least one"),
+        ({"words": ("nurse", "Nurse")}, "twice"),
     ],
 )
-def test_a_probe_that_cannot_be_asked(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_probe_that_cannot_be_asked(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Probe(**given)
 
 
 def test_a_word_alone_has_nothing_to_be_compared_with(tiny_teacher: MaskedLM, tokenizer: WordPiece) -> None:
-    with pytest.raises(ValueError, match="The only word is 'nurse': each word is compared with the others"):
+    with pytest.raises(ValueError, match="The only word is 'nurse'"):
         figures(Probe(words=("nurse",)), tiny_teacher, tokenizer)
 
 
 def test_words_and_groups_of_several_tokens(tiny_teacher: MaskedLM, tokenizer: WordPiece) -> None:
     hairdresser = Probe(words=("nurse", "hairdresser"))
     for ask in (word_probabilities, prior_probabilities, group_probabilities):
-        with pytest.raises(ValueError, match=r"these targets are none: 'hairdresser' \(hair ##dre ##sser\)"):
+        with pytest.raises(ValueError, match=r"'hairdresser' \(hair ##dre ##sser\)"):
             ask(hairdresser, tiny_teacher, tokenizer)
     unequal = Probe(groups=("woman", "young man"))
     assert word_probabilities(unequal, tiny_teacher, tokenizer).shape == (16, 2, 36)
-    with pytest.raises(ValueError, match=r"1 and 2 tokens \(woman, young man\): expected as many"):
+    with pytest.raises(ValueError, match=r"1 and 2 tokens \(woman, young man\)"):
         prior_probabilities(unequal, tiny_teacher, tokenizer)
     with pytest.raises(ValueError, match=r"'young man' \(young man\)"):
         group_probabilities(unequal, tiny_teacher, tokenizer)
@@ -262,14 +250,14 @@ def test_words_and_groups_of_several_tokens(tiny_teacher: MaskedLM, tokenizer: W
 def test_words_and_groups_that_the_vocabulary_cannot_tell_apart(tiny_teacher: MaskedLM, tokenizer: WordPiece) -> None:
     with pytest.raises(ValueError, match="the same token"):
         word_probabilities(Probe(words=("cafe", "café")), tiny_teacher, tokenizer)
-    with pytest.raises(ValueError, match=r"\['poste', 'posté'\] are the same tokens"):
+    with pytest.raises(ValueError, match=r"\['poste', 'posté'\] have the same tokens"):
         word_probabilities(Probe(groups=("poste", "posté")), tiny_teacher, tokenizer)
     for group in ("\U0001f995", "[MASK]", " "):
-        with pytest.raises(ValueError, match="expected words that the vocabulary can spell"):
+        with pytest.raises(ValueError, match=r"has the tokens \["):
             word_probabilities(Probe(groups=("woman", group)), tiny_teacher, tokenizer)
 
 
-# ---- the command ----
+# The command
 
 
 @pytest.fixture(scope="module")
@@ -306,56 +294,53 @@ def test_the_command_prints_figures_for_programs(
 def test_the_command_prints_a_table_for_people(model_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bias", "--model", str(model_folder), "--groups", "young woman,man", "--words", "nurse,miner"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("young woman or man, 16 templates; 95% intervals over templates")
+    assert printed.startswith("young woman or man, 16 templates")
     rows = [line.split() for line in printed.splitlines() if line.startswith(("nurse", "miner"))]
-    assert len(rows) == 2
-    assert [row[-1] for row in rows] == ["-", "-"]  # a group of two tokens cannot be guessed behind one mask
-    assert "near 0 does not mean fair" in printed
+    assert [row[-1] for row in rows] == ["-", "-"]  # a group of two tokens cannot be guessed at one mask
+    assert "not mean fair" in printed
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
-        (["--templates", "nowhere.txt"], "nowhere.txt cannot be read: expected a UTF-8 text file with a template"),
-        (["--groups", "man"], "The groups are ['man']: expected two"),
-        (["--words", "nurse,unaffable"], "targets are none: 'unaffable' (una ##ffa ##ble)"),
+        (["--templates", "nowhere.txt"], "nowhere.txt"),
+        (["--groups", "man"], "['man']: expected two"),
+        (["--words", "nurse,unaffable"], "'unaffable' (una ##ffa ##ble)"),
     ],
 )
-def test_bad_input_gets_one_sentence(
-    arguments: list[str], told: str, model_folder: Path, capsys: pytest.CaptureFixture[str]
+def test_bad_input_gets_one_line(
+    arguments: list[str], expected: str, model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bias", "--model", str(model_folder), *arguments]) == 2
     message = capsys.readouterr().err
-    assert told in message
+    assert expected in message
     assert message.count("\n") == 1
 
 
-# ---- what is on record ----
+# The recorded results
+
+
+def recorded() -> dict[str, Any]:
+    return json.loads((data_folder() / "results" / "bias.json").read_text(encoding="utf-8"))
 
 
 def test_the_recorded_figures_are_whole_and_made_by_this_probe() -> None:
-    record = json.loads((data_folder() / "results" / "bias.json").read_text(encoding="utf-8"))
+    record = recorded()
     assert record.keys() >= {"students_made_by", "machine", "date", "runs"}
     for run in record["runs"]:
-        assert run["command"].startswith(
-            f"python -m minidistil bias --model runs/ablation/{run['student']}/model --teacher minilm"
-        )
+        model = f"--model runs/ablation/{run['student']}/model --teacher minilm"
+        assert run["command"].startswith(f"python -m minidistil bias {model}")
         assert tuple(run["templates"]) == TEMPLATES
-        for role in ("model", "teacher"):
-            assert tuple(run[role]["words"]) == OCCUPATIONS
-        teacher, student = (
-            torch.tensor([word["difference"][0] for word in run[role]["words"].values()])
-            for role in ("teacher", "model")
+        assert tuple(run["model"]["words"]) == tuple(run["teacher"]["words"]) == OCCUPATIONS
+        found = scipy.stats.linregress(
+            *([word["difference"][0] for word in run[role]["words"].values()] for role in ("teacher", "model"))
         )
-        found = scipy.stats.linregress(teacher, student)
-        inherited = run["inheritance"]
-        assert inherited["correlation"][0] == pytest.approx(found.rvalue, abs=1e-4)
-        assert inherited["slope"][0] == pytest.approx(found.slope, abs=1e-4)
+        assert run["inheritance"]["correlation"][0] == pytest.approx(found.rvalue, abs=1e-4)
+        assert run["inheritance"]["slope"][0] == pytest.approx(found.slope, abs=1e-4)
 
 
 def test_the_recorded_figures_of_the_teacher_are_those_of_today(teacher: MaskedLM, tokenizer: WordPiece) -> None:
-    record = json.loads((data_folder() / "results" / "bias.json").read_text(encoding="utf-8"))
-    words = record["runs"][0]["teacher"]["words"]
+    words = recorded()["runs"][0]["teacher"]["words"]
     means = centred(log_ratios(word_probabilities(Probe(), teacher, tokenizer))).mean(0).tolist()
     assert means == pytest.approx([words[word]["difference"][0] for word in OCCUPATIONS], abs=2e-3)
 

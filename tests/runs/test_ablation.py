@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import torch
 
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch02_masking.corpus import Corpus
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.cli.main import main
+from minidistil.files import data_folder
 from minidistil.runs import ablation
 from minidistil.runs.ablation import GROUPS, Condition, ablate, configured, starting_student, table
-from minidistil.cli.main import main
-from minidistil.ch02_masking.corpus import Corpus
-from minidistil.files import data_folder
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.settings import DistilConfig
-from minidistil.ch07_student.student import student_of
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
 
 CONFIG = DistilConfig(steps=2, batch_size=2, max_length=16, precision="fp32", validate_every=None)
 SMALL = (GROUPS["losses"][0], GROUPS["losses"][-1])

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
-from minidistil.runs import finetuning as module
-from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
-from minidistil.cli.main import main
-from minidistil.cli.finetune import RECORDED, record
-from minidistil.ch10_tasks.load import load, loaders
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch04_encoder.encoder import EncoderConfig
-from minidistil.files import data_folder
-from minidistil.runs.finetuning import finetune
-from minidistil.ch10_tasks.glue import GLUE, Example
+from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
 from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch08_training.settings import FinetuneConfig
+from minidistil.ch10_tasks.glue import GLUE, Example
+from minidistil.ch10_tasks.load import load, loaders
 from minidistil.ch10_tasks.tasks import Dataset, Feature, TaskBatch, collate, predict, task_losses
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.cli.finetune import RECORDED, record
+from minidistil.cli.main import main
+from minidistil.files import data_folder
+from minidistil.runs import finetuning as module
+from minidistil.runs.finetuning import finetune
 
 TINY = EncoderConfig(
     hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, initializer_range=0.1
@@ -169,8 +169,8 @@ def test_of_several_development_sets_the_first_decides(tmp_path: Path) -> None:
 def test_a_killed_run_becomes_the_uninterrupted_one(
     when: int, finished: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed after a step or, at the end of an epoch (6, 12, 18), in the look that follows it."""
-    original = module.FineTuning._look
+    """Killed after a step or, at the end of an epoch (6, 12, 18), in the evaluation that follows it."""
+    original = module._evaluate
     steps = iter(range(1, 99))
 
     def trained(*arguments: object) -> object:
@@ -180,15 +180,15 @@ def test_a_killed_run_becomes_the_uninterrupted_one(
                 raise KeyboardInterrupt
             yield progress
 
-    def killed(self: module.FineTuning, epoch: int) -> None:
-        if 6 * epoch == when:
+    def killed(*arguments: Any) -> dict[str, Any]:
+        if 6 * (len(arguments[-1]) + 1) == when:
             raise KeyboardInterrupt
-        original(self, epoch)
+        return original(*arguments)
 
     module_train = module.train
     with monkeypatch.context() as patched:
         patched.setattr(module, "train", trained)
-        patched.setattr(module.FineTuning, "_look", killed)
+        patched.setattr(module, "_evaluate", killed)
         with pytest.raises(KeyboardInterrupt):
             finetune(fresh(), EASY, CONFIG, tmp_path)
     said: list[str] = []

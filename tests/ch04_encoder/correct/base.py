@@ -1,4 +1,4 @@
-"""Written another way: PyTorch's functions on the modules' weights, positions as ids, sums over generators."""
+"""A whole solution, written differently from the package: PyTorch's functions on the modules' weights."""
 
 import torch
 import torch.nn.functional as F

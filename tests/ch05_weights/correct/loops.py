@@ -1,39 +1,21 @@
 """Written another way: one token, one text, one mask after the other."""
-
-import math
+# ruff: noqa: F403, F405
 
 import torch
 from torch import nn
 
-from minidistil.ch04_encoder.encoder import gelu, initialize
-from minidistil.ch05_weights.weights import model_type as type_of
+from minidistil.ch04_encoder.encoder import gelu
+from tests.ch05_weights.correct.base import *
 
 
-class MaskedLMHead(nn.Module):
-    def __init__(self, config, word):
-        super().__init__()
-        self.transform = nn.Linear(config.hidden_size, config.hidden_size)
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.transform.apply(lambda module: initialize(module, config.initializer_range))
-        self.word = word
-
+class MaskedLMHead(MaskedLMHead):
     def forward(self, hidden_states):
         if hidden_states.dim() > 1:
             return torch.stack([self.forward(each) for each in hidden_states])
         return torch.mv(self.word.weight, self.norm(gelu(self.transform(hidden_states)))) + self.bias
 
 
-class SequenceClassifierHead(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.is_bert = type_of(config) == "bert"
-        default = config.dropout if self.is_bert else 0.2
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.dropout = nn.Dropout(default if config.classifier_dropout is None else config.classifier_dropout)
-        self.classifier = nn.Linear(config.hidden_size, len(config.id2label))
-        self.apply(lambda module: initialize(module, config.initializer_range))
-
+class SequenceClassifierHead(SequenceClassifierHead):
     def forward(self, hidden_states):
         scores = []
         for text in hidden_states:
@@ -81,53 +63,13 @@ def mean_pooling(hidden_states, attention_mask=None):
     return torch.stack(pooled)
 
 
-BLOCK = {
-    "attention.query": ("attention.self.query", "attention.q_lin"),
-    "attention.key": ("attention.self.key", "attention.k_lin"),
-    "attention.value": ("attention.self.value", "attention.v_lin"),
-    "attention.output": ("attention.output.dense", "attention.out_lin"),
-    "attention_norm": ("attention.output.LayerNorm", "sa_layer_norm"),
-    "expand": ("intermediate.dense", "ffn.lin1"),
-    "contract": ("output.dense", "ffn.lin2"),
-    "output_norm": ("output.LayerNorm", "output_layer_norm"),
-}
-OTHER = {
-    "embeddings.norm": ("embeddings.LayerNorm", "embeddings.LayerNorm"),
-    "head.transform": ("cls.predictions.transform.dense", "vocab_transform"),
-    "head.norm": ("cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
-    "head": ("cls.predictions", "vocab_projector"),
-    "head.dense": ("pooler.dense", "pre_classifier"),
-    "head.classifier": ("classifier", "classifier"),
-}
-
-
-def their_name(ours, model_type, prefix=True):
-    which = 0 if model_type == "bert" else 1
-    words = ours.split(".")
-    inside = words[0] == "encoder"
-    if inside:
-        words = words[1:]
-    kind = words.pop()
-    if words[0] == "layers":
-        middle = ["encoder", "transformer"][which] + ".layer." + words[1] + "." + BLOCK[".".join(words[2:])][which]
-    elif words[0] == "embeddings" and words[1] != "norm":
-        middle = "embeddings." + words[1] + "_embeddings"
-    else:
-        middle = ".".join(words)
-        middle = OTHER.get(middle, (middle, middle))[which]
-    if prefix and (inside or middle == "pooler.dense"):
-        middle = model_type + "." + middle
-    return middle + "." + kind
-
-
 def mask_probabilities(model, input_ids, attention_mask, mask_token_id):
     hidden = model.encoder(input_ids, attention_mask).last_hidden_state
     rows = []
     for text, ids in zip(hidden, input_ids.tolist()):
         for place, token in enumerate(ids):
             if token == mask_token_id:
-                powers = model.head(text[place])
-                powers = (powers - powers.max()).exp()
+                scores = model.head(text[place])
+                powers = (scores - scores.max()).exp()
                 rows.append(powers / powers.sum())
-    assert math.prod(rows[0].shape) == model.config.vocab_size
     return torch.stack(rows)

@@ -1,4 +1,4 @@
-"""Written another way: every loss by its formula, no loss function of PyTorch's."""
+"""A whole solution: every loss by its formula, without PyTorch's loss functions."""
 
 import torch
 
@@ -31,17 +31,9 @@ def logits_mse_loss(student_logits, teacher_logits):
 
 
 def distillation_loss(
-    student_logits,
-    teacher_logits,
-    labels,
-    student_hidden,
-    teacher_hidden,
-    temperature=2.0,
-    alpha_ce=5.0,
-    alpha_mlm=2.0,
-    alpha_cos=1.0,
-    alpha_mse=0.0,
-):
+    student_logits, teacher_logits, labels, student_hidden, teacher_hidden,
+    temperature=2.0, alpha_ce=5.0, alpha_mlm=2.0, alpha_cos=1.0, alpha_mse=0.0,
+):  # fmt: skip
     ce = soft_target_loss(student_logits, teacher_logits, temperature)
     mlm = masked_lm_loss(student_logits, labels)
     total, cos, mse = alpha_ce * ce + alpha_mlm * mlm, None, None
@@ -55,7 +47,7 @@ def distillation_loss(
 
 
 def true_distribution(language, word_ids, known):
-    """Both walks in logarithms."""
+    """Both passes in logarithms."""
     emission = language.emission.log()
     evidence = emission.T[word_ids].masked_fill(~known[..., None], 0.0)
     steps = language.transition.log()

@@ -1,9 +1,11 @@
 """Written another way: PyTorch's loss modules, as the official script uses them."""
+# ruff: noqa: F403
 
 import torch
 from torch import nn
 
 from minidistil.ch06_losses.losses import DistillationLoss
+from tests.ch06_losses.correct.base import *
 
 
 def soft_target_loss(student_logits, teacher_logits, temperature=2.0):
@@ -31,17 +33,9 @@ def logits_mse_loss(student_logits, teacher_logits):
 
 
 def distillation_loss(
-    student_logits,
-    teacher_logits,
-    labels,
-    student_hidden,
-    teacher_hidden,
-    temperature=2.0,
-    alpha_ce=5.0,
-    alpha_mlm=2.0,
-    alpha_cos=1.0,
-    alpha_mse=0.0,
-):
+    student_logits, teacher_logits, labels, student_hidden, teacher_hidden,
+    temperature=2.0, alpha_ce=5.0, alpha_mlm=2.0, alpha_cos=1.0, alpha_mse=0.0,
+):  # fmt: skip
     terms = {
         "ce": soft_target_loss(student_logits, teacher_logits, temperature),
         "mlm": masked_lm_loss(student_logits, labels),
@@ -54,10 +48,10 @@ def distillation_loss(
 
 
 def true_distribution(language, word_ids, known):
-    """Holes as one more column of the emission, which every state says with probability 1."""
-    hole = language.emission.shape[1]
+    """A mask is one more column of the emission, which every state emits with probability 1."""
+    mask = language.emission.shape[1]
     emission = torch.cat([language.emission, torch.ones(len(language.start), 1, dtype=torch.float64)], dim=1)
-    evidence = nn.functional.embedding(torch.where(known, word_ids, hole), emission.T)
+    evidence = nn.functional.embedding(torch.where(known, word_ids, mask), emission.T)
     forward, backward = [], []
     state = language.start.expand(len(word_ids), -1)
     for seen in evidence.unbind(1):

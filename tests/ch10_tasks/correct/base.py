@@ -1,4 +1,4 @@
-"""Chapter 10 written another way: plain loops."""
+"""Chapter 10 written another way: plain loops. The other variants begin with these functions."""
 
 import math
 import string
@@ -143,13 +143,13 @@ def imitation_loss(model_class, student, teacher, batch, temperature):
         losses = []
         for row, length in enumerate(batch.attention_mask.sum(1).tolist()):
             for end in (0, 1):
-                ours, theirs = student[row, :length, end], teacher[row, :length, end]
-                losses.append(soft_target_loss(ours[None], theirs[None], temperature))
+                pair = (each[row, :length, end][None] for each in (student, teacher))
+                losses.append(soft_target_loss(*pair, temperature))
         return torch.stack(losses).mean()
     if model_class is TokenClassifier:
         chosen = [(i, j) for i, row in enumerate(batch.labels.tolist()) for j, label in enumerate(row) if label != -100]
-        ours = torch.stack([student[place] for place in chosen])
-        return soft_target_loss(ours, torch.stack([teacher[place] for place in chosen]), temperature)
+        pair = (torch.stack([each[place] for place in chosen]) for each in (student, teacher))
+        return soft_target_loss(*pair, temperature)
     if student.shape[1] == 1:
         return (student - teacher.detach()).square().mean()
     return soft_target_loss(student, teacher, temperature)

@@ -1,4 +1,4 @@
-"""Written another way: Python's numbers and loops wherever they do, integers added up one by one."""
+"""A whole solution with Python's numbers and loops wherever possible; integers are added up one by one."""
 
 import math
 

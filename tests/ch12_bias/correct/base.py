@@ -1,4 +1,4 @@
-"""Written another way: loops over templates and words, Python's own numbers."""
+"""A whole solution with loops over templates and words, and Python's own numbers."""
 
 import math
 
@@ -9,39 +9,29 @@ from minidistil.ch12_bias.bias import GROUP, MASK, Inheritance
 
 def prior_text(template, pieces):
     left, right = template.split(GROUP)
-    hidden = left
-    for number in range(pieces):
-        hidden += (" " if number else "") + MASK
-    return hidden + right, 0 if MASK in left else pieces
+    return left + " ".join([MASK] * pieces) + right, 0 if MASK in left else pieces
 
 
 def bias_scores(conditional, prior):
     scores = torch.zeros(conditional.shape[0], conditional.shape[2], dtype=conditional.dtype)
-    for template in range(conditional.shape[0]):
-        for word in range(conditional.shape[2]):
-            first, second = (
-                math.log(conditional[template, group, word]) - math.log(prior[template, group]) for group in (0, 1)
-            )
-            scores[template, word] = first - second
+    for template, ((first, second), (first_prior, second_prior)) in enumerate(zip(conditional, prior)):
+        for word, (one, other) in enumerate(zip(first.tolist(), second.tolist())):
+            scores[template, word] = math.log(one / first_prior) - math.log(other / second_prior)
     return scores
 
 
 def mean_absolute_difference(probabilities):
-    means = []
-    for first, second in probabilities.tolist():
-        total = 0.0
-        for one, other in zip(first, second, strict=True):
-            total += abs(math.log(one) - math.log(other))
-        means.append(total / len(first))
+    means = [
+        sum(abs(math.log(one) - math.log(other)) for one, other in zip(first, second)) / len(first)
+        for first, second in probabilities.tolist()
+    ]
     return torch.tensor(means, dtype=probabilities.dtype)
 
 
 def inheritance(teacher, student):
-    if teacher.shape != student.shape:
-        raise ValueError(f"{tuple(teacher.shape)} and {tuple(student.shape)} differ")
-    if teacher.shape[1] < 2:
-        raise ValueError(f"{tuple(teacher.shape)}: two words at least")
     count = teacher.shape[1]
+    if teacher.shape != student.shape or count < 2:
+        raise ValueError(f"{tuple(teacher.shape)} and {tuple(student.shape)} differ, or have a single word")
     xs = [sum(column) / len(column) for column in zip(*teacher.tolist(), strict=True)]
     ys = [sum(column) / len(column) for column in zip(*student.tolist(), strict=True)]
     x_mean, y_mean = sum(xs) / count, sum(ys) / count
@@ -52,10 +42,8 @@ def inheritance(teacher, student):
 
 
 def bootstrap_interval(table, statistic, generator, level=0.95, resamples=2000):
-    if len(table) < 2:
-        raise ValueError(f"{len(table)} template is too few")
-    if level <= 0 or level >= 1:
-        raise ValueError(f"level {level:g} is no share")
+    if len(table) < 2 or level <= 0 or level >= 1:
+        raise ValueError(f"{len(table)} templates and a level of {level:g}")
     values = []
     for _ in range(resamples):
         rows = torch.randint(0, len(table), (len(table),), generator=generator).tolist()

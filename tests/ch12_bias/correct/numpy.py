@@ -1,33 +1,16 @@
-"""Written another way: numpy, with random numbers seeded by the generator."""
-
-import re
+"""With numpy, whose random numbers are seeded by the generator."""
 
 import numpy as np
 import torch
 
-from minidistil.ch12_bias.bias import GROUP, MASK, Inheritance
-
-
-def prior_text(template, pieces):
-    order = re.findall(r"\{group\}|\[MASK\]", template)
-    return (" ".join([MASK] * pieces)).join(template.split(GROUP)), 0 if order[0] == MASK else pieces
-
-
-def bias_scores(conditional, prior):
-    raised = np.log(conditional.numpy()) - np.log(prior.numpy())[..., None]
-    return -torch.from_numpy(np.diff(raised, axis=1)[:, 0])
-
-
-def mean_absolute_difference(probabilities):
-    return torch.from_numpy(np.abs(np.diff(np.log(probabilities.numpy()), axis=1)).mean(axis=(1, 2)))
+from tests.ch12_bias.correct.base import *  # noqa: F403
+from tests.ch12_bias.correct.base import Inheritance
 
 
 def inheritance(teacher, student):
     if teacher.shape != student.shape or teacher.shape[1] < 2:
         raise ValueError(f"shapes {tuple(teacher.shape)}, {tuple(student.shape)}")
-    x, y = (table.double().numpy().mean(axis=0) for table in (teacher, student))
-    covariance = np.cov(x, y)
-    (xx, xy), (_, yy) = covariance
+    (xx, xy), (_, yy) = np.cov(*(table.double().numpy().mean(axis=0) for table in (teacher, student)))
     return Inheritance(float(xy / np.sqrt(xx * yy)), float(xy / xx), float(np.sqrt(yy / xx)))
 
 
@@ -37,7 +20,7 @@ def _numpy(generator):
 
 def bootstrap_interval(table, statistic, generator, level=0.95, resamples=2000):
     if len(table) < 2 or not 0 < level < 1:
-        raise ValueError(f"{len(table)} templates and a level of {level:g}: expected two or more, and a share")
+        raise ValueError(f"{len(table)} templates and a level of {level:g}")
     rows = _numpy(generator).integers(len(table), size=(resamples, len(table)))
     values = np.stack([np.asarray(statistic(table[torch.from_numpy(each)])) for each in rows])
     outside = 100 * (1 - level) / 2

@@ -1,0 +1,1 @@
+"""Whole runs, from a text to a folder with a model and a report."""

@@ -1,0 +1,165 @@
+"""A run's folder: one run at a time, and what is damaged or of another run is one sentence that names the file."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from minidistil.ch02_masking.corpus import Corpus
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.runs.distillation import distil
+from minidistil.runs.run_folder import RunFolder
+from tests.conftest import TINY
+
+CONFIG = DistilConfig(steps=4, batch_size=4, max_length=32, precision="fp32", log_every=1, validate_every=None)
+
+
+@pytest.fixture(scope="module")
+def corpus(docs_corpus: Corpus) -> Corpus:
+    return Corpus("some", docs_corpus.train[:40], [], docs_corpus.test[:5])
+
+
+@pytest.fixture(scope="module")
+def teacher() -> MaskedLM:
+    torch.manual_seed(0)
+    return MaskedLM(TINY).eval()
+
+
+@pytest.fixture(scope="module")
+def finished(teacher: MaskedLM, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "finished"
+    distil(teacher, student_of(teacher), corpus, CONFIG, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stopped(teacher: MaskedLM, corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was interrupted in its last evaluation."""
+    folder = tmp_path_factory.mktemp("run") / "stopped"
+
+    def interrupt(line: str) -> None:
+        if line.startswith("evaluating"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distil(teacher, student_of(teacher), corpus, CONFIG, folder, say=interrupt)
+    return folder
+
+
+def test_a_second_run_in_the_folder_is_refused_until_the_first_one_ends(tmp_path: Path) -> None:
+    first, second = (RunFolder(tmp_path, {"kind": "some"}, print) for _ in range(2))
+    with first.locked(), pytest.raises(ValueError, match="Another process is at work in the folder"), second.locked():
+        pass
+    with second.locked():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    parts = [tmp_path / ".report.md.7.part", tmp_path / "checkpoints" / ".step-00000007.safetensors.7.part"]
+    for part in parts:
+        part.write_bytes(b"half")
+    (tmp_path / "report.md").write_text("whole")
+    with RunFolder(tmp_path, {"kind": "some"}, print).locked():
+        assert not any(part.exists() for part in parts)
+    assert (tmp_path / "report.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics.json", ""),
+        ("metrics.json", "[1, 2]"),
+        ("metrics.jsonl", None),
+        ("metrics.jsonl", "{"),
+        ("config.json", "[]"),
+        ("config.json", "{}"),
+    ],
+)
+def test_a_damaged_file_of_a_finished_run_is_named(
+    name: str, content: str | None, finished: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_text(content)
+    with pytest.raises(ValueError, match=str(folder / name)):
+        distil(teacher, student_of(teacher), corpus, CONFIG, folder)
+
+
+@pytest.mark.parametrize(
+    "plan", [{"steps": 1e9}, {"steps": 0}, {"precision": "int8"}, {"speed": 1}, {"corrections": [[1]]}]
+)
+def test_a_plan_that_cannot_be_is_refused(
+    plan: dict[str, object], stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(stopped, folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"plan": settings["plan"] | plan}))
+    with pytest.raises(ValueError, match=r"The plan in .*config\.json is damaged"):
+        distil(teacher, student_of(teacher), corpus, CONFIG, folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes: Linux or macOS")
+def test_a_pipe_in_the_place_of_a_file_does_not_hang_the_run(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(ValueError, match=r"config\.json is damaged"):
+        RunFolder(tmp_path, {"kind": "some"}, print)
+
+
+def test_a_setting_that_an_older_version_did_not_write_blocks_nothing(tmp_path: Path) -> None:
+    written = {"kind": "some", "config": {"seed": 1}}
+    (tmp_path / "config.json").write_text(json.dumps(written))
+    RunFolder(tmp_path, {"kind": "some", "config": {"seed": 1, "new": 2}, "more": 3}, print)
+    with pytest.raises(ValueError, match="seed 1 there, 2 now"):
+        RunFolder(tmp_path, {"kind": "some", "config": {"seed": 2, "new": 2}}, print)
+
+
+def rewritten(folder: Path, change: str) -> None:
+    """Change the tensors or the progress of the checkpoint in a folder."""
+    (path,) = (folder / "checkpoints").glob("step-*")
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    if change == "zeros":
+        tensors = {name: torch.zeros_like(tensor) for name, tensor in tensors.items()}
+    else:
+        metadata["progress"] = json.dumps(json.loads(metadata["progress"]) | json.loads(change))
+    save_file(tensors, path, metadata)
+
+
+@pytest.mark.parametrize("change", ["zeros", '{"step": "4"}', '{"step": -1}', '{"log": [1]}', '{"more": 1}'])
+def test_a_damaged_checkpoint_is_refused(
+    change: str, stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(stopped, folder)
+    rewritten(folder, change)
+    with pytest.raises(ValueError, match=r"step-00000004\.safetensors is damaged or belongs to another run"):
+        distil(teacher, student_of(teacher), corpus, CONFIG, folder)
+
+
+def test_the_checkpoint_of_another_run_is_refused(
+    stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
+) -> None:
+    shutil.copytree(stopped / "checkpoints", tmp_path / "checkpoints")
+    with pytest.raises(ValueError, match="by a run with other settings"):
+        distil(teacher, student_of(teacher), corpus, CONFIG, tmp_path)
+
+
+def test_the_stopped_run_itself_goes_on(stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(stopped, folder)
+    run = distil(teacher, student_of(teacher), corpus, CONFIG, folder)
+    assert run.metrics["steps"] == 4
+    assert not (folder / "checkpoints").exists()
