@@ -154,14 +154,11 @@ def test_a_file_that_cannot_be_loaded_does_not_stop_the_copy(copy: Path, tmp_pat
 
 def test_bad_requests_leave_nothing_and_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "there").mkdir()
-    for *arguments, fact in (
-        [tmp_path / "there", str(tmp_path / "there")],
-        [COURSE / "copy", str(COURSE / "copy")],
-        [tmp_path / "new", "--chapters", "ch99", "ch99"],
-    ):
-        assert main(["handout", *map(str, arguments)]) == 2
+    for arguments in ([tmp_path / "there"], [COURSE / "copy"], [tmp_path / "new", "--chapters", "ch99"]):
+        typed = list(map(str, arguments))
+        assert main(["handout", *typed]) == 2
         error = capsys.readouterr().err
-        assert str(fact) in error
+        assert typed[-1] in error
         assert error.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["there"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import minidistil
-from minidistil.course.chapters import read_chapter
+from minidistil.course.chapters import hint, read_chapter
 from minidistil.course.check import Result, Verdict
 from minidistil.course.progress import LEGEND, progress, remember
 from tests.course.small_course import STUB, write_chapter
@@ -64,6 +64,16 @@ def test_what_is_written_shows_without_a_check_and_a_verdict_holds_until_the_fil
     assert lines[-1] == "1 of 2 chapters done."
     path.write_text(path.read_text() + "\n")
     assert "o.  1 of 2 written" in next(progress())
+
+
+def test_the_next_hint_is_for_the_first_exercise_that_is_not_written(course: Path) -> None:
+    path = course / "exercises" / "ch01_wordpiece.py"
+    assert hint("ch01").startswith("is_punctuation, hint 1 of 3: a\n")
+    path.write_text(STUBS.replace("raise NotImplementedError\n", "return False\n", 1))
+    assert hint("ch01", 3) == "normalize, hint 3 of 3: c"
+    path.write_text("def is_punctuation(char): ...\ndef normalize(text): ...\n")
+    with pytest.raises(ValueError, match="is_punctuation, normalize"):
+        hint("ch01")
 
 
 def test_a_verdict_on_another_file_is_not_the_chapters(course: Path) -> None:
