@@ -20,27 +20,7 @@ from minidistil.runs.teaching import teach
 from minidistil.source import show
 
 __all__ = [
-    "ClassifierConfig",
-    "DistilConfig",
-    "Encoder",
-    "EncoderConfig",
-    "MaskedLM",
-    "QuestionAnswering",
-    "Run",
-    "SentenceEncoder",
-    "SequenceClassifier",
-    "TeachConfig",
-    "TokenClassifier",
-    "WordPiece",
-    "compare",
-    "corpus",
-    "distil",
-    "distillation_loss",
-    "embed",
-    "fill_mask",
-    "masked_text",
-    "score",
-    "show",
-    "student_of",
-    "teach",
-]
+    "ClassifierConfig", "DistilConfig", "Encoder", "EncoderConfig", "MaskedLM", "QuestionAnswering", "Run",
+    "SentenceEncoder", "SequenceClassifier", "TeachConfig", "TokenClassifier", "WordPiece", "compare", "corpus",
+    "distil", "distillation_loss", "embed", "fill_mask", "masked_text", "score", "show", "student_of", "teach",
+]  # fmt: skip

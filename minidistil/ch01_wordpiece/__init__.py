@@ -9,21 +9,7 @@ from minidistil.ch01_wordpiece.vocabulary import Merger, count_pairs, first_piec
 from minidistil.ch01_wordpiece.wordpiece import join_pieces, longest_match, truncate
 
 __all__ = [
-    "Merger",
-    "count_pairs",
-    "count_words",
-    "first_pieces",
-    "is_chinese",
-    "is_control",
-    "is_punctuation",
-    "join_pair",
-    "join_pieces",
-    "learn",
-    "longest_match",
-    "merge_pair",
-    "normalize",
-    "plain_words",
-    "split_words",
-    "truncate",
+    "Merger", "count_pairs", "count_words", "first_pieces", "is_chinese", "is_control", "is_punctuation", "join_pair",
+    "join_pieces", "learn", "longest_match", "merge_pair", "normalize", "plain_words", "split_words", "truncate",
     "words_of",
-]
+]  # fmt: skip

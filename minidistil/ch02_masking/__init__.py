@@ -8,15 +8,6 @@ from minidistil.ch02_masking.masking import IGNORE, choose_positions, mask_token
 from minidistil.ch02_masking.sequences import CONSECUTIVE, RANDOM, chunks
 
 __all__ = [
-    "CONSECUTIVE",
-    "IGNORE",
-    "RANDOM",
-    "WindowedBatches",
-    "choose_positions",
-    "chunks",
-    "epoch_batches",
-    "mask_tokens",
-    "pad",
-    "padding_share",
-    "token_weights",
-]
+    "CONSECUTIVE", "IGNORE", "RANDOM", "WindowedBatches", "choose_positions", "chunks", "epoch_batches", "mask_tokens",
+    "pad", "padding_share", "token_weights",
+]  # fmt: skip

@@ -13,10 +13,6 @@ from minidistil.ch03_attention.attention import (
 )
 
 __all__ = [
-    "MultiHeadAttention",
-    "attention_weights",
-    "join_heads",
-    "padding_mask",
-    "scaled_dot_product_attention",
+    "MultiHeadAttention", "attention_weights", "join_heads", "padding_mask", "scaled_dot_product_attention",
     "split_heads",
-]
+]  # fmt: skip

@@ -7,12 +7,5 @@ from minidistil.ch04_encoder.config import EncoderConfig
 from minidistil.ch04_encoder.encoder import Block, Embeddings, Encoder, count_parameters, gelu, initialize, layer_norm
 
 __all__ = [
-    "Block",
-    "Embeddings",
-    "Encoder",
-    "EncoderConfig",
-    "count_parameters",
-    "gelu",
-    "initialize",
-    "layer_norm",
-]
+    "Block", "Embeddings", "Encoder", "EncoderConfig", "count_parameters", "gelu", "initialize", "layer_norm",
+]  # fmt: skip

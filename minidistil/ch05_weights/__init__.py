@@ -10,12 +10,6 @@ from minidistil.ch05_weights.question_answering import answer_loss
 from minidistil.ch05_weights.tensor_names import their_name
 
 __all__ = [
-    "MaskedLMHead",
-    "SequenceClassifierHead",
-    "answer_loss",
-    "best_words",
-    "mask_probabilities",
-    "mean_pooling",
-    "sequence_loss",
-    "their_name",
-]
+    "MaskedLMHead", "SequenceClassifierHead", "answer_loss", "best_words", "mask_probabilities", "mean_pooling",
+    "sequence_loss", "their_name",
+]  # fmt: skip

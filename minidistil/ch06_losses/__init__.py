@@ -13,11 +13,6 @@ from minidistil.ch06_losses.losses import (
 from minidistil.ch06_losses.toy_language import divergence, true_distribution
 
 __all__ = [
-    "cosine_loss",
-    "distillation_loss",
-    "divergence",
-    "logits_mse_loss",
-    "masked_lm_loss",
-    "soft_target_loss",
+    "cosine_loss", "distillation_loss", "divergence", "logits_mse_loss", "masked_lm_loss", "soft_target_loss",
     "true_distribution",
-]
+]  # fmt: skip

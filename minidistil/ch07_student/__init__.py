@@ -16,13 +16,6 @@ from minidistil.ch07_student.student import (
 )
 
 __all__ = [
-    "PAPER_LAYERS",
-    "POSITION",
-    "TOKEN_TYPE",
-    "copied_names",
-    "default_layers",
-    "layer_cosines",
-    "student_config",
-    "student_of",
-    "student_tensors",
-]
+    "PAPER_LAYERS", "POSITION", "TOKEN_TYPE", "copied_names", "default_layers", "layer_cosines", "student_config",
+    "student_of", "student_tensors",
+]  # fmt: skip

@@ -19,24 +19,7 @@ from minidistil.ch08_training.training import (
 from minidistil.ch08_training.trial import trial_seconds
 
 __all__ = [
-    "Batch",
-    "InChunks",
-    "MemoryFeed",
-    "Plan",
-    "accumulate_gradients",
-    "clip_gradients",
-    "distillation_losses",
-    "make_optimizer",
-    "masked_lm_losses",
-    "numbers_of_step",
-    "processes",
-    "restore_state",
-    "save_checkpoint",
-    "schedule",
-    "step_operations",
-    "train",
-    "training_state",
-    "trial_seconds",
-    "without_averaging",
-    "world_size",
-]
+    "Batch", "InChunks", "MemoryFeed", "Plan", "accumulate_gradients", "clip_gradients", "distillation_losses",
+    "make_optimizer", "masked_lm_losses", "numbers_of_step", "processes", "restore_state", "save_checkpoint",
+    "schedule", "step_operations", "train", "training_state", "trial_seconds", "without_averaging", "world_size",
+]  # fmt: skip

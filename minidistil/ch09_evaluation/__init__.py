@@ -9,17 +9,6 @@ from minidistil.ch09_evaluation.metrics import expected_calibration_error, perpl
 from minidistil.ch09_evaluation.speed import parameters, size_in_bytes, speedup_by_shape
 
 __all__ = [
-    "answers",
-    "document_totals",
-    "expected_calibration_error",
-    "interval",
-    "intervals",
-    "masked_documents",
-    "parameters",
-    "perplexity",
-    "reliability",
-    "resampled_sums",
-    "size_in_bytes",
-    "speedup_by_shape",
-    "token_cosines",
-]
+    "answers", "document_totals", "expected_calibration_error", "interval", "intervals", "masked_documents",
+    "parameters", "perplexity", "reliability", "resampled_sums", "size_in_bytes", "speedup_by_shape", "token_cosines",
+]  # fmt: skip

@@ -17,22 +17,7 @@ from minidistil.ch11_smaller_faster.quantisation import (
 )
 
 __all__ = [
-    "PRODUCTS",
-    "VOCABULARY",
-    "Graph",
-    "Int8Embedding",
-    "OnnxModel",
-    "affine_parameters",
-    "dequantize",
-    "export_onnx",
-    "int8_linear",
-    "int_matmul",
-    "load_int8",
-    "quantize",
-    "round_onnx",
-    "save_int8",
-    "signal_to_noise",
-    "symmetric_scale",
-    "time_by_kind",
-    "to_int8",
-]
+    "PRODUCTS", "VOCABULARY", "Graph", "Int8Embedding", "OnnxModel", "affine_parameters", "dequantize", "export_onnx",
+    "int8_linear", "int_matmul", "load_int8", "quantize", "round_onnx", "save_int8", "signal_to_noise",
+    "symmetric_scale", "time_by_kind", "to_int8",
+]  # fmt: skip

@@ -27,22 +27,8 @@ from minidistil.ch12_bias.uncertainty import (
 )
 
 __all__ = [
-    "OCCUPATIONS",
-    "TEMPLATES",
-    "Probe",
-    "adjusted_p_values",
-    "bias_scores",
-    "bootstrap_interval",
-    "centred",
-    "group_probabilities",
-    "hole_probabilities",
-    "inheritance",
-    "log_ratios",
-    "mean_absolute_difference",
-    "prior_probabilities",
-    "prior_text",
-    "relabelled_differences",
-    "share_as_far",
-    "sign_flip_p_values",
+    "OCCUPATIONS", "TEMPLATES", "Probe", "adjusted_p_values", "bias_scores", "bootstrap_interval", "centred",
+    "group_probabilities", "hole_probabilities", "inheritance", "log_ratios", "mean_absolute_difference",
+    "prior_probabilities", "prior_text", "relabelled_differences", "share_as_far", "sign_flip_p_values",
     "word_probabilities",
-]
+]  # fmt: skip
