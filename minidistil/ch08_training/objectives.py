@@ -43,13 +43,13 @@ def distillation_losses(teacher: MaskedLM, config: DistilConfig) -> Losses:
         with torch.no_grad():
             teacher_hidden = teacher.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
         student_hidden = student.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
-        triple = losses_in_chunks if config.ce_positions == "all" else losses_at_masked
-        return triple(student, teacher, student_hidden[real], teacher_hidden[real], batch.labels[real], config)
+        way = triple_loss_in_chunks if config.ce_positions == "all" else triple_loss
+        return way(student, teacher, student_hidden[real], teacher_hidden[real], batch.labels[real], config)
 
     return losses
 
 
-def losses_at_masked(
+def triple_loss(
     student: MaskedLM,
     teacher: MaskedLM,
     student_hidden: Tensor,  # (M, D)
@@ -57,32 +57,8 @@ def losses_at_masked(
     labels: Tensor,  # (M,)
     config: DistilConfig,
 ) -> dict[str, Tensor]:
-    """The triple loss with L_ce and L_mlm at the masked positions, L_cos at all real tokens."""
-    return _losses_at(labels != IGNORE, student, teacher, student_hidden, teacher_hidden, labels, config)
-
-
-def losses_everywhere(
-    student: MaskedLM,
-    teacher: MaskedLM,
-    student_hidden: Tensor,  # (M, D)
-    teacher_hidden: Tensor,  # (M, D)
-    labels: Tensor,  # (M,)
-    config: DistilConfig,
-) -> dict[str, Tensor]:
-    """The same with L_ce at all real tokens, as in the paper: all logits at once, (M, V) of each model."""
-    everywhere = torch.ones_like(labels, dtype=torch.bool)
-    return _losses_at(everywhere, student, teacher, student_hidden, teacher_hidden, labels, config)
-
-
-def _losses_at(
-    at: Tensor,  # (M,) bool, N of them True
-    student: MaskedLM,
-    teacher: MaskedLM,
-    student_hidden: Tensor,
-    teacher_hidden: Tensor,
-    labels: Tensor,
-    config: DistilConfig,
-) -> dict[str, Tensor]:
+    """L_ce at the masked positions, or as in the paper at all real tokens; L_mlm at the masked ones, L_cos at all."""
+    at = torch.ones_like(labels, dtype=torch.bool) if config.ce_positions == "all" else labels != IGNORE  # (M,)
     with torch.no_grad():
         teacher_logits = teacher.head(teacher_hidden[at])  # (N, V)
     loss = distillation_loss(
@@ -100,12 +76,12 @@ def _losses_at(
     return {"loss": loss.total, **loss.terms()}
 
 
-# --- The same as `losses_everywhere`, a few hundred positions at a time ---
+# --- The same with L_ce at all tokens, but logits of a few hundred positions at a time ---
 
 CHUNK = 256  # positions whose logits exist at the same time: 31 MB a model in fp32, V = 30522
 
 
-def losses_in_chunks(
+def triple_loss_in_chunks(
     student: MaskedLM,
     teacher: MaskedLM,
     student_hidden: Tensor,  # (M, D)
@@ -113,7 +89,7 @@ def losses_in_chunks(
     labels: Tensor,  # (M,)
     config: DistilConfig,
 ) -> dict[str, Tensor]:
-    """The losses of `losses_everywhere` without logits of size (M, V): chunk by chunk."""
+    """What `triple_loss` gives where ce_positions is "all", without logits of size (M, V)."""
     tokens, masked = len(labels), int((labels != IGNORE).sum())
     alphas = {"ce": config.alpha_ce, "mlm": config.alpha_mlm} | ({"mse": config.alpha_mse} if config.alpha_mse else {})
 

@@ -13,9 +13,9 @@ from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.feed import Batch
 from minidistil.ch08_training.objectives import (
     distillation_losses,
-    losses_everywhere,
-    losses_in_chunks,
     masked_lm_losses,
+    triple_loss,
+    triple_loss_in_chunks,
 )
 from minidistil.ch08_training.settings import DistilConfig
 from tests.conftest import TINY
@@ -73,11 +73,11 @@ def test_losses_and_gradients_are_those_of_the_official_step(
 
 def test_chunks_give_the_losses_and_gradients_of_all_logits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("minidistil.ch08_training.objectives.CHUNK", 7)
-    config = DistilConfig(alpha_mse=0.01)
+    config = DistilConfig(alpha_mse=0.01, ce_positions="all")
     teacher, student = MaskedLM(SMALL), MaskedLM(SMALL)
     labels = torch.where(torch.rand(40) < 0.2, torch.randint(300, (40,)), IGNORE)
     found = []
-    for way in (losses_everywhere, losses_in_chunks):
+    for way in (triple_loss, triple_loss_in_chunks):
         hidden = torch.randn(40, 32, generator=torch.Generator().manual_seed(0)).requires_grad_()
         terms = way(student, teacher, hidden, torch.ones(40, 32).cumsum(1), labels, config)
         found.append(
