@@ -1,4 +1,4 @@
-"""Chapter 8, checkpoints: every tensor that the next step hangs on, there and back."""
+"""Chapter 8, checkpoints: every tensor that the next step depends on, there and back."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -25,7 +25,7 @@ def pair(seed: int = 0, frozen: bool = False) -> tuple[MaskedLM, torch.optim.Ada
 
 
 def walk(model: MaskedLM, optimizer: torch.optim.AdamW, steps: Iterable[int]) -> None:
-    """Take steps on gradients that hang on the step's number alone."""
+    """Take steps on gradients that depend on the step's number alone."""
     for step in steps:
         generator = torch.Generator().manual_seed(step)
         for parameter in model.parameters():

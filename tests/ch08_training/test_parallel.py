@@ -1,4 +1,4 @@
-"""Chapter 8, several processes: two of them do what one does, and share out a streamed text."""
+"""Chapter 8, several processes: two of them do what one does, and split a streamed text."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: WordPiece) -> Pa
     for file in range(2):
         table = pyarrow.table({"text": lines[file:300:2]})
         pyarrow.parquet.write_table(table, folder / "dataset" / f"train-{file:05d}-of-00002.parquet")
-    (folder / "other").mkdir()  # shared out by documents, the first one by files
+    (folder / "other").mkdir()  # split by documents, the first one by files
     pyarrow.parquet.write_table(pyarrow.table({"text": lines[300:]}), folder / "other" / "train.parquet")
     return folder
 

@@ -51,7 +51,7 @@ def run(
     stop: int | None = None,
     config: DistilConfig = CONFIG,
 ) -> Progress:
-    """Train a student of the teacher; `stop` interrupts after that many steps in this go."""
+    """Train a student of the teacher; `stop` interrupts after that many steps in this call."""
     steps = train(student_of(teacher), distillation_losses(teacher, config), stream, config, plan, folder)
     *_, last = itertools.islice(steps, stop)
     steps.close()  # type: ignore[attr-defined]  # an Iterator that is a generator
@@ -307,7 +307,7 @@ def test_a_micro_batch_has_its_own_draws_whatever_came_before(impl: ModuleType) 
         alone.append(gradient_of(toy))
     torch.testing.assert_close(together, (alone[0] + alone[1]) / 2)
     first = [impl.accumulate_gradients(toy, [(number, batches[0][1])], 56)[0]["loss"].item() for number in range(6)]
-    assert len(set(first)) > 1  # the draws hang on the number
+    assert len(set(first)) > 1  # the draws depend on the number
 
 
 def test_terms_are_kept_without_their_graph_and_in_fp32(impl: ModuleType) -> None:
