@@ -85,8 +85,9 @@ def graduate(options: argparse.Namespace) -> int:
 
 def grade(options: argparse.Namespace) -> int:
     """The table of a class."""
-    from minidistil.course.grade import grade, write_csv
+    from minidistil.course.grade import grade, isolation, write_csv
 
+    say(isolation())
     grades = []
     for each in grade(options.folder, options.chapters, options.seconds, options.memory):
         grades.append(each)

@@ -108,11 +108,21 @@ class Recorder:
     def __init__(self, learner: Learner):
         self.learner = learner
         self.outcomes: list[Outcome] = []
+        self.left = 0  # tests that are still to be run
+        self.stopped = False  # after an endless loop
 
     def pytest_configure(self, config: Any) -> None:
         """Hand over the file as it is loaded; leave out tracebacks, which take a third of the time."""
         config.learner = self.learner  # read by the tests' fixture `impl`
         config.option.tbstyle = "no"
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        """Count the tests: whatever the learner's code does, all of them have to be finished."""
+        self.left = len(session.items)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """One test is finished."""
+        self.left -= 1
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         """Record one outcome, of the test or of the fixture that failed before it."""
@@ -124,6 +134,7 @@ class Recorder:
         late = call.excinfo is not None and call.excinfo.errisinstance(TimeoutError)
         if late and not hasattr(call.excinfo.value, "exercise"):  # no exercise to blame: each test may take as long
             item.session.shouldstop = "something does not come to an end"
+            self.stopped = True
 
     def _reason(self, excinfo: Any) -> str:
         error, path = excinfo.value, self.learner.path
@@ -139,7 +150,7 @@ def run_tests(recorder: Recorder) -> list[Outcome]:
     """Run the chapter's tests on a learner's file.
 
     Raises:
-        ValueError: no test could run.
+        ValueError: no test could run, or the learner's code ended pytest.
     """
     import pytest
 
@@ -150,6 +161,11 @@ def run_tests(recorder: Recorder) -> list[Outcome]:
     code = pytest.main([*quiet, *where], plugins=[recorder])
     if not recorder.outcomes:
         raise ValueError(f"No test of {chapter.key} could run (pytest's exit code: {int(code)}): is tests/ complete?")
+    if recorder.left and not recorder.stopped:
+        raise ValueError(
+            f"The tests of {chapter.key} were ended before their time, with {recorder.left} left to run: does the code "
+            "raise KeyboardInterrupt, or call pytest.exit()?"
+        )
     return recorder.outcomes
 
 

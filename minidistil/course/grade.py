@@ -4,13 +4,17 @@ FOLDER/ada/ch01_wordpiece.py …     a sub-folder for each student, with the exe
 FOLDER/ada_ch01.py                 or a file for each student, with the chapter in its name
 """
 
+import base64
 import contextlib
 import csv
+import functools
 import io
 import json
 import os
 import re
 import secrets
+import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +28,7 @@ from typing import Any
 from minidistil.course.chapters import chapter_keys, course_folder, read_chapter
 from minidistil.files import write_atomically
 
+ROOM_SIZE = 256 * 2**20  # bytes of all files that a submission may write, under bubblewrap
 LARGEST = 2**20  # bytes of a submission or of a verdict
 COLUMNS = (
     "student", "chapter", "passed", "of", "exercises failed", "misconceptions named", "seconds", "error",
@@ -85,7 +90,10 @@ def grade(folder: Path, keys: Sequence[str] = (), seconds: float = 120, memory: 
         each.of = len(read_chapter(each.chapter).hints) if each.chapter in chapter_keys() else 0
         if each.path is not None:
             start = time.monotonic()
-            _judge(each.path, each, seconds, memory)
+            try:
+                _judge(each.path, folder, each, seconds, memory)
+            except Exception as error:  # one submission must not end the class's grading
+                each.error = _plain(f"could not be graded ({type(error).__name__}: {error})")
             each.seconds = time.monotonic() - start
         yield each
 
@@ -155,8 +163,8 @@ def _from_name(path: Path, keys: Sequence[str]) -> list[Grade]:
     return [Grade(student, key, path)] if not keys or key in keys else []
 
 
-def _judge(path: Path, grade: Grade, seconds: float, memory: float) -> None:
-    """Run the submission's process and copy its verdict to `grade`."""
+def _judge(path: Path, hidden: Path, grade: Grade, seconds: float, memory: float) -> None:
+    """Run the submission's process and copy its verdict to `grade`; it does not see the folder `hidden`."""
     try:
         if not path.is_file() or path.is_symlink() or path.stat().st_size > LARGEST:
             grade.error = _plain(f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB")
@@ -165,15 +173,13 @@ def _judge(path: Path, grade: Grade, seconds: float, memory: float) -> None:
     except OSError as error:
         grade.error = _plain(f"{path.name} cannot be read ({error.strerror})")
         return
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
-        (Path(room) / path.name).write_bytes(content)
-        task = {"key": grade.chapter, "room": room, "file": path.name, "verdict": f"{secrets.token_hex(16)}.json"}
-        grade.error = _run(task | {"seconds": seconds, "memory": int(memory * 2**30)}, room, seconds)
-        if verdict := _read(Path(room) / task["verdict"], grade.of):
-            grade.passed, grade.error = verdict["passed"], _plain(verdict["error"])
-            grade.failed, grade.misconceptions = (
-                [_plain(name) for name in verdict[part]] for part in ("failed", "misconceptions")
-            )
+    task = {"key": grade.chapter, "file": path.name, "content": base64.b64encode(content).decode()}
+    grade.error, said = _run(task | {"seconds": seconds, "memory": int(memory * 2**30)}, hidden, seconds)
+    if verdict := _read(said, grade.of):
+        grade.passed, grade.error = verdict["passed"], _plain(verdict["error"])
+        grade.failed, grade.misconceptions = (
+            [_plain(name) for name in verdict[part]] for part in ("failed", "misconceptions")
+        )
 
 
 def _plain(text: str) -> str:
@@ -181,39 +187,98 @@ def _plain(text: str) -> str:
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
-def _run(task: dict[str, Any], room: str, seconds: float) -> str:
-    """Run the process with a time limit; returns how it ended, in case that it left no verdict."""
+def _run(task: dict[str, Any], hidden: Path, seconds: float) -> tuple[str, bytes]:
+    """Run the process with a time limit; returns how it ended, in case that it gave no verdict, and what it gave."""
+    room, token = tempfile.mkdtemp(), secrets.token_hex(16)
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= {"TMPDIR": room, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "MINIDISTIL_COURSE": str(course_folder())}
+    command = [*_isolated(Path(room), hidden), sys.executable, "-m", "minidistil.course.sandbox"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "minidistil.course.sandbox"],
-        cwd=course_folder(), env=environment, start_new_session=True,
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        command, cwd=course_folder(), env=environment, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
-        process.communicate(json.dumps(task).encode(), timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return f"stopped after {seconds:g} s: is there a loop that does not end?"
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(json.dumps(task | {"room": room, "token": token}).encode())
+        said = _listen(process.stdout.fileno(), seconds)
+        if said is None:
+            return f"stopped after {seconds:g} s: is there a loop that does not end?", b""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)  # its output has ended: so will it
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # the process and whatever it started
         process.wait()
+        process.stdout.close()
+        subprocess.run(["rm", "-rf", "--", room], check=False, stderr=subprocess.DEVNULL)  # however deep it is
     code = process.returncode
-    if code == -signal.SIGXCPU:
-        return f"stopped after {seconds:g} s of processor time"
-    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"ended before there was a verdict ({name})"
+    if code in (-signal.SIGXCPU, 128 + signal.SIGXCPU):  # bubblewrap adds 128
+        return f"stopped after {seconds:g} s of processor time", b""
+    number = -code if code < 0 else code - 128
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"exit code {code}"
+    given = said.removeprefix(token.encode()) if said.startswith(token.encode()) else b""
+    return f"ended before there was a verdict ({name})", given
 
 
-def _read(path: Path, of: int) -> dict[str, Any] | None:
-    """The verdict that a process left, or None if it is not JSON of the expected types."""
+def _listen(descriptor: int, seconds: float) -> bytes | None:
+    """What comes through a pipe until it is closed, at most LARGEST bytes; None if that takes too long."""
+    said, end = b"", time.monotonic() + seconds
+    while len(said) <= LARGEST:
+        left = end - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            return None
+        if not (more := os.read(descriptor, 65536)):
+            break
+        said += more
+    return said
+
+
+def _isolated(room: Path, hidden: Path) -> list[str]:
+    """The beginning of a command that runs under bubblewrap; empty where it is not at hand.
+
+    All files can be read but those of the class; only `room` can be written to, and it is gone afterwards.
+    """
+    if not bubblewrap():
+        return []
+    needed = [Path(__file__), course_folder(), Path(sys.prefix), Path(sys.base_prefix)]
+    covers = any(each.resolve().is_relative_to(hidden.resolve()) for each in needed)
+    namespaces = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
+    files = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    class_hidden = [] if covers else ["--tmpfs", str(hidden.resolve())]
+    return [*namespaces, *files, *class_hidden, "--size", str(ROOM_SIZE), "--tmpfs", str(room)]
+
+
+@functools.cache
+def bubblewrap() -> bool:
+    """Whether bubblewrap is installed and allowed to make namespaces here."""
+    if shutil.which("bwrap") is None:
+        return False
+    trial = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "true"]
+    return subprocess.run(trial, capture_output=True, check=False).returncode == 0
+
+
+def isolation() -> str:
+    """One sentence for the person who grades: what keeps submissions from the rest of the machine."""
+    if bubblewrap():
+        return (
+            "Submissions run under bubblewrap: no network, no other processes, and one folder of their own to write to."
+        )
+    return (
+        "Submissions are NOT kept from your files and the network, because bubblewrap (bwrap) is not installed or not "
+        "allowed here: grade in a container, or with an account that you can throw away."
+    )
+
+
+def _read(said: bytes, of: int) -> dict[str, Any] | None:
+    """The verdict that a process gave, or None if it is not JSON of the expected types."""
     try:
-        with path.open("rb") as file:
-            verdict = json.loads(file.read(LARGEST))
+        verdict = json.loads(said)
         lists = [verdict["failed"], verdict["misconceptions"]]
         strings = [verdict["error"], *lists[0], *lists[1]]
         sound = isinstance(verdict["passed"], int) and 0 <= verdict["passed"] <= of
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return verdict if sound and all(isinstance(each, str) for each in strings) else None

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from minidistil.cli.main import main
 from minidistil.course.chapters import read_chapter
-from minidistil.course.grade import COLUMNS, LARGEST, Grade, grade, submissions, write_csv
+from minidistil.course.grade import COLUMNS, LARGEST, Grade, bubblewrap, grade, submissions, write_csv
 from minidistil.course.sandbox import FILE_SIZE
 from tests.course.small_course import STUB, write_chapter
 
@@ -31,6 +32,14 @@ SUBMISSIONS: dict[str, str | bytes] = {
     "exits_later": "def join_heads(heads):\n    exit()\n",
     "threads": "import threading, time\n" + RIGHT + "threading.Thread(target=time.sleep, args=(999,)).start()\n",
     "pickles": b"\x80\x04cos\nsystem\n",
+    "interrupts_later": f"{RIGHT}right, calls = join_heads, []\ndef join_heads(heads):\n"
+    "    calls.append(1)\n    if len(calls) > 1:\n        raise KeyboardInterrupt\n    return right(heads)\n",
+    "ends_pytest": f"import pytest\n{RIGHT}right, calls = join_heads, []\ndef join_heads(heads):\n"
+    "    calls.append(1)\n    if len(calls) > 1:\n        pytest.exit('done', 0)\n    return right(heads)\n",
+    "nests": f"import os\n{RIGHT}here = os.getcwd()\n"
+    "for _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chdir(here)\n",
+    "brackets": "import os\nfor number in range(3, 30):\n    try:\n        os.write(number, b'[' * 10**5)\n"
+    "    except OSError:\n        pass\nos._exit(0)\n",
     "=formula": "def join_heads(heads):\n    return None\n",
 }
 STUBBORN = """import time
@@ -40,10 +49,13 @@ while True:
     except BaseException:
         pass
 """
-FORGED = "import json, os, pathlib\nhere = pathlib.Path(__file__).parent\n" + "".join(
-    f"(here / {name!r}).write_text(json.dumps(dict(passed=1, failed=[], misconceptions=[], error='')))\n"
-    for name in ("verdict.json", "result.json")
-)
+FORGED = """import json, os
+for number in range(3, 30):
+    try:
+        os.write(number, json.dumps(dict(passed=1, failed=[], misconceptions=[], error="")).encode())
+    except OSError:
+        pass
+"""
 
 
 def make_course(folder: Path) -> None:
@@ -52,6 +64,8 @@ def make_course(folder: Path) -> None:
 def test_features_stand_side_by_side(impl):
     heads = torch.arange(8.0).view(1, 2, 2, 2)
     assert impl.join_heads(heads)[0, 0].tolist() == [0, 1, 4, 5]
+def test_the_second_token_too(impl):
+    assert impl.join_heads(torch.arange(8.0).view(1, 2, 2, 2))[0, 1].tolist() == [2, 3, 6, 7]
 """
     bank = """import torch
 from minidistil.course.misconceptions import misconception
@@ -82,7 +96,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Grade]:
 def test_nobody_stops_the_others(graded: dict[str, Grade]) -> None:
     assert graded.keys() == SUBMISSIONS.keys()
     assert (graded["right"].passed, graded["right"].of, graded["right"].error) == (1, 1, "")
-    assert {name for name, each in graded.items() if each.passed} == {"right", "saves", "threads"}
+    assert {name for name, each in graded.items() if each.passed} == {"right", "saves", "threads", "nests"}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +109,9 @@ def test_nobody_stops_the_others(graded: dict[str, Grade]) -> None:
         ("fills", "OSError: [Errno 27]"),
         ("surrogate", "ValueError: ? of bob ch03 1 of 1"),
         ("pickles", "Python cannot read it"),
+        ("interrupts_later", "were ended before their time"),
+        ("ends_pytest", "were ended before their time"),
+        ("brackets", "ended before there was a verdict"),
     ],
 )
 def test_each_error_is_said(graded: dict[str, Grade], student: str, fact: str) -> None:
@@ -136,6 +153,51 @@ def test_what_cannot_be_interrupted_is_killed_and_a_forged_verdict_does_not_coun
     (tmp_path / "in" / "ada_ch03.py").write_text(FORGED + "os._exit(0)\n")
     (forger,) = grade(tmp_path / "in")
     assert (forger.passed, "exit code 0" in forger.error) == (0, True)
+
+
+ESCAPES = {
+    "writes": "open({outside!r}, 'w').write('here')",
+    "makes_a_pipe": "import os; os.mkfifo({outside!r})",
+    "calls": "import socket; socket.create_connection(('127.0.0.1', {port}), timeout=3)",
+    "signals": "import os, signal; os.kill({grader}, signal.SIGTERM)",
+    "limits": "import resource; resource.prlimit({grader}, resource.RLIMIT_CPU, (1, 1))",
+    "reads_the_environment": "print(open('/proc/{grader}/environ').read())",
+    "reads_others": "open({other!r}).read()",
+    "fills_the_disk": "for number in range(99):\n    open(str(number), 'wb').write(bytes(32 * 2**20))",
+}
+
+
+@pytest.mark.skipif(not bubblewrap(), reason="needs bubblewrap: apt install bubblewrap")
+def test_under_bubblewrap_nothing_outside_can_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each submission is right, but tries something first: what is held back raises, so it never gets to be right."""
+    make_course(tmp_path / "course")
+    monkeypatch.chdir(tmp_path / "course")
+    outside, others = tmp_path / "outside", tmp_path / "in" / "right_ch03.py"
+    (tmp_path / "in").mkdir()
+    others.write_text(RIGHT)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        places = {"outside": str(outside), "port": server.getsockname()[1], "grader": os.getpid(), "other": str(others)}
+        for name, attack in ESCAPES.items():
+            (tmp_path / "in" / f"{name}_ch03.py").write_text(f"{attack.format(**places)}\n{RIGHT}")
+        grades = {each.student: each for each in grade(tmp_path / "in", memory=1)}
+    assert {name for name, each in grades.items() if each.passed} == {"right"}
+    for name in ESCAPES:
+        assert "loading it raises" in grades[name].error, name
+    assert not outside.exists()
+
+
+def test_where_bubblewrap_is_not_at_hand_the_command_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("minidistil.course.grade.bubblewrap", lambda: False)
+    make_course(tmp_path / "course")
+    monkeypatch.chdir(tmp_path / "course")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada_ch03.py").write_text(RIGHT)
+    assert main(["grade", str(tmp_path / "in")]) == 0
+    warning, row = capsys.readouterr().out.splitlines()
+    assert "NOT kept from your files" in warning
+    assert "1 of 1" in row
 
 
 def test_the_command_and_a_real_chapter(tmp_path: Path) -> None:
