@@ -161,7 +161,7 @@ def run_tests(recorder: Recorder) -> list[Outcome]:
     code = pytest.main([*quiet, *where], plugins=[recorder])
     if not recorder.outcomes:
         raise ValueError(f"No test of {chapter.key} could run (pytest's exit code: {int(code)}): is tests/ complete?")
-    if recorder.left and not recorder.stopped:
+    if recorder.left > 0 and not recorder.stopped:
         raise ValueError(
             f"The tests of {chapter.key} were ended before their time, with {recorder.left} left to run: does the code "
             "raise KeyboardInterrupt, or call pytest.exit()?"
