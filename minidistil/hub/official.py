@@ -161,6 +161,11 @@ def _locate_unpinned(name: str, filename: str) -> Path:
         if not hub.is_whole(path):
             _LOG.warning("%s of %s is damaged in the cache and is fetched again.", filename, name)
             path = hub.fetch(name, filename, again=True)
+            if not hub.is_whole(path):
+                raise ValueError(
+                    f"{filename} of {name} arrived damaged twice: its sha256 is not the one that the hub announces. "
+                    "Check HF_ENDPOINT and the proxy between this machine and the hub."
+                )
         return path
     raise ValueError(
         f"Unknown model {name!r}: expected one of {', '.join(OFFICIAL)}, a hub id such as "

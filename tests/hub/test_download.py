@@ -192,6 +192,13 @@ def test_a_damaged_file_of_a_model_that_is_not_pinned_is_fetched_again(
     assert "model.safetensors of org/other is damaged" in caplog.text
 
 
+def test_a_model_that_is_not_pinned_and_arrives_damaged_twice_is_refused(hub: Hub, toy: dict[str, bytes]) -> None:
+    hub.files[f"org/new/{WEIGHTS.rpartition('/')[2]}"] = toy[WEIGHTS]
+    hub.behaviour = "altered"
+    with pytest.raises(ValueError, match=r"model\.safetensors of org/new .* twice"):
+        locate("org/new", "model.safetensors")
+
+
 @pytest.mark.parametrize(("found", "message"), [("pytorch_model.bin", "a pickle"), ("tf_model.h5", "TensorFlow's")])
 def test_weights_in_another_format_are_not_fetched(hub: Hub, found: str, message: str) -> None:
     hub.files[f"org/old/{found}"] = b"never read"
