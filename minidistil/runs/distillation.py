@@ -20,7 +20,7 @@ from minidistil.ch08_training.training import train
 from minidistil.ch09_evaluation.evaluation import Comparison, compare, score
 from minidistil.ch09_evaluation.held_out import MaskedText
 from minidistil.ch09_evaluation.speed import parameters, speedup
-from minidistil.runs.report import comparison_table, run_report, side_by_side
+from minidistil.runs.report import comparison_table, side_by_side
 from minidistil.runs.run_folder import Run, RunFolder, Say, fingerprint
 from minidistil.runs.run_log import RunLog
 from minidistil.runs.text_run import (
@@ -33,6 +33,7 @@ from minidistil.runs.text_run import (
     text_settings,
     validate,
     validation_text,
+    write_results,
 )
 
 
@@ -97,11 +98,8 @@ def distil(
             metrics = _figures(teacher, student, held_out, plan.precision)
             metrics["student_masked_accuracy_before"] = folder.settings["student_masked_accuracy_before"]
             metrics |= effort(progress, plan, at_most)
-            student.save_pretrained(folder.folder / "model")
-            tokenizer.save(folder.folder / "model")
             results = comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
-            folder.draw("curves.png", plots.training_curves(progress.log))
-            folder.write_text("report.md", run_report(folder.settings, results))
+            write_results(folder, student, tokenizer, progress, results)
         return folder.finish(metrics, progress.log)
 
 

@@ -34,7 +34,6 @@ from minidistil.ch09_evaluation.evaluation import score
 from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
 from minidistil.ch09_evaluation.speed import parameters
 from minidistil.files import sha256, write_atomically
-from minidistil.runs.report import run_report
 from minidistil.runs.run_folder import Run, RunFolder, Say
 from minidistil.runs.run_log import RunLog
 from minidistil.runs.text_run import (
@@ -47,6 +46,7 @@ from minidistil.runs.text_run import (
     text_settings,
     validate,
     validation_text,
+    write_results,
 )
 
 
@@ -116,14 +116,11 @@ def teach(
                 progress, plan, at_most
             )
             save_own_layers(own, folder.folder / "own", provenance | {"figures": figures})
-            model.save_pretrained(folder.folder / "model")
-            tokenizer.save(folder.folder / "model")
             results = "\n".join(
                 f"* {name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"
                 for name, scores in figures.items()
             )
-            folder.draw("curves.png", plots.training_curves(progress.log))
-            folder.write_text("report.md", run_report(folder.settings, results))
+            write_results(folder, model, tokenizer, progress, results)
         return folder.finish(metrics, progress.log)
 
 

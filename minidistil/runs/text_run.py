@@ -6,6 +6,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from minidistil import plots
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus, sequences
 from minidistil.ch05_weights.heads import MaskedLM
@@ -21,7 +22,7 @@ from minidistil.ch08_training.training import validation_is_due
 from minidistil.ch08_training.trial import longest, make_plan
 from minidistil.ch09_evaluation.evaluation import score
 from minidistil.ch09_evaluation.held_out import MaskedText, masked_documents, masked_text
-from minidistil.runs.report import minutes
+from minidistil.runs.report import minutes, run_report
 from minidistil.runs.run_folder import RunFolder
 
 HELD_OUT_DOCUMENTS = 400  # taken from a split of a streamed corpus, which has too many
@@ -139,3 +140,11 @@ def effort(progress: Progress, plan: Plan, at_most: float) -> dict[str, Any]:
         "utilisation": speed / at_most,
         "peak_memory_mib": peak_memory_mib(),
     }
+
+
+def write_results(folder: RunFolder, model: MaskedLM, tokenizer: WordPiece, progress: Progress, results: str) -> None:
+    """Write model, curves and report of a run that has been evaluated; to be called in the first process."""
+    model.save_pretrained(folder.folder / "model")
+    tokenizer.save(folder.folder / "model")
+    folder.draw("curves.png", plots.training_curves(progress.log))
+    folder.write_text("report.md", run_report(folder.settings, results))
