@@ -12,6 +12,7 @@ from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch05_weights.weights import BareEncoder as Encoder
 from minidistil.ch06_losses.losses import distillation_loss
 from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training.device import best_device
 from minidistil.ch08_training.settings import DistilConfig, TeachConfig
 from minidistil.ch09_evaluation.evaluation import compare, score
 from minidistil.ch09_evaluation.held_out import masked_text
@@ -21,6 +22,7 @@ from minidistil.source import show
 
 __all__ = [
     "ClassifierConfig", "DistilConfig", "Encoder", "EncoderConfig", "MaskedLM", "QuestionAnswering", "Run",
-    "SentenceEncoder", "SequenceClassifier", "TeachConfig", "TokenClassifier", "WordPiece", "compare", "corpus",
-    "distil", "distillation_loss", "embed", "fill_mask", "masked_text", "score", "show", "student_of", "teach",
+    "SentenceEncoder", "SequenceClassifier", "TeachConfig", "TokenClassifier", "WordPiece", "best_device", "compare",
+    "corpus", "distil", "distillation_loss", "embed", "fill_mask", "masked_text", "score", "show", "student_of",
+    "teach",
 ]  # fmt: skip

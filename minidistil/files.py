@@ -37,7 +37,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], optional: bool
         mode = part.stat().st_mode
         write(part)
         part.chmod(mode)  # that of any new file; safetensors lets only the owner read its files
-        with part.open("rb") as file:
+        with part.open("r+b") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())
         part.replace(path)
     except Exception as error:

@@ -28,8 +28,8 @@ from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.cost import device_operations, step_operations
-from minidistil.ch08_training.device import autocast, peak_memory_mib, to_best_device
-from minidistil.ch08_training.feed import Batch, MemoryFeed
+from minidistil.ch08_training.device import autocast, best_device, peak_memory_mib
+from minidistil.ch08_training.feed import MaskedBatch, MemoryFeed
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.settings import DistilConfig
 from minidistil.ch08_training.training import gradient_norm
@@ -45,7 +45,7 @@ class Work:
     """What both sides compute: models in a folder, a batch, settings."""
 
     folder: Path  # teacher/ and student/ in Hugging Face format
-    batch: Batch
+    batch: MaskedBatch
     config: DistilConfig
     precision: str = "fp32"
 
@@ -83,7 +83,9 @@ def offline_work(folder: Path, batch_size: int = 16) -> Work:
     student_of(teacher).save_pretrained(folder / "student")
     config = replace(DistilConfig.paper(), batch_size=batch_size, accumulate=1, max_length=128)
     long = [sequence for sequence in sequences(docs().test, tokenizer, 128) if len(sequence) == 128]
-    return Work(folder, MemoryFeed(long, tokenizer, config)[0], config)
+    batch = MemoryFeed(long, tokenizer, config)[0]
+    assert isinstance(batch, MaskedBatch)
+    return Work(folder, batch, config)
 
 
 def compare(work: Work) -> tuple[Result, Result, Result]:
@@ -111,11 +113,11 @@ def _in_own_process(measure: Callable[[Work], Result], work: Work) -> Result:
 
 def measure_package(work: Work) -> Result:
     """This package's step."""
-    teacher = to_best_device(MaskedLM.from_pretrained(work.folder / "teacher")).eval().requires_grad_(False)
-    student = to_best_device(MaskedLM.from_pretrained(work.folder / "student")).eval()
+    teacher = MaskedLM.from_pretrained(work.folder / "teacher").to(best_device()).eval().requires_grad_(False)
+    student = MaskedLM.from_pretrained(work.folder / "student").to(best_device()).eval()
     losses = distillation_losses(teacher, work.config)
 
-    def terms(batch: Batch) -> dict[str, Tensor]:
+    def terms(batch: MaskedBatch) -> dict[str, Tensor]:
         with autocast(batch.input_ids.device, work.precision):
             return losses(student, batch)
 
@@ -128,14 +130,14 @@ def measure_official(work: Work) -> Result:
 
     with without_progress_bars():
         teacher, student = (
-            to_best_device(AutoModelForMaskedLM.from_pretrained(work.folder / name)).eval()
+            AutoModelForMaskedLM.from_pretrained(work.folder / name).to(best_device()).eval()
             for name in ("teacher", "student")
         )
     teacher.requires_grad_(False)
     return _measure(student, lambda batch: official_losses(teacher, student, batch, work.config), work)
 
 
-def official_losses(teacher: Any, student: Any, batch: Batch, config: DistilConfig) -> dict[str, Tensor]:
+def official_losses(teacher: Any, student: Any, batch: MaskedBatch, config: DistilConfig) -> dict[str, Tensor]:
     """The official loss of `transformers` models, without its L_mse: every logit first, then the selection."""
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "output_hidden_states": True}
     output = student(**inputs)
@@ -158,11 +160,11 @@ def official_losses(teacher: Any, student: Any, batch: Batch, config: DistilConf
     return {"loss": loss, "ce": ce, "mlm": mlm, "cos": cos}
 
 
-def _measure(student: nn.Module, losses: Callable[[Batch], dict[str, Tensor]], work: Work) -> Result:
+def _measure(student: nn.Module, losses: Callable[[MaskedBatch], dict[str, Tensor]], work: Work) -> Result:
     device = next(student.parameters()).device
-    batch = Batch(*(part.to(device) for part in vars(work.batch).values()))
+    batch = MaskedBatch(*(part.to(device) for part in vars(work.batch).values()))
     result: Result = {"seconds": math.inf, "clock": math.inf}
-    before = reset_memory_peak()
+    before = reset_memory_peak(device)
     for round_number in range(ROUNDS):
         student.zero_grad()
         start = processor_seconds(device), time.perf_counter()
@@ -171,32 +173,32 @@ def _measure(student: nn.Module, losses: Callable[[Batch], dict[str, Tensor]], w
         seconds = {"seconds": processor_seconds(device) - start[0], "clock": time.perf_counter() - start[1]}
         result |= {name: min(result[name], each) for name, each in seconds.items()}
         if round_number == 0:
-            result["mebibytes"] = memory_peak() - before
+            result["mebibytes"] = memory_peak(device) - before
     result["gradient_norm"] = gradient_norm(list(student.parameters()))
     result["possible"] = device_operations(device, work.precision)
     return result | {name: float(value.detach()) for name, value in terms.items()}
 
 
-def reset_memory_peak() -> float:
+def reset_memory_peak(device: torch.device) -> float:
     """Forget the peak so far, where the system can (Linux, a GPU); returns MiB in use, as `memory_peak` does."""
-    if torch.cuda.is_available():
+    if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     elif sys.platform == "linux":
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return memory_peak()
+    return memory_peak(device)
 
 
-def memory_peak() -> float:
+def memory_peak(device: torch.device) -> float:
     """The largest memory of this process since it was reset, MiB; NaN where the system does not report it."""
-    if torch.cuda.is_available() or math.isnan(peak := process_memory("VmHWM")):
-        return peak_memory_mib() or math.nan
+    if device.type != "cpu" or math.isnan(peak := process_memory("VmHWM")):
+        return peak_memory_mib(device) or math.nan
     return peak
 
 
 def processor_seconds(device: torch.device) -> float:
     """Processor time, which other programs do not lengthen; wall-clock time on a GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    if device.type != "cpu":
+        torch.get_device_module(device).synchronize()
         return time.perf_counter()
     return time.process_time()

@@ -56,6 +56,7 @@ def choose_positions(
     """
     if not 0 <= share <= 1:
         raise ValueError(f"The share of masked tokens must be a number from 0 to 1, got {share}.")
+    device, input_ids = input_ids.device, input_ids.cpu()  # drawn on the CPU, the positions are the same on any device
     ordinary = ~torch.isin(input_ids, torch.tensor(sorted(special_ids)))  # (B, L)
     weight = ordinary.double() if weights is None else weights[input_ids] * ordinary  # (B, L)
     count = math.ceil(share * int(ordinary.sum()))
@@ -63,7 +64,7 @@ def choose_positions(
     if count:
         drawn = torch.multinomial(weight.flatten(), count, generator=generator)
         chosen.view(-1)[drawn] = True
-    return chosen
+    return chosen.to(device)
 
 
 def mask_tokens(
@@ -82,8 +83,8 @@ def mask_tokens(
     """
     if not 0 <= mask_token_id < vocab_size:
         raise ValueError(f"[MASK] must have an id in the vocabulary of {vocab_size} tokens, got {mask_token_id}.")
-    draw = torch.rand(input_ids.shape, generator=generator)  # (B, L)
-    shift = torch.randint(1, vocab_size, input_ids.shape, generator=generator)  # (B, L)
+    draw = torch.rand(input_ids.shape, generator=generator).to(input_ids.device)  # (B, L)
+    shift = torch.randint(1, vocab_size, input_ids.shape, generator=generator).to(input_ids.device)  # (B, L)
     masked = torch.where(chosen & (draw < 0.8), mask_token_id, input_ids)
     masked = torch.where(chosen & (draw >= 0.9), (input_ids + shift) % vocab_size, masked)
     return masked, torch.where(chosen, input_ids, IGNORE)

@@ -119,7 +119,7 @@ class SentenceEncoder(Model):
 
 @torch.no_grad()
 def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
-    """A unit vector for each text, (N, D): the dot product of two is their cosine similarity.
+    """A unit vector for each text, (N, D) on the CPU: the dot product of two is their cosine similarity.
 
     Args:
         texts: N texts.
@@ -133,4 +133,4 @@ def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, ba
     device = next(model.parameters()).device
     batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)] or [texts]
     inputs = ({name: ids.to(device) for name, ids in tokenizer.batch(batch).items()} for batch in batches)
-    return torch.cat([model(**batch) for batch in inputs])
+    return torch.cat([model(**batch).cpu() for batch in inputs])

@@ -81,9 +81,10 @@ class Model(nn.Module):
         pooler = _POOLER.items() if cls.architecture == "Model" and model_type(config) == "bert" else ()
         kept = {theirs: torch.Size([config.hidden_size] * rank) for theirs, rank in pooler if theirs in tensors}
         _require_fit(name, shapes | kept, tensors)
-        state = {ours: tensors[theirs].float() for theirs, ours in wanted.items()}  # float() copies no fp32 tensor
+        # Copies: a model must not lie in a file that somebody may replace, and that Windows then cannot remove.
+        state = {ours: tensors[theirs].to(torch.float32, copy=True) for theirs, ours in wanted.items()}
         model.load_state_dict(state, strict=False, assign=True)
-        model.pooler = {theirs: tensors[theirs].float() for theirs in kept}
+        model.pooler = {theirs: tensors[theirs].to(torch.float32, copy=True) for theirs in kept}
         return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> None:

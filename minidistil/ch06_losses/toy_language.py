@@ -218,9 +218,11 @@ def small_model(language: Language, num_hidden_layers: int, hidden_size: int, se
 
 
 def answers(model: MaskedLM, quiz: Quiz) -> Tensor:
-    """The model's logits at the masks, (M, V)."""
+    """The model's logits at the masks, (M, V), on the CPU."""
+    device = next(model.parameters()).device
     with torch.no_grad():
-        return model.head(model.encoder(quiz.input_ids).last_hidden_state[quiz.holes])
+        hidden = model.encoder(quiz.input_ids.to(device)).last_hidden_state  # (B, L, D)
+        return model.head(hidden[quiz.holes.to(device)]).cpu()
 
 
 def divergence(truth: Tensor, logits: Tensor) -> Tensor:
@@ -267,12 +269,13 @@ def learn(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
     table = torch.zeros(*quiz.labels.shape, targets.shape[-1])  # (B, L, V)
     table[quiz.holes] = targets.float()
-    distances = []
+    distances, device = [], next(model.parameters()).device
     for step in range(steps):
         drawn = torch.randint(len(quiz.input_ids), (BATCH,), generator=order)
         holes = quiz.holes[drawn]  # (32, L)
-        logits = model.head(model.encoder(quiz.input_ids[drawn]).last_hidden_state[holes])
-        soft_target_loss(logits, table[drawn][holes], temperature=1.0).backward()
+        hidden = model.encoder(quiz.input_ids[drawn].to(device)).last_hidden_state  # (32, L, D)
+        logits, target = model.head(hidden[holes.to(device)]), table[drawn][holes].to(device)
+        soft_target_loss(logits, target, temperature=1.0).backward()
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()

@@ -1,12 +1,12 @@
 """Chapter 8: one training loop with exact resume, on one process or many.
 
 Read in this order: settings, plan, device, parallel, checkpoints, feed, prefetch, objectives, not_finite,
-training, trial, cost.
+loss_scale, training, trial, cost.
 """
 
 from minidistil.ch08_training.checkpoints import restore_state, save_checkpoint, training_state
 from minidistil.ch08_training.cost import step_operations
-from minidistil.ch08_training.feed import Batch, MemoryFeed, numbers_of_step
+from minidistil.ch08_training.feed import Batch, MaskedBatch, MemoryFeed, numbers_of_step
 from minidistil.ch08_training.objectives import InChunks, distillation_losses, masked_lm_losses
 from minidistil.ch08_training.parallel import processes, without_averaging, world_size
 from minidistil.ch08_training.plan import Plan, schedule
@@ -19,7 +19,8 @@ from minidistil.ch08_training.training import (
 from minidistil.ch08_training.trial import trial_seconds
 
 __all__ = [
-    "Batch", "InChunks", "MemoryFeed", "Plan", "accumulate_gradients", "clip_gradients", "distillation_losses",
-    "make_optimizer", "masked_lm_losses", "numbers_of_step", "processes", "restore_state", "save_checkpoint",
-    "schedule", "step_operations", "train", "training_state", "trial_seconds", "without_averaging", "world_size",
+    "Batch", "InChunks", "MaskedBatch", "MemoryFeed", "Plan", "accumulate_gradients", "clip_gradients",
+    "distillation_losses", "make_optimizer", "masked_lm_losses", "numbers_of_step", "processes", "restore_state",
+    "save_checkpoint", "schedule", "step_operations", "train", "training_state", "trial_seconds",
+    "without_averaging", "world_size",
 ]  # fmt: skip

@@ -32,6 +32,8 @@ class Progress:
     tokens: int = 0
     log: list[dict[str, Any]] = field(default_factory=list)
     positions: list[Any] = field(default_factory=list)  # in a streamed text, one a process
+    scale: dict[str, Any] = field(default_factory=dict)  # in fp16, of the `LossScale`
+    skipped: int = 0  # steps without an update: in fp16, where the gradient was not finite
 
 
 @contextmanager
@@ -135,7 +137,8 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW
         with safe_open(paths[-1], framework="pt") as file:
             metadata = file.metadata()
             progress = Progress(**json.loads(metadata["progress"]))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no dictionary
+            # Copies: Windows removes no file as long as a tensor lies in it.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  no dictionary
         if (
             type(progress.step) is not int
             or progress.step < 1
@@ -146,7 +149,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW
             raise ValueError("it was written by a run with other settings")
         if metadata.get("digest", "") not in ("", digest(tensors)):
             raise ValueError("its numbers are not those that were written")
-        restore_state(tensors, model, optimizer, progress.step)
+        restore_state(tensors, model, optimizer, progress.step - progress.skipped)
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f"The checkpoint {paths[-1]} is damaged or belongs to another run ({error}): delete it to start afresh."

@@ -22,8 +22,8 @@ from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.config import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import default_layers, student_of
-from minidistil.ch08_training.device import device_of, to_best_device
-from minidistil.ch08_training.feed import Batch
+from minidistil.ch08_training.device import HALF, best_device
+from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.settings import DistilConfig
 from minidistil.ch08_training.training import gradient_norm
@@ -60,12 +60,12 @@ def device_operations(device: torch.device, precision: str, rounds: int = 3) -> 
     A rough figure: other programs slow it down, and a CPU of many cores is faster in still larger products.
 
     Args:
-        precision: "fp32" or "bf16", the format of the numbers.
+        precision: "fp32", "bf16" or "fp16", the format of the numbers.
     """
-    side, products = 4096 if device.type == "cuda" else 1024, 5
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    draw = torch.Generator(device).manual_seed(0)  # of its own: a run's other draws stay what they are
-    matrix = torch.randn(side, side, dtype=dtype, device=device, generator=draw)
+    side, products = 1024 if device.type == "cpu" else 4096, 5
+    dtype = HALF.get(precision, torch.float32)
+    draw = torch.Generator().manual_seed(0)  # of its own: a run's other draws stay what they are
+    matrix = torch.randn(side, side, generator=draw).to(device, dtype)
     product, seconds = torch.empty_like(matrix), []
     for _ in range(rounds + 1):  # the first one warms up
         start = time.perf_counter()
@@ -92,9 +92,9 @@ def measure(teacher: EncoderConfig, config: DistilConfig) -> Measured:
     """Take the step on models of the right shape with random weights, and a full micro-batch of random tokens."""
     models = MaskedLM(teacher).eval().requires_grad_(False), student_of(MaskedLM(teacher), config.layers)
     batch = _random_batch(teacher.vocab_size, config)
-    losses = distillation_losses(to_best_device(models[0]), config)
-    student = to_best_device(models[1])
-    batch = Batch(*(part.to(device_of(student)) for part in vars(batch).values()))
+    teacher_model, student = (model.to(best_device()) for model in models)
+    losses = distillation_losses(teacher_model, config)
+    batch = MaskedBatch(*(part.to(best_device()) for part in vars(batch).values()))
     kept = kept_mebibytes(lambda: losses(student, batch)["loss"], student)  # warms up as well
     start = time.perf_counter()
     losses(student, batch)["loss"].backward()
@@ -127,11 +127,11 @@ def kept_mebibytes(function: Callable[[], Tensor], model: nn.Module) -> float:
     return sum(storage.nbytes() for pointer, storage in storages.items() if pointer not in weights) / 2**20
 
 
-def _random_batch(vocab_size: int, config: DistilConfig) -> Batch:
+def _random_batch(vocab_size: int, config: DistilConfig) -> MaskedBatch:
     shape = config.batch_size, config.max_length
     input_ids = torch.randint(vocab_size, shape)
     labels = torch.where(torch.rand(shape) < config.mask_share, input_ids, IGNORE)
-    return Batch(input_ids, torch.ones_like(input_ids), labels)
+    return MaskedBatch(input_ids, torch.ones_like(input_ids), labels)
 
 
 def memory(measured: Measured) -> float:

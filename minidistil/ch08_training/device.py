@@ -1,14 +1,12 @@
 """The machine that a run is on: device, precision, memory."""
 
 import ctypes
+import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
 
 import torch
 from torch import nn
-
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -16,28 +14,87 @@ def device_of(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def to_best_device(model: AnyModule) -> AnyModule:
-    """The model on the GPU, where there is one."""
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+def best_device() -> torch.device:
+    """Where models should run: what MINIDISTIL_DEVICE says if it is set, else a GPU (cuda, mps) if there is one.
+
+    Raises:
+        ValueError: MINIDISTIL_DEVICE names a device that is not here.
+    """
+    if name := os.environ.get("MINIDISTIL_DEVICE"):
+        return device_named(name)
+    return next(torch.device(kind) for kind in ("cuda", "mps", "cpu") if _count(kind))
+
+
+def device_named(name: str) -> torch.device:
+    """The device of this name, in torch's words: "cpu", "cuda", "cuda:1", "mps".
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    try:
+        device = torch.device(name)
+        found = (device.index or 0) < _count(device.type)
+    except RuntimeError:  # no name of a device
+        found = False
+    if not found:
+        here = [kind for kind in ("cuda", "mps", "cpu") if _count(kind)]
+        raise ValueError(
+            f"There is no device {name!r} here: expected one of {', '.join(here)} (--device, MINIDISTIL_DEVICE)."
+        )
+    return device
+
+
+def _count(kind: str) -> int:
+    """How many devices of a kind torch can use here."""
+    backend = torch.get_device_module(kind)
+    return backend.device_count() if backend.is_available() else 0
+
+
+def on_one_device(device: torch.device | str | None, *models: nn.Module) -> None:
+    """Move models that work together to a device; None: leave them where they are.
+
+    Raises:
+        ValueError: no such device, or None and the models are on different ones.
+    """
+    if device is not None:
+        for model in models:
+            model.to(device_named(str(device)))
+    elif len(places := {str(device_of(model)) for model in models}) > 1:
+        raise ValueError(
+            f"The models are on {' and '.join(sorted(places))}: expected one device for both. Move one with "
+            ".to(device), or give device=."
+        )
 
 
 def described(device: torch.device) -> str:
     """What a device is, in words."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return device.type
     threads = torch.get_num_threads()
     return f"{threads} thread{'s' if threads > 1 else ''} of a CPU with {torch.backends.cpu.get_cpu_capability()}"
 
 
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """bf16 for matrix products where the precision, "fp32" or "bf16", says so.
+    """Matrix products in 16 bits where the precision, "fp32", "bf16" or "fp16", says so.
 
     Raises:
         ValueError: another precision.
     """
-    if precision not in ("fp32", "bf16"):
-        raise ValueError(f"The precision is {precision!r}: expected fp32 or bf16.")
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    if precision not in ("fp32", *HALF):
+        raise ValueError(f"The precision is {precision!r}: expected fp32, bf16 or fp16.")
+    return torch.autocast(device.type, HALF[precision]) if precision in HALF else nullcontext()
+
+
+def precisions(device: torch.device) -> tuple[str, ...]:
+    """The precisions that may be the fastest on a device; a GPU that only emulates bf16 (a T4) is fast in fp16."""
+    if device.type == "cuda":
+        return ("fp32", "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16")
+    return ("fp32", "bf16") if device.type == "cpu" else ("fp32",)
 
 
 def keep_freed_memory() -> None:
@@ -54,10 +111,10 @@ def keep_freed_memory() -> None:
             libc.mallopt(m_trim_threshold, (1 << 31) - 1)
 
 
-def peak_memory_mib() -> float | None:
-    """Largest memory of this process so far: the GPU's, else its resident one; None where the system does not say."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
+def peak_memory_mib(device: torch.device) -> float | None:
+    """Largest memory of this process so far: on a CUDA GPU, else resident; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
     try:
         import resource
     except ImportError:  # Windows

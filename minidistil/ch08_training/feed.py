@@ -4,12 +4,12 @@ Two sources, one interface. `MemoryFeed` holds all sequences in memory; `StreamF
 too large for that, one process's part of it. In both the masks of micro-batch n depend on the seed and on n alone: it
 makes no difference which process prepares it, and when, so workers may do it in advance.
 
-Letters in shapes: B sequences, L tokens.
+Letters in shapes: B sequences, L tokens, M real tokens, N masked ones.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.batching import WindowedBatches
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus, epoch_batches, pad
-from minidistil.ch02_masking.masking import choose_positions, mask_tokens, token_weights
+from minidistil.ch02_masking.masking import IGNORE, choose_positions, mask_tokens, token_weights
 from minidistil.ch08_training.settings import TrainingConfig
 
 SAMPLE = 500  # batches from which a stream's lengths and tokens are estimated
@@ -27,11 +27,34 @@ SAMPLE = 500  # batches from which a stream's lengths and tokens are estimated
 
 @dataclass(frozen=True)
 class Batch:
-    """A masked micro-batch."""
+    """A micro-batch."""
 
-    input_ids: Tensor  # (B, L) with masks in place
+    input_ids: Tensor  # (B, L)
     attention_mask: Tensor  # (B, L)
-    labels: Tensor  # (B, L), -100 where nothing is to be guessed
+    labels: Tensor  # (B, L) or as a task has them; -100 where nothing is to be guessed
+
+
+@dataclass(frozen=True)
+class MaskedBatch(Batch):
+    """A micro-batch with masks in place.
+
+    Places are found here, on the CPU: a GPU that had to look for them would keep the program waiting, as the size of
+    what it finds is not known before.
+    """
+
+    masked: Tensor = field(default=None)  # type: ignore[assignment]  # (N,) places in the flattened labels, found if None
+    unmasked: Tensor = field(default=None)  # type: ignore[assignment]  # (M - N,) of the other real tokens, likewise
+
+    def __post_init__(self) -> None:
+        if self.masked is None:
+            guessed, real = self.labels.flatten() != IGNORE, self.attention_mask.flatten() != 0  # (B L,)
+            object.__setattr__(self, "masked", (guessed & real).nonzero().flatten())
+            object.__setattr__(self, "unmasked", (~guessed & real).nonzero().flatten())
+
+    @property
+    def padding(self) -> Tensor | None:
+        """The attention mask, or None where all tokens are real: attention is faster without a mask."""
+        return None if len(self.masked) + len(self.unmasked) == self.labels.numel() else self.attention_mask
 
 
 class Feed(Protocol):
@@ -70,7 +93,7 @@ class MemoryFeed:
         ValueError: one step would read more sequences than there are.
     """
 
-    batch_class: type[Batch] = Batch
+    batch_class: type[Batch] = MaskedBatch
     in_order = False
 
     def __init__(self, sequences: Sequence[Tensor], tokenizer: WordPiece, config: TrainingConfig, world_size: int = 1):
@@ -124,7 +147,7 @@ class StreamFeed:
     part.
     """
 
-    batch_class: type[Batch] = Batch
+    batch_class: type[Batch] = MaskedBatch
     batches_per_epoch = math.inf
     in_order = True
 
@@ -175,13 +198,13 @@ class StreamFeed:
 
 def masked(
     sequences: Sequence[Tensor], tokenizer: WordPiece, config: TrainingConfig, weights: Tensor, number: int
-) -> Batch:
+) -> MaskedBatch:
     """The sequences as micro-batch `number`: padded, and masked by draws that depend on seed and number alone."""
     generator = torch.Generator().manual_seed(mix(config.seed, number))
     input_ids, attention_mask = pad(sequences, tokenizer.pad_token_id)
     chosen = choose_positions(input_ids, tokenizer.special_ids, config.mask_share, weights, generator)
     input_ids, labels = mask_tokens(input_ids, chosen, tokenizer.mask_token_id, len(tokenizer), generator)
-    return Batch(input_ids, attention_mask, labels)
+    return MaskedBatch(input_ids, attention_mask, labels)
 
 
 def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> range:

@@ -2,7 +2,7 @@
 
 The encoders read every token, the heads only the positions whose logits a loss needs.
 
-Letters in shapes: B sequences, L tokens, N positions with logits, M real tokens, C positions in a chunk, D width,
+Letters in shapes: B sequences, L tokens, M real tokens, of which the first N are masked, C tokens in a chunk, D width,
 V vocabulary.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch05_weights.heads import MaskedLM
@@ -21,30 +21,33 @@ from minidistil.ch06_losses.losses import (
     masked_lm_loss,
     soft_target_loss,
 )
-from minidistil.ch08_training.feed import Batch
+from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.settings import DistilConfig
 
 # Of a model and a micro-batch of the kind it reads: loss terms by name; "loss" is the one to minimise.
 Losses = Callable[[Any, Any], dict[str, Tensor]]
 
 
-def masked_lm_losses(model: MaskedLM, batch: Batch) -> dict[str, Tensor]:
+def masked_lm_losses(model: MaskedLM, batch: MaskedBatch) -> dict[str, Tensor]:
     """The masked-LM loss, its logits computed at the masked positions only."""
-    chosen = batch.labels != IGNORE  # (B, L)
-    hidden = model.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
-    return {"loss": masked_lm_loss(model.head(hidden[chosen]), batch.labels[chosen])}  # (N, V)
+    hidden = model.encoder(batch.input_ids, batch.padding).last_hidden_state.flatten(0, 1)  # (B, L, D) -> (B L, D)
+    logits = model.head(hidden[batch.masked])  # (N, V)
+    return {"loss": masked_lm_loss(logits, batch.labels.flatten()[batch.masked])}
 
 
 def distillation_losses(teacher: MaskedLM, config: DistilConfig) -> Losses:
     """The triple loss against a teacher, as a function of student and batch."""
 
-    def losses(student: MaskedLM, batch: Batch) -> dict[str, Tensor]:
-        real = batch.attention_mask.bool()  # (B, L)
+    def losses(student: MaskedLM, batch: MaskedBatch) -> dict[str, Tensor]:
+        real = torch.cat([batch.masked, batch.unmasked])  # (M,)
         with torch.no_grad():
-            teacher_hidden = teacher.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
-        student_hidden = student.encoder(batch.input_ids, batch.attention_mask).last_hidden_state  # (B, L, D)
+            teacher_hidden = teacher.encoder(batch.input_ids, batch.padding).last_hidden_state  # (B, L, D)
+        student_hidden = student.encoder(batch.input_ids, batch.padding).last_hidden_state  # (B, L, D)
         way = triple_loss_in_chunks if config.ce_positions == "all" else triple_loss
-        return way(student, teacher, student_hidden[real], teacher_hidden[real], batch.labels[real], config)
+        labels = batch.labels.flatten()[batch.masked]
+        return way(
+            student, teacher, student_hidden.flatten(0, 1)[real], teacher_hidden.flatten(0, 1)[real], labels, config
+        )
 
     return losses
 
@@ -54,17 +57,17 @@ def triple_loss(
     teacher: MaskedLM,
     student_hidden: Tensor,  # (M, D)
     teacher_hidden: Tensor,  # (M, D)
-    labels: Tensor,  # (M,)
+    labels: Tensor,  # (N,)
     config: DistilConfig,
 ) -> dict[str, Tensor]:
-    """L_ce at the masked positions, or as in the paper at all real tokens; L_mlm at the masked ones, L_cos at all."""
-    at = torch.ones_like(labels, dtype=torch.bool) if config.ce_positions == "all" else labels != IGNORE  # (M,)
+    """L_ce at the masked tokens, or as in the paper at all real ones; L_mlm at the masked ones, L_cos at all."""
+    count = len(student_hidden) if config.ce_positions == "all" else len(labels)
     with torch.no_grad():
-        teacher_logits = teacher.head(teacher_hidden[at])  # (N, V)
+        teacher_logits = teacher.head(teacher_hidden[:count])  # (N or M, V)
     loss = distillation_loss(
-        student.head(student_hidden[at]),  # (N, V)
+        student.head(student_hidden[:count]),  # (N or M, V)
         teacher_logits,
-        labels[at],
+        nn.functional.pad(labels, (0, count - len(labels)), value=IGNORE),
         student_hidden,  # (M, D)
         teacher_hidden,
         config.temperature,
@@ -86,11 +89,11 @@ def triple_loss_in_chunks(
     teacher: MaskedLM,
     student_hidden: Tensor,  # (M, D)
     teacher_hidden: Tensor,  # (M, D)
-    labels: Tensor,  # (M,)
+    labels: Tensor,  # (N,)
     config: DistilConfig,
 ) -> dict[str, Tensor]:
     """What `triple_loss` gives where ce_positions is "all", without logits of size (M, V)."""
-    tokens, masked = len(labels), int((labels != IGNORE).sum())
+    tokens, masked = len(student_hidden), len(labels)
     alphas = {"ce": config.alpha_ce, "mlm": config.alpha_mlm} | ({"mse": config.alpha_mse} if config.alpha_mse else {})
 
     def part(hidden: Tensor, at: slice) -> Tensor:
@@ -98,20 +101,25 @@ def triple_loss_in_chunks(
         logits = student.head(hidden)  # (C, V)
         with torch.no_grad():
             teacher_logits = teacher.head(teacher_hidden[at])  # (C, V)
-        chosen = labels[at] != IGNORE
-        fraction = int(chosen.sum()) / masked
+        here = labels[at]  # (C,), fewer where the masked tokens end
         losses = {
             "ce": soft_target_loss(logits, teacher_logits, config.temperature) * (len(hidden) / tokens),
-            "mlm": masked_lm_loss(logits[chosen], labels[at][chosen]) * fraction if fraction else logits.new_zeros(()),
+            "mlm": masked_lm_loss(logits[: len(here)], here) * (len(here) / masked)
+            if len(here)
+            else logits.new_zeros(()),
         }
         if "mse" in alphas:
             losses["mse"] = logits_mse_loss(logits, teacher_logits) * (len(hidden) / tokens)
         return torch.stack(list(losses.values()))
 
-    weights = torch.tensor(list(alphas.values()), dtype=torch.float32, device=labels.device)
+    # A token's part in a mean over thousands is too small for fp16: gradients of the sum are made, and divided later.
+    device = student_hidden.device.type
+    half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+    factor = tokens if half else 1
+    weights = torch.tensor(list(alphas.values()), dtype=torch.float32) * factor
     trained = [parameter for parameter in student.head.parameters() if parameter.requires_grad]
-    total, values = InChunks.apply(part, weights, student_hidden, *trained)
-    terms = dict(zip(alphas, values, strict=True))
+    total, values = InChunks.apply(part, weights.to(student_hidden.device, non_blocking=True), student_hidden, *trained)
+    total, terms = total / factor, dict(zip(alphas, values, strict=True))
     if config.alpha_cos or student_hidden.shape == teacher_hidden.shape:
         terms["cos"] = cosine_loss(student_hidden, teacher_hidden)
         total = total + config.alpha_cos * terms["cos"]

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from minidistil.ch08_training.device import best_device
+
 T = TypeVar("T")
 
 
@@ -29,15 +31,19 @@ def processes() -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    if torch.cuda.is_available():
+    on_gpus = best_device().type == "cuda"
+    if on_gpus:
         place, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if place >= count:
-            raise ValueError(f"There are {count} GPUs here: expected as many processes, --nproc-per-node {count}.")
+            raise ValueError(
+                f"GPUs here: {count}. Expected as many processes, --nproc-per-node {count}; for more, on the "
+                "CPU, set MINIDISTIL_DEVICE=cpu."
+            )
         torch.cuda.set_device(place)
     # DistributedDataParallel imports this module. Imported when the group is there, it would keep the group for good,
     # as default arguments of its functions; gloo's threads would then live until the interpreter ends, and crash it.
     importlib.import_module("torch._dynamo")
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    distributed.init_process_group("nccl" if on_gpus else "gloo")
     try:
         yield
     except BaseException as error:

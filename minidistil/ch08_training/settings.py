@@ -11,7 +11,7 @@ from typing import Any
 
 from minidistil.ch06_losses.losses import require_weights
 
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 def _setting(default: Any, text: str) -> Any:
@@ -44,7 +44,7 @@ class TrainingConfig:
     # 0.15 in BERT; with little time more masked tokens in a sequence pay off (Wettig et al., 2023).
     mask_share: float = _setting(0.25, "fraction of the tokens that are masked")
     mask_smoothing: float = _setting(0.0, "above 0, rare tokens are masked more often; 0.7 in the paper's code")
-    precision: str = _setting("auto", "number format; auto: bf16 where it is measured to be faster")
+    precision: str = _setting("auto", "number format; auto: 16 bits where they are measured to be faster")
     checkpoint_seconds: float = _setting(60.0, "time between two checkpoints")
     log_every: int = _setting(10, "steps between two lines of metrics.jsonl")
     validate_every: int | None = _setting(100, "steps between two evaluations on the validation split")  # None: never

@@ -33,11 +33,11 @@ from minidistil.ch08_training.checkpoints import (
 )
 from minidistil.ch08_training.device import autocast, device_of, keep_freed_memory, peak_memory_mib
 from minidistil.ch08_training.feed import Batch, Feed, mix
+from minidistil.ch08_training.loss_scale import LossScale
 from minidistil.ch08_training.not_finite import report
 from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.parallel import (
     averaging_gradients,
-    from_first,
     gather,
     rank,
     summed,
@@ -75,11 +75,12 @@ def set_dropout(model: nn.Module, probability: float) -> None:
 def gradient_norm(parameters: Sequence[nn.Parameter]) -> float:
     """Length of all gradients as one vector.
 
-    Rows first, then their lengths in float64: a sum of a million squares in fp32 is off in the fourth digit.
+    Rows first, then their lengths in float64, on the CPU, as Apple's GPUs have none: a sum of a million squares in fp32
+    is off in the fourth digit.
     """
     gradients = [p.grad if p.grad.dim() > 1 else p.grad[:, None] for p in parameters if p.grad is not None]
     rows = [torch.linalg.vector_norm(gradient, dim=-1).flatten() for gradient in gradients]
-    return float(torch.linalg.vector_norm(torch.cat(rows), dtype=torch.float64))
+    return float(torch.linalg.vector_norm(torch.cat(rows).cpu(), dtype=torch.float64))
 
 
 def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float:
@@ -102,16 +103,23 @@ def clip_gradients(parameters: Sequence[nn.Parameter], max_norm: float) -> float
 
 
 class Step(nn.Module):
-    """Model and losses as one module: its gradients are what several processes have to agree on."""
+    """Model and losses as one module: its gradients are what several processes have to agree on.
+
+    In fp16 the gradients are `scale.factor` times too large: see `LossScale`.
+    """
 
     def __init__(self, model: nn.Module, losses: Losses, precision: str, batch_class: type[Batch] = Batch):
         super().__init__()
         self.model, self.losses, self.precision, self.batch_class = model, losses, precision, batch_class
+        self.scale = LossScale() if precision == "fp16" else None
 
     def forward(self, *parts: Tensor) -> dict[str, Tensor]:
         """The loss terms of a micro-batch, given by its parts."""
         with autocast(parts[0].device, self.precision):
-            return self.losses(self.model, self.batch_class(*parts))
+            terms = self.losses(self.model, self.batch_class(*parts))
+        if self.scale is not None and terms["loss"].requires_grad:
+            terms["loss"].register_hook(self.scale.enlarge)
+        return terms
 
 
 def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]], seed: int) -> list[dict[str, Tensor]]:
@@ -137,7 +145,7 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
     terms: list[dict[str, Tensor]] = []
     for place, (number, batch) in enumerate(batches, start=1):
         torch.manual_seed(mix(seed, number))
-        parts = [getattr(batch, part.name).to(device) for part in fields(batch)]
+        parts = [getattr(batch, part.name).to(device, non_blocking=True) for part in fields(batch)]
         with without_averaging(module) if place < len(batches) else nullcontext():
             losses = module(*parts)
             (losses["loss"] / len(batches)).backward()
@@ -177,7 +185,10 @@ def train(
     progress = load_checkpoint(checkpoints, model, optimizer, run) or Progress()
     if progress.positions:
         feed.load_state_dict(progress.positions[rank()])
-    module = averaging_gradients(Step(model, losses, plan.precision, feed.batch_class))
+    step = Step(model, losses, plan.precision, feed.batch_class)
+    if step.scale and progress.scale:
+        step.scale.load_state_dict(progress.scale)
+    module = averaging_gradients(step)
     reader = upcoming(feed, progress.step, config.accumulate, rank(), world_size(), config.workers)
     start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
     try:
@@ -192,33 +203,57 @@ def train(
             read = list(itertools.islice(reader, config.accumulate))
             batches = [(number, batch) for number, batch, _ in read]
             terms = accumulate_gradients(module, batches, config.seed)
+            if step.scale:
+                step.scale.shrink(parameters)
             norm = clip_gradients(parameters, config.max_grad_norm)
-            values = mean_terms(terms) | {"gradient_norm": norm}
-            if not all(map(math.isfinite, values.values())):
+            means, counts, save = of_all_processes(
+                terms, batches, time.perf_counter() - saved > config.checkpoint_seconds
+            )
+            values = means | {"gradient_norm": norm}
+            finite = all(map(math.isfinite, values.values()))
+            if not (finite or (step.scale and step.scale.can_be_too_large())):
                 raise ValueError(report(values, batches, terms, progress.step, config, checkpoints))
             # Update. An interrupt waits: a step is taken and counted, or not begun.
             with interrupts_held_back():
-                optimizer.step()
+                if finite:
+                    optimizer.step()
+                if step.scale:
+                    step.scale.update(finite)
+                    progress.scale, progress.skipped = step.scale.state_dict(), progress.skipped + (not finite)
                 seconds = time.perf_counter() - start
-                _count_step(progress, batches, values | {"learning_rate": rate}, seconds, config, plan)
+                _count_step(progress, counts, values | {"learning_rate": rate}, seconds, config, plan, device_of(model))
                 position = read[-1][-1]  # behind this step, whatever has been read since
             yield progress
-            if from_first(time.perf_counter() - saved > config.checkpoint_seconds):
+            if save:
                 _save(checkpoints, model, optimizer, progress, position, run)
                 saved, saved_step = time.perf_counter(), progress.step
     finally:  # also when interrupted: the last whole step is kept
         reader.close()
         in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
-        if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step):
+        if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step - progress.skipped):
             _save(checkpoints, model, optimizer, progress, position, run)
     model.eval()
 
 
-def mean_terms(terms: Sequence[dict[str, Tensor]]) -> dict[str, float]:
-    """The mean of each loss term over the micro-batches of a step, of all processes."""
-    table = torch.stack([torch.stack(list(row.values())) for row in terms])  # (micro-batches, terms)
-    means = summed(table.mean(0)) / world_size()
-    return dict(zip(terms[0], means.tolist(), strict=True))
+def of_all_processes(
+    terms: Sequence[dict[str, Tensor]], batches: Sequence[tuple[int, Batch]], save: bool
+) -> tuple[dict[str, float], tuple[int, int], bool]:
+    """What a step comes to in all processes: mean loss terms, numbers of sequences and tokens, whether rank 0 saves.
+
+    One exchange of numbers, and one wait for the device.
+    """
+    means = torch.stack([torch.stack(list(row.values())) for row in terms]).mean(
+        0
+    )  # (micro-batches, terms) -> (terms,)
+    sizes = [(len(batch.input_ids), int(batch.attention_mask.sum())) for _, batch in batches]
+    counts = torch.tensor([*map(sum, zip(*sizes, strict=True)), save and rank() == 0], dtype=means.dtype)  # (3,)
+    sums = summed(torch.cat([means, counts.to(means.device, non_blocking=True)])).tolist()
+    *sums, sequences, tokens, saves = sums
+    return (
+        {name: value / world_size() for name, value in zip(terms[0], sums, strict=True)},
+        (int(sequences), int(tokens)),
+        bool(saves),
+    )
 
 
 def validation_is_due(step: int, config: TrainingConfig) -> bool:
@@ -228,17 +263,17 @@ def validation_is_due(step: int, config: TrainingConfig) -> bool:
 
 def _count_step(
     progress: Progress,
-    batches: Sequence[tuple[int, Batch]],
+    counts: tuple[int, int],
     values: dict[str, float],
     seconds: float,
     config: TrainingConfig,
     plan: Plan,
+    device: torch.device,
 ) -> None:
     """Count the step that was taken and, every so often, add a line to the log."""
     progress.step += 1
     progress.seconds = seconds
-    read = [(len(batch.input_ids), int(batch.attention_mask.sum())) for _, batch in batches]
-    sequences, tokens = (sum(column) for column in zip(*itertools.chain(*gather(read)), strict=True))
+    sequences, tokens = counts
     progress.tokens += tokens
     if progress.step % config.log_every and not validation_is_due(progress.step, config) and progress.step != plan.end:
         return
@@ -247,7 +282,7 @@ def _count_step(
     progress.log.append(
         {"step": progress.step, "tokens": progress.tokens, "effective_batch": sequences}
         | values
-        | {"seconds": round(seconds, 2), "tokens_per_second": round(speed), "peak_memory_mib": peak_memory_mib()}
+        | {"seconds": round(seconds, 2), "tokens_per_second": round(speed), "peak_memory_mib": peak_memory_mib(device)}
     )
 
 

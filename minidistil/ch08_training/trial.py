@@ -9,7 +9,7 @@ from statistics import mean, median
 
 from torch import nn
 
-from minidistil.ch08_training.device import keep_freed_memory
+from minidistil.ch08_training.device import device_of, keep_freed_memory, precisions
 from minidistil.ch08_training.feed import Batch, Feed
 from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.parallel import world_size
@@ -28,7 +28,7 @@ def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConf
     budget = math.inf if config.budget_seconds is None else config.budget_seconds
     if config.steps is None and math.isinf(budget) and math.isinf(longest(feed, config)):
         raise ValueError("The length of a streamed text is not known: give --budget or --steps.")
-    tried = ("fp32", "bf16") if config.precision == "auto" else (config.precision,)
+    tried = precisions(device_of(model)) if config.precision == "auto" else (config.precision,)
     measured = trial_seconds(model, losses, feed, config, tried)
     precision = min(measured, key=lambda name: median(measured[name]))  # one step that was delayed must not decide
     seconds = mean(measured[precision]) * config.accumulate
@@ -45,7 +45,7 @@ def longest(feed: Feed, config: TrainingConfig) -> float:
 
 
 def trial_seconds(
-    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, precisions: Sequence[str]
+    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, tried: Sequence[str]
 ) -> dict[str, list[float]]:
     """Seconds of steps of one micro-batch, in each precision, on a copy of the model, over batches of all lengths.
 
@@ -54,7 +54,7 @@ def trial_seconds(
     """
     trial = copy.deepcopy(model).train()
     set_dropout(trial, config.dropout)
-    modules = {precision: Step(trial, losses, precision, feed.batch_class) for precision in precisions}
+    modules = {precision: Step(trial, losses, precision, feed.batch_class) for precision in tried}
     optimizer = make_optimizer(trial, replace(config, learning_rate=1e-12))
     parameters = [parameter for parameter in trial.parameters() if parameter.requires_grad]
     batches = feed.typical(6 if config.steps is None else max(1, min(6, config.steps // 20)))
@@ -68,7 +68,7 @@ def trial_seconds(
 
     for module in modules.values():
         seconds(module, batches[-1])  # warm up
-    measured: dict[str, list[float]] = {precision: [] for precision in precisions}
+    measured: dict[str, list[float]] = {precision: [] for precision in tried}
     for batch in batches:
         for precision, module in modules.items():
             measured[precision].append(seconds(module, batch))

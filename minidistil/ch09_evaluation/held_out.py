@@ -119,10 +119,10 @@ def read(model: MaskedLM, batch: tuple[Tensor, Tensor, Tensor], precision: str) 
     with autocast(device, precision):
         states = model.encoder(input_ids, attention_mask).last_hidden_state
         logits = model.head(states[hidden]).float()  # (N, V)
-    losses = nn.functional.cross_entropy(logits, labels[hidden], reduction="none").double()
+    losses = nn.functional.cross_entropy(logits, labels[hidden], reduction="none")
     best, guesses = logits.max(-1)
     confidence = (best - logits.logsumexp(-1)).exp()  # the softmax, at the guesses only
-    return states, Answers(*(each.cpu() for each in (labels[hidden], guesses, confidence, losses)))
+    return states, Answers(labels[hidden].cpu(), guesses.cpu(), confidence.cpu(), losses.cpu().double())
 
 
 def joined(parts: Sequence[Answers]) -> Answers:

@@ -24,7 +24,7 @@ def perplexity(losses: Sequence[Tensor]) -> float:
     count = sum(batch.numel() for batch in losses)
     if not count:
         raise ValueError("The losses of at least one token are needed, got none.")
-    mean = sum(float(batch.double().sum()) for batch in losses) / count
+    mean = sum(float(batch.cpu().double().sum()) for batch in losses) / count
     return float(torch.tensor(mean, dtype=torch.float64).exp())  # math.exp raises OverflowError above 709
 
 
@@ -70,12 +70,12 @@ def reliability(confidence: Tensor, right: Tensor, bins: int = 10) -> tuple[Tens
     >>> counts.tolist(), mean_confidence.tolist(), accuracy.tolist()
     ([1, 2], [0.5, 0.875], [0.0, 0.5])
     """
+    confidence, right = confidence.cpu().double(), right.cpu().double()
     edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64)[1:-1]
-    places = torch.bucketize(confidence.double(), edges)  # (N,); a value on an edge goes into the bin below
+    places = torch.bucketize(confidence, edges)  # (N,); a value on an edge goes into the bin below
     counts = torch.bincount(places, minlength=bins)
     mean_confidence, accuracy = (
-        torch.bincount(places, weights=values.double(), minlength=bins).double() / counts
-        for values in (confidence, right)
+        torch.bincount(places, weights=values, minlength=bins).double() / counts for values in (confidence, right)
     )
     return counts, mean_confidence, accuracy
 

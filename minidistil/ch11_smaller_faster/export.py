@@ -151,7 +151,7 @@ def sample(model: MaskedLM | SequenceClassifier, batch: int, length: int, seed: 
     inputs = {"input_ids": ids, "attention_mask": mask}
     if types := model.config.type_vocab_size:
         inputs["token_type_ids"] = torch.randint(0, types, (batch, length), generator=generator)
-    return inputs
+    return {name: tensor.to(next(model.parameters()).device) for name, tensor in inputs.items()}
 
 
 class OnnxModel:
@@ -171,7 +171,7 @@ class OnnxModel:
 
     def __call__(self, **inputs: Tensor) -> Tensor:
         """The logits for input_ids, attention_mask and token_type_ids (B, L); others are ignored."""
-        given = {name: inputs[name].numpy() for name in self.inputs}
+        given = {name: inputs[name].cpu().numpy() for name in self.inputs}
         return torch.from_numpy(self.session.run(["logits"], given)[0])
 
 
@@ -186,5 +186,5 @@ def largest_difference(model: MaskedLM | SequenceClassifier, path: str | Path) -
     shapes = [(1, 1), (1, 7), (2, 8), (9, 5), (1, longest), (SLICE // longest + 1, longest)]
     for seed, (batch, length) in enumerate(shapes):
         inputs: Any = sample(model, batch, min(length, longest), seed)
-        found = max(found, float((graph(**inputs) - model(**inputs).logits).abs().max()))
+        found = max(found, float((graph(**inputs) - model(**inputs).logits.cpu()).abs().max()))
     return found

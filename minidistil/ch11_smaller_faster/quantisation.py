@@ -128,7 +128,7 @@ def signal_to_noise(x: Tensor, approximation: Tensor) -> float:
     >>> signal_to_noise(torch.tensor([10.0, 0.0]), torch.tensor([10.0, 1.0]))
     20.0
     """
-    x, approximation = x.detach().double(), approximation.detach().double()
+    x, approximation = x.detach().cpu().double(), approximation.detach().cpu().double()
     noise = float((x - approximation).square().sum())
     return 10 * math.log10(float(x.square().sum()) / noise) if noise else math.inf
 

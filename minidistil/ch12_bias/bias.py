@@ -103,10 +103,10 @@ def hole_probabilities_plain(
     """
     rows = []
     for text, hole in zip(texts, holes, strict=True):
-        ids = tokenizer.batch([text])["input_ids"]  # (1, L)
+        ids = tokenizer.batch([text])["input_ids"].to(next(model.parameters()).device)  # (1, L)
         logits = model.eval()(ids).logits[ids == tokenizer.mask_token_id]  # (M, V)
         rows.append(logits[hole].softmax(-1)[token_ids])
-    return torch.stack(rows).double()
+    return torch.stack(rows).cpu().double()
 
 
 def word_probabilities(probe: Probe, model: MaskedLM, tokenizer: WordPiece) -> Tensor:
@@ -272,5 +272,5 @@ def hole_probabilities(
         count = (ids == tokenizer.mask_token_id).sum(-1)  # (B,) masks in each text
         first = count.cumsum(0) - count  # (B,) the row of its first
         wanted = first + torch.tensor(holes[start : start + BATCH], device=device)
-        rows.append(probabilities[wanted][:, token_ids].double().cpu())
+        rows.append(probabilities[wanted][:, token_ids].cpu().double())
     return torch.cat(rows)

@@ -7,7 +7,7 @@ from typing import Any
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import to_best_device
+from minidistil.ch08_training.device import best_device
 from minidistil.ch08_training.settings import DistilConfig
 from minidistil.cli.options import MODEL, add_command, add_settings, add_text_flags, corpus_of, given, numbers, say
 
@@ -15,7 +15,7 @@ from minidistil.cli.options import MODEL, add_command, add_settings, add_text_fl
 def add(commands: Any) -> None:
     """Add the command."""
     what = "distil again and again, each time without one part of the recipe"
-    command = add_command(commands, "ablate", run, what)
+    command = add_command(commands, "ablate", run, what, True)
     flag = command.add_argument
     flag("--teacher", **MODEL)
     flag("--group", default="losses", help="what is changed in turn: losses or settings (default: %(default)s)")
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from minidistil.runs.ablation import ablate, table
 
     config = DistilConfig(**given(options, DistilConfig) | {"validate_every": None})
-    teacher = to_best_device(MaskedLM.from_pretrained(options.teacher))
+    teacher = MaskedLM.from_pretrained(options.teacher).to(best_device())
     tokenizer, text = WordPiece.from_pretrained(options.teacher), corpus_of(options)
     command = f"python -m minidistil {shlex.join(options.typed)}"
     results = ablate(teacher, text, tokenizer, config, options.seeds, options.out, options.group, command, say)

@@ -7,6 +7,7 @@ from typing import Any
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch08_training.device import best_device
 from minidistil.ch12_bias.bias import Probe
 from minidistil.ch12_bias.probe import figures, inherited
 from minidistil.cli.options import MODEL, add_command, words
@@ -20,7 +21,7 @@ CAUTION = (
 def add(commands: Any) -> None:
     """Add the command."""
     what = "compare what a model says of two groups in the same sentences, with intervals"
-    flag = add_command(commands, "bias", run, what).add_argument
+    flag = add_command(commands, "bias", run, what, True).add_argument
     flag("--model", **MODEL)
     flag("--teacher", metavar="NAME", help="compare with this model: which differences were inherited")
     templates = "text file with one sentence in each line, which has {group} and [MASK]"
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     for role, name in (("model", options.model), ("teacher", options.teacher)):
         if name is not None:
             tokenizer = WordPiece.from_pretrained(name)
-            found, tables[role] = figures(probe, MaskedLM.from_pretrained(name), tokenizer)
+            found, tables[role] = figures(probe, MaskedLM.from_pretrained(name).to(best_device()), tokenizer)
             result[role] = {"name": str(name)} | found
     if "teacher" in tables:
         result["inheritance"] = inherited(tables["teacher"], tables["model"])

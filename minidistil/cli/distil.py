@@ -10,7 +10,7 @@ from typing import Any
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
-from minidistil.ch08_training.device import device_of, to_best_device
+from minidistil.ch08_training.device import best_device, device_of
 from minidistil.ch08_training.parallel import processes, rank
 from minidistil.ch08_training.settings import DistilConfig
 from minidistil.ch09_evaluation.speed import parameters
@@ -33,7 +33,7 @@ from minidistil.runs.report import comparison_table, side_by_side
 
 def add(commands: Any) -> None:
     """Add the command."""
-    command = add_command(commands, "distil", run, "distil a teacher into a student with some of its layers")
+    command = add_command(commands, "distil", run, "distil a teacher into a student with some of its layers", True)
     command.add_argument("--teacher", **MODEL)
     add_settings(command, DistilConfig(), "layers", type=numbers, metavar="0,2,4")
     add_settings(command, DistilConfig(), "alpha_ce", "alpha_mlm", "alpha_cos", "alpha_mse", "temperature")
@@ -63,10 +63,10 @@ def main_job(options: argparse.Namespace) -> int:
 def _distil(name: str, config: DistilConfig, text: Callable[[], Any], out: Path) -> int:
     with processes():
         tokenizer = WordPiece.from_pretrained(name)
-        teacher = to_best_device(MaskedLM.from_pretrained(name))
+        teacher = MaskedLM.from_pretrained(name).to(best_device())
         checked = ", size and sha256 verified" if official_name(name) else ""
         say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
-        student = to_best_device(student_of(teacher, config.layers))
+        student = student_of(teacher, config.layers)
         run = distil(teacher, student, text(), config, out, tokenizer, say)
         if rank():
             return 0

@@ -13,7 +13,7 @@ import torch
 
 from minidistil.ch02_masking.corpus import docs_are_cached
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import autocast
+from minidistil.ch08_training.device import autocast, best_device, described, precisions
 from minidistil.cli.options import add_command, say
 from minidistil.files import cache_folder
 from minidistil.hub.download import reachability
@@ -76,17 +76,17 @@ def _version(package: str) -> str:
 
 
 def _gpu() -> str:
-    if not torch.cuda.is_available():
-        return "none; everything runs on the CPU"
-    return ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    device = best_device()
+    return "none; everything runs on the CPU" if device.type == "cpu" else described(device)
 
 
 def _precision() -> str:
-    """Time of a matrix product in fp32 and bf16, on the device that training will use."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Time of a matrix product in fp32 and in 16 bits, on the device that training will use."""
+    device = best_device()
+    *_, half = precisions(device)
     left, right = torch.randn(2048, 384, device=device), torch.randn(384, 1536, device=device)
     seconds = {}
-    for precision in ("fp32", "bf16"):
+    for precision in dict.fromkeys(("fp32", half)):
         with autocast(device, precision):
             (left @ right).sum().item()
             start = time.perf_counter()
@@ -94,10 +94,8 @@ def _precision() -> str:
                 product = left @ right
             product.sum().item()
             seconds[precision] = time.perf_counter() - start
-    ratio = seconds["fp32"] / seconds["bf16"]
-    return (
-        f"bf16 matrix products are {ratio:.1f} times as fast as fp32 ones; training measures both and takes the faster"
-    )
+    ratio = seconds["fp32"] / seconds[half]
+    return f"{half} matrix products are {ratio:.1f} times as fast as fp32 ones; training takes the faster one"
 
 
 def _memory() -> str:

@@ -12,6 +12,7 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.classifiers import SequenceClassifier
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.weights import save_config
+from minidistil.ch08_training.device import best_device
 from minidistil.ch09_evaluation.speed import parameters
 from minidistil.cli.options import A_MODEL, add_command, say
 from minidistil.files import write_atomically
@@ -22,7 +23,7 @@ HEADS: dict[str, Any] = {"fill-mask": MaskedLM, "classification": SequenceClassi
 def add(commands: Any) -> None:
     """Add the command."""
     what = "a model as an ONNX graph or in int8, checked as soon as it is written"
-    flag = add_command(commands, "export", run, what).add_argument
+    flag = add_command(commands, "export", run, what, True).add_argument
     flag("model", help=A_MODEL)
     formats = "an ONNX graph, the graph in int8, or int8 weights for this library (default: %(default)s)"
     flag("--format", choices=("onnx", "onnx-int8", "int8"), default="onnx", help=formats)
@@ -32,7 +33,10 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the model, with its configuration and tokenizer beside it."""
-    model, tokenizer = HEADS[options.task].from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    model, tokenizer = (
+        HEADS[options.task].from_pretrained(options.model).to(best_device()),
+        WordPiece.from_pretrained(options.model),
+    )
     path = _int8(model, options.out) if options.format == "int8" else _onnx(model, options.out, options.format)
     tokenizer.save(options.out)
     whole, size = 4 * parameters(model), path.stat().st_size

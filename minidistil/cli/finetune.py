@@ -10,7 +10,7 @@ import torch
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.classifiers import TaskModel
-from minidistil.ch08_training.device import to_best_device
+from minidistil.ch08_training.device import best_device
 from minidistil.ch08_training.parallel import processes
 from minidistil.ch08_training.settings import FinetuneConfig
 from minidistil.ch10_tasks.load import load
@@ -23,7 +23,7 @@ from minidistil.files import write_atomically
 def add(commands: Any) -> None:
     """Add the command."""
     what = "train an encoder with a new head on a task: cola, sst-2, mrpc, sts-b …"
-    command = add_command(commands, "finetune", run, what)
+    command = add_command(commands, "finetune", run, what, True)
     flag, config = command.add_argument, FinetuneConfig()
     tasks = "cola, sst-2, mrpc, sts-b, qqp, mnli, qnli, rte, wnli, squad (usually with --max-length 384), conll or imdb"
     flag("task", help=tasks)
@@ -72,11 +72,11 @@ def _require_teacher(options: argparse.Namespace) -> None:
 def _models(options: argparse.Namespace, task: Task, seed: int) -> tuple[TaskModel, WordPiece, TaskModel | None]:
     """The model with a new head, its vocabulary, and the teacher, if one was given."""
     torch.manual_seed(seed)  # of the new head
-    model = to_best_device(task.model_class.with_fresh_head(options.model, task.id2label))
+    model = task.model_class.with_fresh_head(options.model, task.id2label).to(best_device())
     tokenizer = WordPiece.from_pretrained(options.model)
     if not options.teacher:
         return model, tokenizer, None
-    teacher = to_best_device(task.model_class.from_pretrained(options.teacher))
+    teacher = task.model_class.from_pretrained(options.teacher).to(best_device())
     require_one_vocabulary(options.model, options.teacher)
     return model, tokenizer, teacher
 

@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if typed and typed[0].startswith("--") and typed[0] not in ("--help", "--version"):
         example = "minidistil distil --layers 0,1,2 …"
         commands.error(f"{typed[0]} comes before a command; to run the main job with flags, write: {example}")
-    options = commands.parse_args(typed, argparse.Namespace(typed=typed))
+    options = commands.parse_args(typed, argparse.Namespace(typed=typed, device=None))
+    if options.device:
+        os.environ["MINIDISTIL_DEVICE"] = options.device  # read by `best_device`, also in processes that are started
     try:
         return options.run(options)
     except KeyboardInterrupt:

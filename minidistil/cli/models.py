@@ -18,7 +18,7 @@ from minidistil.ch05_weights import heads
 from minidistil.ch05_weights.fillmask import fill_mask, require_fit
 from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
 from minidistil.ch08_training import cost
-from minidistil.ch08_training.device import described
+from minidistil.ch08_training.device import best_device, described
 from minidistil.ch08_training.settings import DistilConfig
 from minidistil.ch09_evaluation.evaluation import compare, score
 from minidistil.ch09_evaluation.held_out import masked_documents
@@ -29,7 +29,7 @@ from minidistil.files import write_atomically
 
 def add(commands: Any) -> None:
     """Add the commands."""
-    flag = add_command(commands, "fill", fill, "guess the words behind [MASK]").add_argument
+    flag = add_command(commands, "fill", fill, "guess the words behind [MASK]", True).add_argument
     flag("text", nargs="+", help="a sentence with one [MASK] or several; or several sentences")
     flag("--model", **MODEL)
     flag("--top-k", type=int, default=5, metavar="K", help="number of words for each [MASK] (default: %(default)s)")
@@ -37,14 +37,14 @@ def add(commands: Any) -> None:
     flag("--json", action="store_true", help="print JSON: a list of guesses, or for several texts a list of lists")
 
     what = "print a vector of length 1 for each text: similar texts have similar vectors"
-    flag = add_command(commands, "embed", embed, what).add_argument
+    flag = add_command(commands, "embed", embed, what, True).add_argument
     flag("text", nargs="+", help="one text or several, each in quotation marks")
     flag("--model", **MODEL)
     file = "write a .npy array of shape (texts, width) to this file instead of printing JSON"
     flag("--out", type=Path, metavar="FILE", help=file)
 
     what = "measure masked accuracy and perplexity on held-out text"
-    flag = add_command(commands, "evaluate", evaluate, what).add_argument
+    flag = add_command(commands, "evaluate", evaluate, what, True).add_argument
     flag("model", help=A_MODEL)
     flag("--teacher", metavar="NAME", help="compare with this model: agreement, and how much of its accuracy is kept")
     files = "text files, used as a whole (default: the test split of the docs corpus)"
@@ -57,7 +57,7 @@ def add(commands: Any) -> None:
     flag("--json", action="store_true", help="print ids, tokens, offsets and type_ids as JSON")
 
     what = "compare the speed with that of the library that one would use instead"
-    flag = add_command(commands, "bench", bench, what).add_argument
+    flag = add_command(commands, "bench", bench, what, True).add_argument
     flag("name", help="tokenizer, attention, inference or step")
     backends = "for inference only, compare these: fp32, bf16, int8, onnx, onnx-int8"
     flag("--backends", type=words, metavar="A,B", help=backends)
@@ -76,7 +76,10 @@ def add(commands: Any) -> None:
 
 def fill(options: argparse.Namespace) -> int:
     """Ranked words for each [MASK]."""
-    model, tokenizer = MaskedLM.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    model, tokenizer = (
+        MaskedLM.from_pretrained(options.model).to(best_device()),
+        WordPiece.from_pretrained(options.model),
+    )
     results = fill_mask(options.text, model, tokenizer, options.top_k, options.targets)
     if options.json:
         print(json.dumps(results if len(results) > 1 else results[0], indent=2, ensure_ascii=False))
@@ -96,7 +99,10 @@ def embed(options: argparse.Namespace) -> int:
         with part.open("wb") as file:
             numpy.save(file, vectors.numpy())
 
-    model, tokenizer = SentenceEncoder.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    model, tokenizer = (
+        SentenceEncoder.from_pretrained(options.model).to(best_device()),
+        WordPiece.from_pretrained(options.model),
+    )
     vectors = heads.embed(options.text, model, tokenizer)  # (N, D)
     if options.out is None:
         print(json.dumps(vectors.tolist()))
@@ -109,14 +115,14 @@ def embed(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     """Figures on held-out text, of one model, or of two with 95 % intervals."""
     tokenizer = WordPiece.from_pretrained(options.model)
-    model = MaskedLM.from_pretrained(options.model)
+    model = MaskedLM.from_pretrained(options.model).to(best_device())
     require_fit(tokenizer, model)
     text = masked_documents(corpus.text_files(options.text) if options.text else docs_corpus().test, tokenizer)
     figures: dict[str, Any] = {"hidden_tokens": text.count, "documents": len(text.documents.unique())}
     figures |= {"parameters": parameters(model), "bytes": size_in_bytes(model)}
     if options.teacher:
         require_one_vocabulary(options.model, options.teacher)
-        teacher = MaskedLM.from_pretrained(options.teacher)
+        teacher = MaskedLM.from_pretrained(options.teacher).to(best_device())
         comparison = compare(teacher, model, text)
         figures |= {"retention": comparison.retention} | dataclasses.asdict(comparison)
         timed = {f"{size}x{length}": found for (size, length), found in speedup_by_shape(teacher, model).items()}
@@ -170,7 +176,7 @@ def bench(options: argparse.Namespace) -> int:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
     if options.backends is not None and options.name != "inference":
         raise ValueError(f"--backends goes with `bench inference`, not with `bench {options.name}`.")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device() if options.name == "step" else torch.device("cpu")  # the others compare CPU libraries
     say(f"{datetime.date.today()}, {described(device)}, torch {torch.__version__}")
     for line in BENCHMARKS[options.name]() if options.backends is None else backends.table(options.backends):
         say(line)

@@ -16,11 +16,18 @@ MODEL: dict[str, Any] = {"default": "minilm", "metavar": "NAME", "help": f"{A_MO
 
 
 def add_command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str, on_device: bool = False
 ) -> argparse.ArgumentParser:
-    """Add a command that `run` carries out; `run` returns the exit code."""
+    """Add a command that `run` carries out; `run` returns the exit code.
+
+    Args:
+        on_device: it runs a model, on `best_device()`, which its flag --device decides.
+    """
     command = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:].rstrip(' …')}.")
     command.set_defaults(run=run)
+    if on_device:
+        where = "cpu, cuda, cuda:1, mps … (default: MINIDISTIL_DEVICE, else a GPU if there is one)"
+        command.add_argument("--device", metavar="NAME", help=where)
     return command
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from minidistil.ch08_training.device import best_device
 from minidistil.ch08_training.parallel import processes
 from minidistil.ch08_training.settings import TeachConfig
 from minidistil.cli.options import add_command, add_training_flags, corpus_of, given, say, say_if_finished
@@ -13,7 +14,7 @@ from minidistil.runs.teaching import teach
 def add(commands: Any) -> None:
     """Add the command."""
     what = "train a masked-LM head on an official encoder: makes the offline teacher"
-    command = add_command(commands, "teach", run, what)
+    command = add_command(commands, "teach", run, what, True)
     teacher = "train this teacher further, such as minilm (default: the official MiniLM with a new head)"
     command.add_argument("--teacher", metavar="NAME", help=teacher)
     held_out = "files that are not trained on, to report figures on"
@@ -25,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Train the head and print its figures on held-out text."""
     config = TeachConfig(**given(options, TeachConfig))
     with processes():
-        run = teach(corpus_of(options), config, options.out, options.teacher, options.test_text, say)
+        run = teach(corpus_of(options), config, options.out, options.teacher, options.test_text, say, best_device())
     for name, figures in run.metrics["figures"].items():
         say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
     say(f"Everything is in {run.folder}: report.md, model/, and own/ with the layers that were trained.")

@@ -20,6 +20,7 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch03_attention import attention
 from minidistil.ch05_weights.fillmask import fill_mask
 from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
+from minidistil.ch08_training.device import best_device
 from minidistil.hub.official import locate
 from minidistil.parity.peers import (
     ARCHITECTURES,
@@ -90,9 +91,8 @@ class Comparison:
 
 
 def devices() -> list[str]:
-    """The kinds of device that PyTorch finds on this machine."""
-    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    return [name for name, present in here.items() if present]
+    """The CPU, and the kind of device that models run on here."""
+    return list(dict.fromkeys(["cpu", best_device().type]))
 
 
 def ladder(device: str) -> Iterator[Comparison]:

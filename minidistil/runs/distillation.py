@@ -7,12 +7,15 @@ The same call on the same folder goes on where the last one stopped. Started by 
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from minidistil import plots
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus
 from minidistil.ch05_weights.fillmask import require_fit
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.cost import step_operations
+from minidistil.ch08_training.device import device_of, on_one_device
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.parallel import from_first, rank
 from minidistil.ch08_training.settings import DistilConfig
@@ -45,6 +48,7 @@ def distil(
     out: str | Path = "runs/distil",
     tokenizer: WordPiece | None = None,
     say: Say = lambda line: None,
+    device: torch.device | str | None = None,
 ) -> Run:
     """Distil the teacher into the student on the corpus; resumes if `out` holds a checkpoint.
 
@@ -53,6 +57,7 @@ def distil(
         corpus: held in memory, or read from the hub while the run goes on.
         tokenizer: the models' vocabulary; the official one if None.
         say: called with each line of news, for a person to read.
+        device: where to train, both models are moved there; None: where they are.
 
     Raises:
         ValueError: bad settings, an empty corpus, models that do not fit the vocabulary or one another, or a
@@ -64,6 +69,7 @@ def distil(
     _require_a_pair(teacher, student, config)
     for model in (teacher, student):
         require_fit(tokenizer, model)
+    on_one_device(device, teacher, student)
     _freeze(teacher, student, config)
 
     folder = RunFolder(Path(out), text_settings(student, corpus, config, teacher=fingerprint(teacher)), say)
@@ -97,7 +103,7 @@ def distil(
             folder.say("evaluating teacher and student on held-out documents …")
             metrics = _figures(teacher, student, held_out, plan.precision)
             metrics["student_masked_accuracy_before"] = folder.settings["student_masked_accuracy_before"]
-            metrics |= effort(progress, plan, at_most)
+            metrics |= effort(progress, plan, at_most, device_of(student))
             results = comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
             write_results(folder, student, tokenizer, progress, results)
         return folder.finish(metrics, progress.log)

@@ -21,7 +21,7 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.classifiers import TaskModel
 from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch08_training.checkpoints import Progress
-from minidistil.ch08_training.device import peak_memory_mib
+from minidistil.ch08_training.device import device_of, on_one_device, peak_memory_mib
 from minidistil.ch08_training.feed import Batch, MemoryFeed
 from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.parallel import from_first, rank, world_size
@@ -70,6 +70,7 @@ def finetune(
     teacher: TaskModel | None = None,
     say: Say = lambda line: None,
     more_settings: dict[str, Any] | None = None,
+    device: torch.device | str | None = None,
 ) -> Run:
     """Train a model on a task; resumes if `out` holds a checkpoint. The best epoch's model lies in `out`/model.
 
@@ -81,6 +82,7 @@ def finetune(
         teacher: a model that was fine-tuned on the same task, for a second distillation.
         say: called with each line of news, for a person to read.
         more_settings: what else tells this run from another, such as the models' names.
+        device: where to train, both models are moved there; None: where they are.
 
     Raises:
         ValueError: model, teacher, task and settings do not fit together, or the folder holds another run.
@@ -93,6 +95,7 @@ def finetune(
     if teacher is not None:
         _require_fit("teacher", teacher, task, tokenizer, config)
         teacher.eval().requires_grad_(False)
+    on_one_device(device, model, *([teacher] if teacher else []))
 
     settings = {
         "kind": type(config).__name__,
@@ -134,7 +137,7 @@ def finetune(
                 "examples": {name: len(rows) for name, rows in examples.items()},
                 "cut": {name: sum(feature.cut > 0 for feature in rows) for name, rows in features.items()},
                 "parameters": parameters(model),
-                **_effort(progress, plan),
+                **_effort(progress, plan, device_of(model)),
             }
             folder.append_log(progress.log, -1)
             _draw(folder, task, progress, metrics, steps_per_epoch)
@@ -232,14 +235,14 @@ def _figures(folder: RunFolder, task: Task, epochs: list[dict[str, Any]]) -> dic
     }
 
 
-def _effort(progress: Progress, plan: Plan) -> dict[str, Any]:
+def _effort(progress: Progress, plan: Plan, device: torch.device) -> dict[str, Any]:
     return {
         "steps": plan.end,
         "precision": plan.precision,
         "tokens": progress.tokens,
         "seconds": progress.seconds,
         "tokens_per_second": progress.tokens / max(progress.seconds, 1e-9),
-        "peak_memory_mib": peak_memory_mib(),
+        "peak_memory_mib": peak_memory_mib(device),
     }
 
 

@@ -25,7 +25,7 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.tensor_names import their_name
 from minidistil.ch05_weights.weights import OWN_LAYERS, BareEncoder, apply_changes
 from minidistil.ch08_training.cost import forward_operations
-from minidistil.ch08_training.device import to_best_device
+from minidistil.ch08_training.device import device_of, on_one_device
 from minidistil.ch08_training.objectives import masked_lm_losses
 from minidistil.ch08_training.parallel import from_first, rank
 from minidistil.ch08_training.settings import TeachConfig
@@ -57,6 +57,7 @@ def teach(
     start: str | Path | None = None,
     test_text: Sequence[str | Path] = (),
     say: Say = lambda line: None,
+    device: torch.device | str | None = None,
 ) -> Run:
     """Make the offline teacher: give official MiniLM a masked-LM head and train the two together.
 
@@ -65,6 +66,7 @@ def teach(
     Args:
         start: name or folder of a teacher to go on from; None: official MiniLM under a fresh head.
         test_text: files to report figures on, never trained on.
+        device: where to train; None: on the CPU.
 
     Raises:
         As `distil`.
@@ -75,7 +77,7 @@ def teach(
     model = MaskedLM.from_pretrained(start) if start else untaught_teacher(official, config.seed)
     _require_same_architecture(model, official)
     require_fit(tokenizer, model)
-    to_best_device(model)
+    on_one_device(device, model)
 
     folder = RunFolder(Path(out), text_settings(model, corpus, config, start=str(start or "")), say)
     folder.require_room_for(model)
@@ -110,11 +112,10 @@ def teach(
             figures = {
                 name: asdict(score(model, text)) | {"hidden_tokens": text.count} for name, text in held_out.items()
             }
-            metrics = {"figures": figures, "teacher_parameters": parameters(model), **effort(progress, plan, at_most)}
+            taken = effort(progress, plan, at_most, device_of(model))
+            metrics = {"figures": figures, "teacher_parameters": parameters(model), **taken}
             settings = {"settings": "config", "corpus": "corpus", "start": "start"}
-            provenance = {name: folder.settings[key] for name, key in settings.items()} | effort(
-                progress, plan, at_most
-            )
+            provenance = {name: folder.settings[key] for name, key in settings.items()} | taken
             save_own_layers(own, folder.folder / "own", provenance | {"figures": figures})
             results = "\n".join(
                 f"* {name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+import torch
+
 from minidistil import plots
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus, sequences
@@ -128,7 +130,7 @@ def full_speed(model: MaskedLM, plan: Plan, operations_per_token: float) -> floa
     return sum(gather(device_operations(device_of(model), plan.precision))) / operations_per_token
 
 
-def effort(progress: Progress, plan: Plan, at_most: float) -> dict[str, Any]:
+def effort(progress: Progress, plan: Plan, at_most: float, device: torch.device) -> dict[str, Any]:
     """What a run took, for metrics.json; `at_most` is its `full_speed`."""
     speed = progress.tokens / progress.seconds
     return {
@@ -138,7 +140,7 @@ def effort(progress: Progress, plan: Plan, at_most: float) -> dict[str, Any]:
         "seconds": progress.seconds,
         "tokens_per_second": speed,
         "utilisation": speed / at_most,
-        "peak_memory_mib": peak_memory_mib(),
+        "peak_memory_mib": peak_memory_mib(device),
     }
 
 

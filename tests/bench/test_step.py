@@ -12,7 +12,7 @@ from minidistil.bench.step import Work, compare, official_losses
 from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
-from minidistil.ch08_training.feed import Batch
+from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.settings import DistilConfig
 from tests.conftest import TINY
@@ -26,7 +26,7 @@ def work(tmp_path: Path) -> Work:
     ids = torch.randint(10_000, (8, 128))
     attention_mask = (torch.arange(128) < torch.randint(100, 129, (8, 1))).long()
     labels = torch.where((torch.rand(8, 128) < 0.15) & attention_mask.bool(), ids, IGNORE)
-    return Work(tmp_path, Batch(ids, attention_mask, labels), DistilConfig.paper())
+    return Work(tmp_path, MaskedBatch(ids, attention_mask, labels), DistilConfig.paper())
 
 
 @pytest.mark.parametrize("positions", ["masked", "all"])

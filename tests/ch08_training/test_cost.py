@@ -20,7 +20,7 @@ from minidistil.ch08_training.cost import (
     plan,
     step_operations,
 )
-from minidistil.ch08_training.feed import Batch
+from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.settings import DistilConfig
 
@@ -47,7 +47,7 @@ def test_a_step_is_four_parts_of_which_the_teacher_has_one() -> None:
     ids = torch.randint(1000, (4, 32))
     labels = torch.where(torch.rand(4, 32) < 0.5, ids, -100)
     with FlopCounterMode(display=False) as counter:
-        losses = distillation_losses(teacher, DistilConfig())(student, Batch(ids, torch.ones_like(ids), labels))
+        losses = distillation_losses(teacher, DistilConfig())(student, MaskedBatch(ids, torch.ones_like(ids), labels))
         losses["loss"].backward()
     share = float((labels != -100).float().mean())
     counted = counter.get_total_flops() / ids.numel()

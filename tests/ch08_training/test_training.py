@@ -26,7 +26,7 @@ from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.checkpoints import Progress
-from minidistil.ch08_training.feed import Batch, MemoryFeed, StreamFeed
+from minidistil.ch08_training.feed import Batch, MaskedBatch, MemoryFeed, StreamFeed
 from minidistil.ch08_training.objectives import Losses, distillation_losses, masked_lm_losses
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import DistilConfig, TrainingConfig
@@ -345,11 +345,11 @@ def test_processes_talk_once_a_step_however_many_micro_batches(impl: ModuleType)
 class Numbered:
     """A feed of random micro-batches by number."""
 
-    batch_class, in_order, tokens_per_batch, batches_per_epoch = Batch, False, 24.0, 1000.0
+    batch_class, in_order, tokens_per_batch, batches_per_epoch = MaskedBatch, False, 24.0, 1000.0
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> MaskedBatch:
         ids = torch.randint(1, 40, (3, 8), generator=torch.Generator().manual_seed(number))
-        return Batch(ids, torch.ones_like(ids), torch.where(ids % 4 == 0, ids, -100))
+        return MaskedBatch(ids, torch.ones_like(ids), torch.where(ids % 4 == 0, ids, -100))
 
     def state_dict(self) -> None:
         return None
@@ -377,7 +377,7 @@ def test_a_stream_interrupted_within_a_step_goes_on_without_a_gap(
 ) -> None:
     asked = 0
 
-    def interrupted(model: MaskedLM, batch: Batch) -> dict[str, torch.Tensor]:
+    def interrupted(model: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
         nonlocal asked
         asked += 1
         if asked == 2 * CONFIG.accumulate + 2:  # in the third step both micro-batches have been read
@@ -410,7 +410,7 @@ def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: Ma
 def test_the_precisions_are_tried_in_turns(tiny_teacher: MaskedLM, stream: MemoryFeed) -> None:
     tried = []
 
-    def losses(model: MaskedLM, batch: Batch) -> dict[str, torch.Tensor]:
+    def losses(model: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
         tried.append("bf16" if torch.is_autocast_enabled("cpu") else "fp32")
         return masked_lm_losses(model, batch)
 
@@ -437,7 +437,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_step(
     good = final_weights(tmp_path)
     losses, number = distillation_losses(tiny_teacher, CONFIG), 4 + place
 
-    def spoilt(student: MaskedLM, batch: Batch) -> dict[str, torch.Tensor]:
+    def spoilt(student: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
         terms = losses(student, batch)
         if torch.equal(batch.labels, stream[number].labels):
             terms = {**terms, "cos": terms["cos"] * torch.inf, "loss": terms["loss"] * torch.nan}

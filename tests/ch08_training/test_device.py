@@ -1,0 +1,76 @@
+"""Chapter 8, devices and precisions."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training import loss_scale
+from minidistil.ch08_training.device import best_device, precisions
+from minidistil.ch08_training.feed import MaskedBatch
+from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
+from minidistil.ch08_training.plan import Plan
+from minidistil.ch08_training.settings import DistilConfig
+from minidistil.ch08_training.training import Step, accumulate_gradients, train
+from tests.ch08_training.test_objectives import SMALL, a_batch
+from tests.ch08_training.test_training import CONFIG, Numbered
+
+
+def test_the_environment_names_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MINIDISTIL_DEVICE", raising=False)
+    assert best_device().type == ("cuda" if torch.cuda.is_available() else best_device().type)
+    monkeypatch.setenv("MINIDISTIL_DEVICE", "cpu")
+    assert best_device() == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["gpu7", "cuda:99", "a card", "xpu"])
+def test_a_device_that_is_not_here_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIDISTIL_DEVICE", name)
+    with pytest.raises(ValueError, match=rf"{name}.*cpu"):
+        best_device()
+
+
+def test_bf16_that_is_only_emulated_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    for native, half in ((True, "bf16"), (False, "fp16")):  # a Tesla T4 emulates it
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, native=native: native)
+        assert precisions(torch.device("cuda")) == ("fp32", half)
+
+
+@pytest.mark.parametrize("positions", ["masked", "all"])
+def test_gradients_in_fp16_are_those_of_fp32_times_the_factor(positions: str) -> None:
+    config = DistilConfig(ce_positions=positions)
+    teacher, batch = MaskedLM(SMALL).eval().requires_grad_(False), a_batch()
+    student, found = student_of(teacher).eval(), {}
+    for precision in ("fp32", "fp16"):
+        step = Step(student, distillation_losses(teacher, config), precision, MaskedBatch)
+        if step.scale:
+            step.scale.factor = 2.0**8
+        accumulate_gradients(step, [(0, batch)], seed=1)
+        found[precision] = torch.cat([p.grad.flatten() for p in student.parameters() if p.grad is not None])
+    assert step.scale is not None
+    exact, scaled = found["fp32"], found["fp16"] / step.scale.factor
+    assert (scaled - exact).norm() < 0.01 * exact.norm()
+    assert not scaled[exact.abs() > 1e-7].eq(0).any()  # nothing is lost that fp16 alone would lose
+
+
+def test_a_factor_that_is_too_large_costs_steps_and_no_run(tmp_path: Path) -> None:
+    torch.manual_seed(0)  # weights so large that gradients times 2^16 are beyond 65504
+    model, plan = MaskedLM(dataclasses.replace(SMALL, vocab_size=40)), Plan(12, "fp16", 1.0)
+    *_, progress = train(model, masked_lm_losses, Numbered(), CONFIG, plan, tmp_path)
+    assert 0 < progress.skipped < 12
+    assert progress.scale["factor"] == 2.0 ** (16 - progress.skipped)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_the_factor_grows_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss_scale, "GROW_AFTER", 3)
+    scale = loss_scale.LossScale()
+    for finite in (True, False, True, True, True):
+        scale.update(finite)
+    assert scale.factor == 2.0**16
+    other = loss_scale.LossScale()
+    other.load_state_dict(scale.state_dict())
+    assert vars(other) == vars(scale)
