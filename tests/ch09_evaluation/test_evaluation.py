@@ -112,5 +112,5 @@ def test_the_shipped_teacher_keeps_its_recorded_accuracy_on_wikitext(
 
 
 def test_an_unknown_precision_is_refused(tiny_teacher: MaskedLM, text: MaskedText) -> None:
-    with pytest.raises(ValueError, match="fp16"):
-        score(tiny_teacher, text, "fp16")
+    with pytest.raises(ValueError, match="fp8"):
+        score(tiny_teacher, text, "fp8")
