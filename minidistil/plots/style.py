@@ -20,10 +20,12 @@ def new_figure(width: float = 8, height: float = 3.2, columns: int = 1, title: s
     from matplotlib.figure import Figure
 
     class Picture(Figure):
-        def _repr_png_(self) -> bytes:
+        alt = title  # what it shows, in words, for readers who cannot see it
+
+        def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
             buffer = io.BytesIO()
             self.savefig(buffer, dpi=110, format="png")
-            return buffer.getvalue()
+            return buffer.getvalue(), {"alt": self.alt} if self.alt else {}
 
     figure = Picture(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]
