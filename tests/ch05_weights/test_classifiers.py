@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,7 @@ from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TaskModel, TokenClassifier
 from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch05_weights.weights import model_type, their_name
+from tests.arguments import assert_arguments_stay
 from tests.ch05_weights.peers import assert_whole, peer, perturb
 
 TOLERANCE = 1e-5
@@ -169,6 +171,18 @@ def test_dropout_of_the_head_is_right_before_the_classifier(impl: ModuleType, ar
     )
 
 
+@pytest.mark.parametrize(("architecture", "feature"), [("bert", math.tanh(1)), ("distilbert", 1.0)])
+def test_a_feature_is_dropped_once(impl: ModuleType, architecture: str, feature: float) -> None:
+    """What is not dropped is doubled once, if half of the features are dropped."""
+    head = head_of(impl, architecture, classifier_dropout=0.5).train()
+    with torch.no_grad():
+        for linear in (head.dense, head.classifier):
+            linear.weight.copy_(torch.eye(*linear.weight.shape))
+            linear.bias.zero_()
+    scores = head(torch.ones(50, 2, 6)).unique()
+    torch.testing.assert_close(scores, torch.tensor([0.0, 2 * feature]), msg=f"0 or {2 * feature:.3f}, got {scores}")
+
+
 def test_the_dropouts_of_the_architectures(impl: ModuleType) -> None:
     assert [head_of(impl, name).dropout.p for name in ARCHITECTURES] == [0.1, 0.2]
     assert [head_of(impl, name, classifier_dropout=0.0).dropout.p for name in ARCHITECTURES] == [0.0, 0.0]
@@ -195,6 +209,11 @@ def test_sequence_loss_is_torchs(impl: ModuleType) -> None:
     several = torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0], [0, 0, 1], [1, 0, 0]])
     expected = functional.binary_cross_entropy_with_logits(logits, several)
     torch.testing.assert_close(impl.sequence_loss(logits, several), expected, msg="several classes at once")
+
+
+def test_labels_of_texts_stay_as_they_are(impl: ModuleType) -> None:
+    for logits, labels in ((torch.randn(3, 1), torch.rand(3)), (torch.randn(3, 2), torch.tensor([1, 0, 1]))):
+        assert_arguments_stay(impl.sequence_loss, logits, labels)
 
 
 # A fresh head on a pretrained encoder

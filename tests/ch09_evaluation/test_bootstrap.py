@@ -12,6 +12,7 @@ from torch import Tensor
 
 from minidistil.ch09_evaluation.bootstrap import intervals, reflected, resampled_sums
 from minidistil.ch09_evaluation.held_out import Answers
+from tests.arguments import assert_arguments_stay
 
 
 def seeded(number: int = 0) -> torch.Generator:
@@ -26,6 +27,10 @@ def test_totals_are_sums_in_the_order_of_the_numbers(impl: ModuleType) -> None:
     totals = impl.document_totals(values, torch.tensor([7, 3, 7, 5]))
     assert totals.dtype == torch.float64
     assert totals.tolist() == [[2, 20], [8, 80], [5, 50]]
+
+
+def test_values_and_numbers_of_documents_stay_as_they_are(impl: ModuleType) -> None:
+    assert_arguments_stay(impl.document_totals, torch.rand(4, 2), torch.tensor([7, 3, 7, 5]))
 
 
 # ---- resampled_sums ----
@@ -50,6 +55,11 @@ def test_draws_are_with_replacement_and_vary_as_theory_says(impl: ModuleType) ->
     theory = (len(totals) * totals.var(0, correction=0)).sqrt()  # of a sum of G independent draws
     torch.testing.assert_close(sums.mean(0), totals.sum(0), rtol=0.02, atol=1e-9)
     torch.testing.assert_close(sums.std(0), theory, rtol=0.1, atol=1e-9)
+
+
+def test_each_document_is_drawn_as_often_as_the_others(impl: ModuleType) -> None:
+    often = impl.resampled_sums(torch.eye(4), 3000, seeded()).mean(0)  # of each of four documents, in a draw of four
+    torch.testing.assert_close(often, torch.ones(4).double(), rtol=0, atol=0.1, msg=f"1 each is expected, not {often}")
 
 
 def test_all_columns_of_a_draw_are_of_the_same_documents(impl: ModuleType) -> None:
@@ -101,9 +111,13 @@ def test_an_interval_of_skewed_samples_is_numpys_percentiles(impl: ModuleType) -
     assert impl.interval(samples, 0.8) == pytest.approx(tuple(np.percentile(samples.numpy(), [10, 90])))
 
 
+def test_samples_stay_in_their_order(impl: ModuleType) -> None:
+    assert_arguments_stay(impl.interval, torch.tensor([3.0, 1.0, 2.0]))
+
+
 @pytest.mark.parametrize("level", [0.0, 1.0, 95])
 def test_a_level_is_between_0_and_1(impl: ModuleType, level: float) -> None:
-    with pytest.raises(ValueError, match=f"{level}"):
+    with pytest.raises(ValueError, match=f"{level:g}"):
         impl.interval(torch.arange(5.0), level)
 
 

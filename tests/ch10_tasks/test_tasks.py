@@ -1,5 +1,6 @@
 """What all tasks have in common: batches, scores, the losses of the three heads, and the second distillation."""
 
+import copy
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,7 @@ from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch10_tasks.conll import TAGS, Conll
 from minidistil.ch10_tasks.glue import GLUE
 from minidistil.ch10_tasks.tasks import Feature, TaskBatch, collate, confusion_of, predict, scores, task_loss
+from tests.arguments import assert_arguments_stay
 
 HEADS = pytest.mark.parametrize("head", [SequenceClassifier, TokenClassifier, QuestionAnswering])
 TEMPERATURES = pytest.mark.parametrize("temperature", [1.0, 2.0, 5.0])
@@ -58,6 +60,13 @@ def test_labels_of_tokens_are_padded_with_minus_100(impl: ModuleType) -> None:
     assert batch.labels.tolist() == [[3, -100, -100, -100], [-100, 1, 2, -100]], "the loss ignores padding"
     two_tokens = impl.collate([feature(2, [1, 1]), feature(3, [0, 1, 0])], 0, TokenClassifier)
     assert two_tokens.labels.tolist() == [[1, 1, -100], [0, 1, 0]], "two labels of tokens are not an answer"
+
+
+def test_features_stay_as_they_are(impl: ModuleType) -> None:
+    features = [feature(2, [3, -100]), feature(4, [-100, 1, 2, -100])]
+    before = copy.deepcopy(features)
+    impl.collate(features, 0, TokenClassifier)
+    assert features == before, "the features' lists belong to the caller: make new ones, with +"
 
 
 def test_labels_of_answers_are_two_positions(impl: ModuleType) -> None:
@@ -183,6 +192,15 @@ def test_a_number_is_imitated_by_the_squared_difference(impl: ModuleType) -> Non
     to_student, to_teacher = torch.autograd.grad(loss, (student, teacher), allow_unused=True)
     assert to_student.tolist() == [[-2.0], [1.0]]
     assert to_teacher is None, "no gradient flows to the teacher"
+
+
+def test_scores_of_both_stay_as_they_are(impl: ModuleType) -> None:
+    batch = batch_of([3, 6], [0, 1], QuestionAnswering)
+
+    def imitate(student: Tensor, teacher: Tensor) -> None:
+        impl.imitation_loss(QuestionAnswering, student, teacher, batch, 2.0)
+
+    assert_arguments_stay(imitate, *torch.randn(2, 2, 6, 2))
 
 
 @HEADS
