@@ -20,7 +20,6 @@ from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TaskModel, TokenClassifier
 from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch05_weights.weights import model_type, their_name
-from tests.arguments import assert_arguments_stay
 from tests.ch05_weights.peers import assert_whole, peer, perturb
 
 TOLERANCE = 1e-5
@@ -179,8 +178,8 @@ def test_a_feature_is_dropped_once(impl: ModuleType, architecture: str, feature:
         for linear in (head.dense, head.classifier):
             linear.weight.copy_(torch.eye(*linear.weight.shape))
             linear.bias.zero_()
-    scores = head(torch.ones(50, 2, 6)).unique()
-    torch.testing.assert_close(scores, torch.tensor([0.0, 2 * feature]), msg=f"0 or {2 * feature:.3f}, got {scores}")
+    scores = head(torch.ones(50, 2, 6)).unique().tolist()
+    assert {round(score, 3) for score in scores} == {0, round(2 * feature, 3)}, "0, or doubled once"
 
 
 def test_the_dropouts_of_the_architectures(impl: ModuleType) -> None:
@@ -209,11 +208,6 @@ def test_sequence_loss_is_torchs(impl: ModuleType) -> None:
     several = torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0], [0, 0, 1], [1, 0, 0]])
     expected = functional.binary_cross_entropy_with_logits(logits, several)
     torch.testing.assert_close(impl.sequence_loss(logits, several), expected, msg="several classes at once")
-
-
-def test_labels_of_texts_stay_as_they_are(impl: ModuleType) -> None:
-    for logits, labels in ((torch.randn(3, 1), torch.rand(3)), (torch.randn(3, 2), torch.tensor([1, 0, 1]))):
-        assert_arguments_stay(impl.sequence_loss, logits, labels)
 
 
 # A fresh head on a pretrained encoder

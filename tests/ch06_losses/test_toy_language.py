@@ -24,7 +24,6 @@ from minidistil.ch06_losses.toy_language import (
     true_distribution,
     true_distribution_plain,
 )
-from tests.arguments import assert_arguments_stay
 
 
 def random_language(seed: int, states: int = 3, words: int = 3, zeros: bool = False) -> Language:
@@ -97,12 +96,6 @@ def test_a_long_text_does_not_underflow(impl: ModuleType) -> None:
     text = sample(language, 1, 2000, torch.Generator().manual_seed(0))
     truth = impl.true_distribution(language, text, torch.rand(1, 2000) < 0.8)
     torch.testing.assert_close(truth.sum(-1), torch.ones(1, 2000, dtype=torch.float64))
-
-
-def test_which_words_are_known_stays_as_it_is(impl: ModuleType) -> None:
-    language = random_language(5)
-    ids, known = torch.tensor([[2, 3, 4]]), torch.tensor([[True, False, True]])
-    assert_arguments_stay(lambda ids, known: impl.true_distribution(language, ids, known), ids, known)
 
 
 def test_a_sentence_of_one_word_depends_on_the_start_only(impl: ModuleType) -> None:

@@ -738,15 +738,6 @@ def gaps_added_up(confidence, right, bins=10):
     return float(_gaps(confidence, right, bins)[1].abs().sum())
 
 
-@misconception("expected_calibration_error", "one bin for all", inputs=MISCALIBRATED)
-def one_bin_for_all(confidence, right, bins=10):
-    """Mean confidence and accuracy of all guesses are compared, so gaps of single bins cancel.
-
-    Compare within each bin, then take the weighted mean of the absolute gaps.
-    """
-    return abs(float(confidence.double().mean() - right.double().mean()))
-
-
 @misconception("expected_calibration_error", "per cent", inputs=MISCALIBRATED)
 def error_in_per_cent(confidence, right, bins=10):
     """The error is multiplied by 100.

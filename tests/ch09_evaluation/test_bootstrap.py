@@ -12,7 +12,6 @@ from torch import Tensor
 
 from minidistil.ch09_evaluation.bootstrap import intervals, reflected, resampled_sums
 from minidistil.ch09_evaluation.held_out import Answers
-from tests.arguments import assert_arguments_stay
 
 
 def seeded(number: int = 0) -> torch.Generator:
@@ -27,10 +26,6 @@ def test_totals_are_sums_in_the_order_of_the_numbers(impl: ModuleType) -> None:
     totals = impl.document_totals(values, torch.tensor([7, 3, 7, 5]))
     assert totals.dtype == torch.float64
     assert totals.tolist() == [[2, 20], [8, 80], [5, 50]]
-
-
-def test_values_and_numbers_of_documents_stay_as_they_are(impl: ModuleType) -> None:
-    assert_arguments_stay(impl.document_totals, torch.rand(4, 2), torch.tensor([7, 3, 7, 5]))
 
 
 # ---- resampled_sums ----
@@ -112,7 +107,9 @@ def test_an_interval_of_skewed_samples_is_numpys_percentiles(impl: ModuleType) -
 
 
 def test_samples_stay_in_their_order(impl: ModuleType) -> None:
-    assert_arguments_stay(impl.interval, torch.tensor([3.0, 1.0, 2.0]))
+    samples = torch.tensor([3.0, 1.0, 2.0])
+    impl.interval(samples)
+    assert samples.tolist() == [3, 1, 2], "the samples belong to the caller: samples.numpy() shares their memory"
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95])

@@ -47,18 +47,6 @@ def test_the_first_piece_of_a_word_has_its_label(impl: ModuleType, tokenizer: Wo
     assert list(labels) == [1, 2, -100, -100, 0], "a label at the first piece of each word, -100 after it"
 
 
-def test_words_and_labels_stay_as_they_are(impl: ModuleType, tokenizer: WordPiece) -> None:
-    words, labels = ["one", "lindqvist"], [3, 4]
-    impl.label_pieces(words, labels, tokenizer)
-    assert (words, labels) == (["one", "lindqvist"], [3, 4]), "the lists belong to the caller"
-
-
-def test_tags_stay_as_they_are(impl: ModuleType) -> None:
-    tags = ["B-PER", "I-PER", "O"]
-    impl.entities(tags)
-    assert tags == ["B-PER", "I-PER", "O"], "the list belongs to the caller"
-
-
 def test_a_word_without_pieces_is_unknown_and_keeps_its_label(impl: ModuleType, tokenizer: WordPiece) -> None:
     ids, labels = impl.label_pieces(["one", "\x00", "two"], [3, 4, 5], tokenizer)
     assert list(labels) == [3, 4, 5], "every word has a label, also one for which the tokenizer gives nothing"

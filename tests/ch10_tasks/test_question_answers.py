@@ -27,7 +27,6 @@ from minidistil.ch10_tasks.question_answers import (
 )
 from minidistil.ch10_tasks.question_windows import Answer, Question, Window, windows
 from minidistil.ch10_tasks.squad import read_squad
-from tests.arguments import assert_arguments_stay
 
 # The exercises
 
@@ -68,10 +67,6 @@ def test_an_answer_of_the_maximum_length_is_allowed_and_no_longer_one(impl: Modu
     starts, ends = torch.tensor([[5.0, 0, 2, 0, 0], [0.0, 0, 0, 1, 7]])
     assert tuple(impl.best_spans(starts, ends, (0, 5), 5, 1)[0])[:2] == (0, 4), "5 tokens are allowed"
     assert tuple(impl.best_spans(starts, ends, (0, 5), 4, 1)[0])[:2] == (2, 4), "only 4 tokens are allowed"
-
-
-def test_scores_stay_as_they_are(impl: ModuleType) -> None:
-    assert_arguments_stay(impl.best_spans, torch.randn(6), torch.randn(6), (2, 5), 2, 3)
 
 
 def test_a_span_may_have_neither_the_best_start_nor_the_best_end(impl: ModuleType) -> None:
