@@ -73,6 +73,7 @@ def collate(features: Sequence[Feature], pad_token_id: int, model_class: type[Ta
     Returns:
         TaskBatch(input_ids, attention_mask, labels, token_type_ids): input_ids (B, L) padded with pad_token_id;
         attention_mask (B, L), 1 at real tokens; labels (B,), (B, L) or (B, 2); token_type_ids (B, L) padded with 0.
+        All int64, except for labels that are floats.
 
     >>> features = [Feature([101, 7, 102], [0, 0, 0], [-100, 3, -100], 0), Feature([101, 102], [0, 0], [-100, -100], 1)]
     >>> batch = collate(features, 0, TokenClassifier)

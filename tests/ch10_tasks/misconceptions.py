@@ -24,6 +24,7 @@ def _chosen(cases, *places):
 
 _RIGHT, _GUESSED = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 1, 0, 0, 0, 0, 0]
 CLASSES = [(_RIGHT, _GUESSED), ([1, 1, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0])]
+THREE = [([2, 1, 0, 2, 1], [2, 2, 1, 0, 1], 2)]
 
 
 def _counts(right, guessed, positive=1):
@@ -71,7 +72,7 @@ def recall_alone(right, guessed, positive=1):
     return h / (h + m) if h else 0.0
 
 
-@misconception("f1", "positive ignored", inputs=[(*CLASSES[0], 0), (*CLASSES[1], 0)])
+@misconception("f1", "positive ignored", inputs=[(*CLASSES[0], 0), (*CLASSES[1], 0), *THREE])
 def positive_ignored(right, guessed, positive=1):
     """The positive class is always 1, whatever `positive` says.
 
@@ -139,7 +140,7 @@ def mean_weighted_by_the_classes(right, guessed, positive=1):
     return total / len(right)
 
 
-@misconception("f1", "every class above 0 is positive", inputs=[([2, 1, 0, 2, 1], [2, 2, 1, 0, 1], 2)])
+@misconception("f1", "every class above 0 is positive", inputs=THREE)
 def everything_but_zero_is_positive(right, guessed, positive=1):
     """The classes are used as true and false, so with more than two classes all but 0 count as positive.
 
@@ -732,6 +733,7 @@ def mean_of_the_texts_means(model_class, student, teacher, batch, temperature):
 
 _OFFSETS = [(0, 3), (3, 5), (6, 8), (8, 12), (13, 14)]
 SPANS = [(_OFFSETS, 0, 5), (_OFFSETS, 6, 8), (_OFFSETS, 6, 12), (_OFFSETS, 1, 2), (_OFFSETS, 3, 13), (_OFFSETS, 5, 6)]
+INSIDE = [(_OFFSETS, 1, 2), (_OFFSETS, 1, 4)]
 
 
 def _span_of(offsets, belongs):
@@ -748,7 +750,7 @@ def end_as_a_character_of_the_answer(offsets, start, end):
     return _span_of(offsets, lambda first, stop: first <= end and stop > start)
 
 
-@misconception("token_span", "only whole tokens", inputs=_chosen(SPANS, 3))
+@misconception("token_span", "only whole tokens", inputs=INSIDE)
 def only_whole_tokens(offsets, start, end):
     """A token is left out if the answer begins or ends inside it.
 
@@ -776,7 +778,7 @@ def token_end_as_its_own_character(offsets, start, end):
     return _span_of(offsets, lambda first, stop: first < end and stop >= start)
 
 
-@misconception("token_span", "a token where the answer begins", inputs=_chosen(SPANS, 3))
+@misconception("token_span", "a token where the answer begins", inputs=INSIDE)
 def answer_must_begin_a_token(offsets, start, end):
     """The first token is looked for by its beginning, so an answer that begins inside a token is not found.
 

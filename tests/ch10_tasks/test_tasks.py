@@ -45,7 +45,7 @@ def test_a_batch_is_padded_to_its_longest_feature_only(impl: ModuleType) -> None
     assert batch.attention_mask.tolist() == [[1] * 3 + [0] * 4, [1] * 7, [1] * 5 + [0] * 2]
     assert batch.token_type_ids.tolist()[:2] == [[0, 1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1]]
     assert batch.labels.tolist() == [1, 0, 1]
-    assert batch.labels.dtype == torch.int64
+    assert {tensor.dtype for tensor in vars(batch).values()} == {torch.int64}
 
 
 def test_a_real_token_with_the_id_of_padding_is_not_masked(impl: ModuleType) -> None:

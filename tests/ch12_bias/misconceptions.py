@@ -179,15 +179,6 @@ def decimal_scores(conditional, prior):
     return _difference((conditional / prior[:, :, None]).log10())
 
 
-@misconception("bias_scores", "priors of the groups exchanged", inputs=_SCORES)
-def priors_exchanged(conditional, prior):
-    """Each group's probability is divided by the other group's prior.
-
-    conditional[:, 0] by prior[:, 0], conditional[:, 1] by prior[:, 1].
-    """
-    return _difference((conditional / prior.flip(1)[:, :, None]).log())
-
-
 @misconception("bias_scores", "odds instead of probabilities", inputs=_SCORES)
 def odds(conditional, prior):
     """p / (1 - p) is compared: that is the log odds ratio, another measure.
@@ -481,7 +472,7 @@ def _widths(function):
         _ends(function, _TEMPLATES.expand(5, 4)),
         _ends(function, pair, statistic=lambda rows: (rows[:, 1] - rows[:, 0]).mean()),
     )
-    return tuple(float(high - low) > 1e-9 for low, high in intervals)
+    return tuple(abs(float(high - low)) > 1e-9 for low, high in intervals)
 
 
 def _vary(*expected, symmetric=None):
@@ -495,7 +486,7 @@ def _vary(*expected, symmetric=None):
 
 def _halves_the_level(function):
     low, high = _ends(function, _TEMPLATES, level=0.5)
-    return float(high - low) < 1e-9 and _widths(function)[1]
+    return abs(float(high - low)) < 1e-9 and _widths(function)[1]
 
 
 def _draws_too_few(function):
@@ -616,6 +607,23 @@ def plus_minus_z_sigma(table, statistic, generator, level=0.95, resamples=2000):
     return torch.stack([statistic(table) - half, statistic(table) + half])
 
 
+def _is_mirrored(function):
+    """Two templates of 1 and 5 have means from 1 to 5, and 9 as the square of their mean: 18 - 25 and 18 - 1."""
+    table = torch.tensor([[1.0], [5.0]], dtype=torch.float64)
+    ends = _ends(function, table, statistic=lambda rows: rows.mean().square())
+    return torch.allclose(ends, ends.new_tensor([-7.0, 17.0]))
+
+
+@misconception("bootstrap_interval", "mirrored at the measured value", symptom=_is_mirrored)
+def mirrored_at_the_value(table, statistic, generator, level=0.95, resamples=2000):
+    """The quantiles are subtracted from twice the measured value: that is the basic bootstrap.
+
+    A percentile interval has the quantiles of the resampled statistics themselves as its ends.
+    """
+    ends = _percentiles(_drawn(table, statistic, generator, level, resamples), level)
+    return 2 * statistic(table) - ends.flip(0)
+
+
 def _begins_at_the_smallest(function):
     seen = []
     low, _ = _ends(function, _TEMPLATES, 0.5, lambda rows: (seen.append(float(rows.mean())), rows.mean())[1])
@@ -685,12 +693,16 @@ _CERTAIN = [[1.0, -1.0]] * 40  # the right answer is 0.01 for both
 _SINGLE = [[1.0, -2.0]]  # one template: 1 for both
 
 
+def _is_zero_if_certain(function):
+    return _gives(_CERTAIN, 0)(function) and _gives(_SINGLE, 1)(function)
+
+
 def _is_one_sided(function):
     up, down = _p_values(function, _CERTAIN)
     return up < 0.1 < 0.9 < down
 
 
-@misconception("sign_flip_p_values", "observed table not counted", symptom=_gives(_CERTAIN, 0))
+@misconception("sign_flip_p_values", "observed table not counted", symptom=_is_zero_if_certain)
 def observed_not_counted(differences, generator, resamples=9999):
     """The p-value can be 0, as if no way to swap were as far from 0, but the observed one is.
 
