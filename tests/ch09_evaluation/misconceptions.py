@@ -632,7 +632,7 @@ def wrong_guesses_counted(confidence, right, bins=10):
 MISCALIBRATED = [
     (
         torch.tensor([0.125, 0.25, 0.375, 0.875, 0.9375, 0.96875]),
-        torch.tensor([True, True, True, True, False, False]),
+        torch.tensor([True, True, True, True, True, False]),
         4,
     )
 ]
