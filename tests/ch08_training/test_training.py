@@ -316,9 +316,11 @@ def test_each_micro_batch_is_seeded_by_the_runs_seed_and_its_number(impl: Module
     seeds = []
 
     class Asked(Toy):
-        def forward(self, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        def forward(
+            self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+        ) -> dict[str, torch.Tensor]:
             seeds.append(torch.initial_seed())
-            return super().forward(*inputs)
+            return super().forward(input_ids, attention_mask, labels)
 
     impl.accumulate_gradients(Asked(), [toy_batch(number) for number in (7, 8)], 56)
     assert seeds == [mix(56, 7), mix(56, 8)]
