@@ -605,7 +605,7 @@ def cut_off_answers_count_as_zero(start_logits, end_logits, start_positions, end
     return _answer_loss(*inputs, reduction="sum") / len(start_logits)
 
 
-_UNEVEN = [(_STARTS, _ENDS, torch.tensor([0, 1, 2]), torch.tensor([2, 4, 9]))]  # 3 starts, 1 end
+_UNEVEN = [(_STARTS, _ENDS, torch.tensor([0, 1, 0]), torch.tensor([2, 4, 9]))]  # 3 starts, 1 end
 
 
 @misconception("answer_loss", "one mean over both ends", inputs=_UNEVEN)
@@ -902,7 +902,12 @@ def gamma_and_beta(ours, model_type, prefix=True):
     return f"{path}.{old[kind]}" if path.lower().endswith("norm") else name
 
 
-@misconception("their_name", "prefix on DistilBERT's pre_classifier", inputs=[("head.dense.weight", "distilbert")])
+def _prefixes_the_pre_classifier(function):
+    names = (function("head.dense.weight", "distilbert"), function(*_IN_HEAD[1]))
+    return names == ("distilbert.pre_classifier.weight", "vocab_transform.bias")
+
+
+@misconception("their_name", "prefix on DistilBERT's pre_classifier", symptom=_prefixes_the_pre_classifier)
 def prefix_on_the_pre_classifier(ours, model_type, prefix=True):
     """BERT's pooler belongs to the encoder, but DistilBERT's pre_classifier belongs to the head: no prefix.
 

@@ -425,7 +425,7 @@ def _clips_like(wrong):
         return torch.cat([torch.tensor([float(norm)]), *(each.grad for each in parameters), *parameters])
 
     def shows(function):
-        cases = ([[3.0, 1.0], [0.5], [0.0, 4.0]], [[0.3], [0.0, 0.4]])
+        cases = ([[3.0, 1.0], [0.5], [2.0, 4.0]], [[0.3], [0.0, 0.4]])
         return all(torch.allclose(outcome_of(function, each), outcome_of(wrong, each)) for each in cases)
 
     return shows

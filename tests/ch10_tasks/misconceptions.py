@@ -24,7 +24,7 @@ def _chosen(cases, *places):
 
 _RIGHT, _GUESSED = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 1, 0, 0, 0, 0, 0]
 CLASSES = [(_RIGHT, _GUESSED), ([1, 1, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0])]
-THREE = [([2, 1, 0, 2, 1], [2, 2, 1, 0, 1], 2)]
+THREE = [([2, 1, 0, 2, 1, 2], [2, 2, 1, 0, 1, 2], 2)]
 
 
 def _counts(right, guessed, positive=1):
@@ -197,7 +197,7 @@ def twice_accuracy_minus_one(right, guessed):
     return 2 * (h + r) / (h + f + m + r) - 1
 
 
-@misconception("matthews", "the sign is lost", inputs=[([1, 1, 0, 0, 0], [0, 0, 1, 1, 0]), ([1, 0, 1], [0, 1, 0])])
+@misconception("matthews", "the sign is lost", inputs=[([1, 1, 1, 0, 0, 0], [1, 0, 0, 1, 1, 0])])
 def sign_lost(right, guessed):
     """The absolute value is returned: a program that is wrong every time gets 1 instead of -1.
 
@@ -1103,7 +1103,7 @@ def all_punctuation_removed(text):
     return " ".join(_without_articles(kept).split())
 
 
-@misconception("normalize_answer", "articles before punctuation", inputs=[*_written(4), ("the_ end",)])
+@misconception("normalize_answer", "articles before punctuation", inputs=[("U.S.A.",), ("the_ end",)])
 def articles_before_punctuation(text):
     """Articles are removed first, so what becomes an article only without its punctuation stays or goes wrongly.
 
@@ -1445,7 +1445,7 @@ def kind_with_its_prefix(tags):
     return [name._replace(kind=tags[name.first]) for name in _names(tags)]
 
 
-@misconception("entities", "B- after a name is lost", inputs=_chosen(TAGGED, 1))
+@misconception("entities", "B- after a name is lost", inputs=[(["B-PER", "B-PER", "O"],)])
 def b_after_a_name_lost(tags):
     """A B- that follows a name directly ends that name but begins none.
 

@@ -345,7 +345,7 @@ def clipped_to_uint8_first(x, scale, zero_point=None):
     return _clipped(steps if zero_point is None else steps.clamp(0, _STEPS), zero_point)
 
 
-@misconception("quantize", "one half added and truncated", inputs=[(torch.tensor([-0.9, -1.6, 2.2]), _ONE)])
+@misconception("quantize", "one half added and truncated", inputs=[(torch.tensor([-0.9, -1.6, 0.9]), _ONE)])
 def half_added_and_truncated(x, scale, zero_point=None):
     """Adding 0.5 and dropping the fraction rounds numbers above 0 only: -1.6 becomes -1.
 
@@ -660,7 +660,7 @@ def signal_of_the_approximation(x, approximation):
     return _decibels(x, approximation) + (10 * math.log10(ratio) if ratio else -math.inf)
 
 
-@misconception("signal_to_noise", "largest value as the signal", inputs=_NOISY)
+@misconception("signal_to_noise", "largest value as the signal", inputs=_NOISY[:1])
 def peak_signal(x, approximation):
     """The largest square is compared with the mean squared error: that is the peak signal-to-noise ratio of images.
 
@@ -670,7 +670,10 @@ def peak_signal(x, approximation):
     return 10 * math.log10(float(x.double().square().max()) / noise) if noise else math.inf
 
 
-@misconception("signal_to_noise", "mean subtracted from the signal", inputs=_NOISY[:1])
+_POSITIVE = [(torch.tensor([3.0, 4.0, 1.0]), torch.tensor([3.5, 4.0, 0.2]))]
+
+
+@misconception("signal_to_noise", "mean subtracted from the signal", inputs=_POSITIVE)
 def variance_as_the_signal(x, approximation):
     """The variance is taken for the signal, so what all values have in common does not count.
 

@@ -627,7 +627,9 @@ def mirrored_at_the_value(table, statistic, generator, level=0.95, resamples=200
 def _begins_at_the_smallest(function):
     seen = []
     low, _ = _ends(function, _TEMPLATES, 0.5, lambda rows: (seen.append(float(rows.mean())), rows.mean())[1])
-    return bool(seen) and abs(float(low) - min(seen)) < 1e-9 and not _takes_the_extremes(function)
+    return (
+        bool(seen) and abs(float(low) - min(seen)) < 1e-9 and _widths(function)[1] and not _takes_the_extremes(function)
+    )
 
 
 @misconception("bootstrap_interval", "one-sided interval", symptom=_begins_at_the_smallest)
@@ -803,7 +805,11 @@ def observed_twice(differences, generator, resamples=9999):
     return (2 + _as_far(differences, generator, resamples)) / (2 + resamples)
 
 
-@misconception("sign_flip_p_values", "p-value of a t-test", symptom=_gives(_SINGLE, 0))
+def _is_zero_for_one_template_too(function):
+    return _gives(_SINGLE, 0)(function) and _gives(_CERTAIN, 0)(function)
+
+
+@misconception("sign_flip_p_values", "p-value of a t-test", symptom=_is_zero_for_one_template_too)
 def p_value_of_a_normal_distribution(differences, generator, resamples=9999):
     """The mean is divided by its standard error and compared with a normal distribution; no group is swapped.
 
