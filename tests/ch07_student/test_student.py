@@ -116,11 +116,6 @@ def test_each_name_of_the_student_has_its_source(impl: ModuleType) -> None:
     }
 
 
-def test_the_names_may_be_of_a_kind_that_is_read_only_once(impl: ModuleType) -> None:
-    names = [POSITION, "encoder.layers.0.expand.bias", "encoder.layers.1.expand.bias"]
-    assert impl.copied_names(iter(names), (1,)) == {POSITION: POSITION, names[1]: names[2]}
-
-
 @pytest.mark.parametrize("types", [2, 0])
 def test_the_names_are_those_that_the_student_needs(impl: ModuleType, types: int) -> None:
     with torch.device("meta"):
