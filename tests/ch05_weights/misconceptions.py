@@ -51,7 +51,7 @@ def _same_results(run):
 def _same_scores(kind):
     """Scores, and the gradient of the word embeddings if they get one."""
     head = _filled(kind(EncoderConfig(**_SIZES), nn.Embedding(9, 4)))
-    scores = head(_HIDDEN)
+    scores = head(_HIDDEN.clone())
     (gradient,) = torch.autograd.grad(scores.sum(), head.word.weight, allow_unused=True)
     return [scores] if gradient is None else [scores, gradient]
 
@@ -240,7 +240,7 @@ def _same_classes(kind):
     sizes = _SIZES | {"id2label": ("a", "b", "c"), "classifier_dropout": 0.5}
     heads = [_filled(kind(ClassifierConfig(**sizes, type_vocab_size=types))) for types in (2, 0)]
     torch.manual_seed(0)
-    return [head(_HIDDEN) for head in heads] + [head.train()(_HIDDEN) for head in heads]
+    return [head(_HIDDEN.clone()) for head in heads] + [head.train()(_HIDDEN.clone()) for head in heads]
 
 
 class _RightClassifier(nn.Module):
@@ -925,13 +925,13 @@ _IDS = torch.tensor([[1, 3, 5, 3, 6], [3, 2, 7, 0, 0]])
 def _same_guesses(function):
     model = _filled(MaskedLM(EncoderConfig(**_SIZES)), 0.5)
     with torch.no_grad():
-        return [function(model, _IDS, (_IDS > 0).long(), 3), function(model, _IDS, None, 3)]
+        return [function(model, _IDS.clone(), (_IDS > 0).long(), 3), function(model, _IDS.clone(), None, 3)]
 
 
 def _projects_everything(function):
     model, projected = _filled(MaskedLM(EncoderConfig(**_SIZES)), 0.5), []
     model.head.register_forward_hook(lambda module, inputs, output: projected.append(output[..., 0].numel()))
-    function(model, _IDS, None, 3)
+    function(model, _IDS.clone(), None, 3)
     return sum(projected) == 10
 
 

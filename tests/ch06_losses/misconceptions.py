@@ -1,5 +1,6 @@
 """Chapter 6: wrong losses and true distributions that people really write."""
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -601,7 +602,7 @@ def _same_terms(wrong):
     """A symptom: total and terms are those of the wrong implementation."""
 
     def numbers(function, settings):
-        loss = function(*_BATCH, *settings)
+        loss = function(*copy.deepcopy(_BATCH), *settings)
         values = (loss.total, loss.ce, loss.mlm, loss.cos, loss.mse)
         return torch.tensor([torch.nan if value is None else float(value) for value in values])
 
@@ -613,9 +614,9 @@ def _same_terms(wrong):
 
 
 def _fails_with_other_widths(function):
-    function(*_BATCH)  # it works with the same width
+    function(*copy.deepcopy(_BATCH))  # it works with the same width
     try:
-        function(*_BATCH[:4], torch.ones(5, 8), alpha_cos=0.0)
+        function(*copy.deepcopy(_BATCH[:4]), torch.ones(5, 8), alpha_cos=0.0)
     except (RuntimeError, ValueError):
         return True
     return False
@@ -727,7 +728,7 @@ def t_squared_once_more(*args, **named):
 def _student_learns_nothing_from_cos(function):
     """Whether L_cos sends its gradient to the teacher's hidden states, and the student gets none."""
     student, teacher = (each.clone().requires_grad_() for each in _BATCH[3:])
-    loss = function(*_BATCH[:3], student, teacher)
+    loss = function(*copy.deepcopy(_BATCH[:3]), student, teacher)
     to_student, to_teacher = torch.autograd.grad(loss.total, (student, teacher), allow_unused=True)
     return to_student is None and to_teacher is not None
 

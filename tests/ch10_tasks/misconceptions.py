@@ -1,5 +1,6 @@
 """Chapter 10: wrong metrics, batches, second distillations, answers and entities that people really write."""
 
+import copy
 import re
 import string
 from collections import Counter
@@ -197,7 +198,7 @@ def twice_accuracy_minus_one(right, guessed):
     return 2 * (h + r) / (h + f + m + r) - 1
 
 
-@misconception("matthews", "the sign is lost", inputs=[([1, 1, 1, 0, 0, 0], [1, 0, 0, 1, 1, 0])])
+@misconception("matthews", "the sign is lost", inputs=[([1, 1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 1, 1, 0])])
 def sign_lost(right, guessed):
     """The absolute value is returned: a program that is wrong every time gets 1 instead of -1.
 
@@ -381,7 +382,7 @@ def _makes_the_batches_of(wrong):
     """The symptom: the same batches, with the same types of numbers."""
 
     def same(function):
-        pairs = [(vars(function(*case)), vars(wrong(*case))) for case in BATCHES]
+        pairs = [(vars(function(*copy.deepcopy(case))), vars(wrong(*case))) for case in BATCHES]
         return all(
             found[name].dtype == tensor.dtype and torch.equal(found[name], tensor)
             for found, expected in pairs

@@ -311,7 +311,7 @@ def zero_point_subtracted(x, scale, zero_point=None):
 @misconception(
     "quantize",
     "integers kept as fp32",
-    symptom=lambda function: function(_MATRIX, _ONE).dtype == torch.float32,
+    symptom=lambda function: function(_MATRIX.clone(), _ONE).dtype == torch.float32,
 )
 def still_floating(x, scale, zero_point=None):
     """The values are whole numbers, but each still takes four bytes.

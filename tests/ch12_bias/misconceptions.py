@@ -461,7 +461,7 @@ _ALIKE = torch.tensor([[0.0, 1.0, 3.0, 7.0]], dtype=torch.float64).expand(5, 4) 
 
 
 def _ends(function, table, level=0.95, statistic=torch.mean):
-    return function(table, statistic, torch.Generator().manual_seed(1), level=level, resamples=300)
+    return function(table.clone(), statistic, torch.Generator().manual_seed(1), level=level, resamples=300)
 
 
 def _widths(function):
