@@ -89,6 +89,16 @@ def test_rounding_a_graph_makes_it_smaller_and_hardly_worse(teacher: MaskedLM, t
     assert sorted(each.name for each in tmp_path.iterdir()) == ["model.int8.onnx", "model.onnx"]
 
 
+def test_sums_of_two_products_fit_into_16_bits(exported: dict[Any, tuple[Any, Path]]) -> None:
+    """As processors without VNNI need it (vpmaddubsw): uint8 activations up to 255, two int8 weights."""
+    graph = onnx.load(round_onnx(exported["bert", "fill-mask"][1])).graph
+    multiplied = {name for node in graph.node if node.op_type == "MatMulInteger" for name in node.input}
+    matrices = [onnx.numpy_helper.to_array(each) for each in graph.initializer if each.name in multiplied]
+    largest = max(int(np.abs(each.astype(int)).max()) for each in matrices if each.dtype == np.int8)
+    assert largest > 60
+    assert 2 * 255 * largest < 2**15
+
+
 def test_a_graph_that_differs_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forward(self: Any, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         return self.head(self.encoder.embeddings(input_ids, token_type_ids))  # blocks forgotten
