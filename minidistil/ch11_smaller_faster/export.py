@@ -80,7 +80,7 @@ def round_onnx(path: str | Path) -> Path:
     """Write, beside the graph of `export_onnx`, model.int8.onnx: rounded by onnxruntime's dynamic quantisation.
 
     Matrices and word embeddings become int8, in 7 of the 8 bits (`reduce_range`): a processor with AVX2 or AVX-512 but
-    without VNNI adds two products of uint8 and int8 in 16 bits, where 2 x 255 x 127 saturates and 2 x 255 x 64 does not.
+    without VNNI adds two products of uint8 and int8 in 16 bits, where 2 x 255 x 127 saturates and 2 x 255 x 64 fits.
     Returns the path of the new file.
 
     Raises:
