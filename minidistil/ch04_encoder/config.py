@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+DISTILBERT_EPS = 1e-12  # a constant of the official implementation
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
@@ -46,6 +48,11 @@ class EncoderConfig:
             )
         if self.pad_token_id >= self.vocab_size:
             raise ValueError(f"pad_token_id must be below vocab_size {self.vocab_size}, got {self.pad_token_id}")
+        if not self.type_vocab_size and self.layer_norm_eps != DISTILBERT_EPS:
+            raise ValueError(
+                f"layer_norm_eps must be {DISTILBERT_EPS} with type_vocab_size 0, got {self.layer_norm_eps!r}: a "
+                "DistilBERT has no other, and its config.json has no entry for it."
+            )
         for name in ("dropout", "attention_dropout"):
             require_share(name, getattr(self, name))
         for name in ("layer_norm_eps", "initializer_range"):
@@ -74,20 +81,22 @@ class EncoderConfig:
         missing = [entry for name, entry in names.items() if name in _SIZES and name not in values]
         if missing:
             raise ValueError(f"{path} lacks {', '.join(missing)}: all sizes of the model are required.")
-        activation = raw.get("hidden_act", raw.get("activation", "gelu"))
+        activation = raw.get(_ACTIVATION[raw["model_type"]], "gelu")
         if activation != "gelu":
             raise ValueError(f"{path} has the activation {activation!r}: only 'gelu' is supported.")
         if raw.get("is_decoder"):
             raise ValueError(f"{path} is of a decoder (is_decoder is true): only encoders are supported.")
         if raw["model_type"] == "distilbert":
             values["type_vocab_size"] = 0
+        elif not values.get("type_vocab_size", 2):
+            raise ValueError(f"{path} is of a BERT with type_vocab_size 0: only DistilBERT has no token types.")
         return cls(**values)
 
     def to_hugging_face(self, architecture: str) -> dict[str, object]:
         """The entries of a config.json; `architecture` is the class name without Bert/DistilBert: "ForMaskedLM"."""
-        prefix, activation = ("Bert", "hidden_act") if self.type_vocab_size else ("DistilBert", "activation")
+        prefix = "Bert" if self.type_vocab_size else "DistilBert"
         model_type = prefix.lower()
-        entries = {"architectures": [prefix + architecture], "model_type": model_type, activation: "gelu"}
+        entries = {"architectures": [prefix + architecture], "model_type": model_type, _ACTIVATION[model_type]: "gelu"}
         return entries | {entry: getattr(self, name) for name, entry in _HF_NAMES[model_type].items()}
 
 
@@ -103,6 +112,7 @@ def require_share(name: str, value: object) -> None:
         raise ValueError(f"{name} must be in [0, 1), got {value!r}")
 
 
+_ACTIVATION = {"bert": "hidden_act", "distilbert": "activation"}
 _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 _LEAST = {
     "vocab_size": 1, "hidden_size": 1, "num_hidden_layers": 0, "num_attention_heads": 1, "intermediate_size": 1,

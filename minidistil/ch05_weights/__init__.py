@@ -1,6 +1,6 @@
 """Chapter 5: the heads, official weights in and out, and filling a mask.
 
-Read in this order: tensor_names, weights, heads, classifiers, question_answering, fillmask.
+Read in this order: tensor_names, weights, sentence_config, heads, classifiers, question_answering, fillmask.
 """
 
 from minidistil.ch05_weights.classifiers import SequenceClassifierHead, sequence_loss

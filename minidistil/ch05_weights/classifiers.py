@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -27,22 +27,32 @@ if TYPE_CHECKING:
 class ClassifierConfig(EncoderConfig):
     """The configuration of an encoder (see EncoderConfig) with a head for a task.
 
-    id2label[i] is the name of class i. classifier_dropout None means the default of the architecture:
-    0.2 in DistilBERT's classifier of texts, the encoder's dropout elsewhere. Only DistilBERT uses qa_dropout.
-    `finetune` replaces all of these by one dropout rate for encoder and head.
+    id2label[i] is the name of class i; any form that `class_names` takes becomes a tuple. problem_type is that of a
+    classifier of texts: "regression", the default with one class, "single_label_classification" or
+    "multi_label_classification"; None: the labels decide. classifier_dropout None means the default of the
+    architecture: 0.2 in DistilBERT's classifier of texts, the encoder's dropout elsewhere. Only DistilBERT uses
+    qa_dropout. `finetune` replaces all of these by one dropout rate for encoder and head.
 
     Raises:
-        ValueError: as EncoderConfig, or id2label is empty, or a dropout is not in [0, 1).
+        ValueError: as EncoderConfig or `class_names`, an unknown problem_type, or a dropout is not in [0, 1).
     """
 
     id2label: tuple[str, ...] = ("LABEL_0", "LABEL_1")
     classifier_dropout: float | None = None
     qa_dropout: float = 0.1
+    problem_type: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.id2label or isinstance(self.id2label, str):
-            raise ValueError(f"id2label is {self.id2label!r}: expected the names of the classes, at least one.")
+        object.__setattr__(self, "id2label", class_names(self.id2label))
+        if self.problem_type is None and len(self.id2label) == 1:
+            object.__setattr__(self, "problem_type", REGRESSION)
+        if self.problem_type not in (None, REGRESSION, SINGLE_LABEL, MULTI_LABEL):
+            raise ValueError(
+                f"problem_type is {self.problem_type!r}: expected {REGRESSION}, {SINGLE_LABEL} or {MULTI_LABEL}."
+            )
+        if self.problem_type == SINGLE_LABEL and len(self.id2label) == 1:
+            raise ValueError(f"problem_type {SINGLE_LABEL} needs two classes or more, got one: {self.id2label[0]}.")
         require_share("qa_dropout", self.qa_dropout)
         require_share("classifier_dropout", self.classifier_dropout or 0)
 
@@ -51,36 +61,58 @@ class ClassifierConfig(EncoderConfig):
         """As EncoderConfig.read, with the settings of the head; two classes if the file names none.
 
         Raises:
-            ValueError: as EncoderConfig.read, or the classes are not numbered 0, 1, 2 …
+            ValueError: as EncoderConfig.read, or as the class itself.
         """
         encoder, raw = EncoderConfig.read(path), json.loads(path.read_text(encoding="utf-8"))
         names = raw.get("id2label")
         if not names:
             count = raw.get("num_labels", 2)
             require_whole("num_labels", count, 1)
-            names = {number: f"LABEL_{number}" for number in range(count)}
-        if not isinstance(names, dict):
-            raise ValueError(f"{path} has id2label {names!r}: expected a number and a name for each class.")
-        in_order = {str(number): names.get(str(number), names.get(number)) for number in range(len(names))}
-        if None in in_order.values():
-            raise ValueError(f"{path} numbers its classes {', '.join(map(str, names))}: expected 0, 1, 2 …")
-        return cls(
+            names = [f"LABEL_{number}" for number in range(count)]
+        config = cls(
             **asdict(encoder),
-            id2label=tuple(map(str, in_order.values())),
+            id2label=class_names(names),
             classifier_dropout=raw.get(_CLASSIFIER_DROPOUT[model_type(encoder)]),
             qa_dropout=raw.get("qa_dropout", cls.qa_dropout),
+            problem_type=raw.get("problem_type"),
         )
+        object.__setattr__(config, "problem_type", raw.get("problem_type"))  # None stays None, also with one class
+        return config
 
     def to_hugging_face(self, architecture: str) -> dict[str, object]:
         """As EncoderConfig.to_hugging_face, with the settings of the head."""
         entries = super().to_hugging_face(architecture)
         entries["id2label"] = {str(number): name for number, name in enumerate(self.id2label)}
         entries["label2id"] = {name: number for number, name in enumerate(self.id2label)}
+        if self.problem_type is not None:
+            entries["problem_type"] = self.problem_type
         if self.classifier_dropout is not None:
             entries[_CLASSIFIER_DROPOUT[model_type(self)]] = self.classifier_dropout
         return entries | ({} if self.type_vocab_size else {"qa_dropout": self.qa_dropout})
 
 
+def class_names(given: Sequence[str] | Mapping[Any, str]) -> tuple[str, ...]:
+    """The names of the classes in their order, from a sequence or, as transformers has them, from number to name.
+
+    >>> class_names({"1": "positive", "0": "negative"})
+    ('negative', 'positive')
+
+    Raises:
+        ValueError: no class, a name that occurs twice, or numbers that are not 0, 1, 2 …
+    """
+    if isinstance(given, str) or not given:
+        raise ValueError(f"id2label is {given!r}: expected the names of the classes, at least one.")
+    numbered = given.items() if isinstance(given, Mapping) else enumerate(given)
+    by_number = {str(number): str(name) for number, name in numbered}  # in JSON every number is a string
+    if set(by_number) != {str(number) for number in range(len(by_number))}:
+        raise ValueError(f"id2label numbers its classes {', '.join(by_number)}: expected 0, 1, 2 …")
+    names = tuple(by_number[str(number)] for number in range(len(by_number)))
+    if len({*names}) < len(names):
+        raise ValueError(f"id2label has a name twice: {', '.join(names)}.")
+    return names
+
+
+REGRESSION, SINGLE_LABEL, MULTI_LABEL = "regression", "single_label_classification", "multi_label_classification"
 _CLASSIFIER_DROPOUT = {"bert": "classifier_dropout", "distilbert": "seq_classif_dropout"}
 
 
@@ -92,20 +124,27 @@ class TaskModel(Model):
     encoder: Encoder
 
     @classmethod
-    def with_fresh_head(cls, name: str | Path, id2label: Sequence[str] = ClassifierConfig.id2label) -> "Self":
+    def with_fresh_head(
+        cls,
+        name: str | Path,
+        id2label: Sequence[str] | Mapping[Any, str] = ClassifierConfig.id2label,
+        problem_type: str | None = None,
+    ) -> "Self":
         """The encoder of a pretrained model with a new, random head: the start of fine-tuning.
 
         As in transformers, BERT's pooler counts as part of the encoder: if the file has one, it is kept.
 
         Args:
             name: model name, hub id or folder; another head in its files is ignored.
-            id2label: the name of each class; a single one means regression.
+            id2label: the name of each class, or a mapping from its number to it; a single one means regression.
+            problem_type: see ClassifierConfig; "multi_label_classification" if several classes may apply to a text.
 
         Raises:
-            FileNotFoundError, ValueError: as from_pretrained, or id2label is empty.
+            FileNotFoundError, ValueError: as from_pretrained or ClassifierConfig.
         """
         pretrained = BareEncoder.from_pretrained(name)
-        model = cls(ClassifierConfig(**asdict(pretrained.config), id2label=tuple(id2label)))
+        sizes, names = asdict(pretrained.config), class_names(id2label)
+        model = cls(ClassifierConfig(**sizes, id2label=names, problem_type=problem_type))
         model.encoder.load_state_dict(pretrained.state_dict(), assign=True)
         model._take_pooler(pretrained.pooler or {})
         return model.eval()
@@ -203,7 +242,8 @@ class SequenceClassifier(TaskModel):
         """As Encoder.forward, with logits (B, C) for C classes and, if labels are given, the loss.
 
         With one class, labels are (B,) numbers and the loss is the mean squared error. With several, labels are (B,)
-        int64, or (B, C) floating point if several classes may apply; the loss is a mean cross-entropy in nats.
+        int64, or (B, C) floating point if several classes may apply; the loss is a mean cross-entropy in nats. A
+        problem_type in the configuration decides instead: (B, C) numbers for regression and for multi-label.
 
         Raises:
             ValueError: as Encoder.forward, labels of another shape, or a label that is not the number of a class.
@@ -211,16 +251,23 @@ class SequenceClassifier(TaskModel):
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)
         if labels is not None:
-            output.loss = sequence_loss(output.logits, self._fitting(labels, len(input_ids)))
+            output.loss = self._loss(output.logits, labels)
         return output
 
-    def _fitting(self, labels: Tensor, batch: int) -> Tensor:
-        """Labels in the shape that the loss expects, (B,) or (B, C); a further dimension of 1 is removed."""
-        classes = len(self.config.id2label)
-        expected = (batch, classes) if classes > 1 and labels.is_floating_point() else (batch,)
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """`sequence_loss`, or one that only problem_type can ask for."""
+        batch, classes = logits.shape
+        by_labels = MULTI_LABEL if labels.is_floating_point() else SINGLE_LABEL
+        kind = self.config.problem_type or (by_labels if classes > 1 else REGRESSION)
+        expected = (batch, classes) if kind != SINGLE_LABEL and classes > 1 else (batch,)
         if labels.shape not in (expected, (*expected, 1)):
             raise ValueError(f"labels has shape {tuple(labels.shape)}: expected {expected}.")
-        return labels.reshape(expected)
+        labels = labels.reshape(expected) if kind == SINGLE_LABEL else labels.reshape(expected).to(logits.dtype)
+        if kind == REGRESSION and classes > 1:
+            return nn.functional.mse_loss(logits, labels)
+        if kind == MULTI_LABEL and classes == 1:
+            return nn.functional.binary_cross_entropy_with_logits(logits[:, 0], labels)
+        return sequence_loss(logits, labels)
 
 
 class TokenClassifier(TaskModel):

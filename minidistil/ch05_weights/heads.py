@@ -8,6 +8,8 @@ Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig, ModelOutput, initialize
+from minidistil.ch05_weights.sentence_config import SentenceConfig, read_sentence_config
 from minidistil.ch05_weights.weights import Model
 
 
@@ -89,37 +92,68 @@ def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) ->
     if attention_mask is None:
         return hidden_states.mean(1)
     real = attention_mask[:, :, None].to(hidden_states.dtype)  # (B, L, 1)
-    return (hidden_states * real).sum(1) / real.sum(1)
+    return (hidden_states * real).sum(1) / real.sum(1).clamp(min=1e-9)  # 0 for a text without tokens
+
+
+def cls_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    """One vector for each text: the hidden state of its first real token, [CLS]; shapes as in `mean_pooling`."""
+    if attention_mask is None:
+        return hidden_states[:, 0]
+    rows = torch.arange(len(hidden_states), device=hidden_states.device)
+    return hidden_states[rows, attention_mask.int().argmax(1)]
+
+
+def max_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    """One vector for each text: the largest value of each feature, without padding; shapes as in `mean_pooling`."""
+    if attention_mask is not None:
+        hidden_states = hidden_states.masked_fill(attention_mask[:, :, None] == 0, -torch.inf)
+    return hidden_states.amax(1)
 
 
 class SentenceEncoder(Model):
-    """Encoder whose output is one unit vector for each text: the mean over the real tokens, normalised.
+    """Encoder whose output is one vector for each text.
 
-    Reimers and Gurevych (2019), section 3, mean pooling.
+    The mean over the real tokens, normalised (Reimers and Gurevych, 2019, section 3), unless a SentenceConfig or the
+    folder of the model says otherwise.
     """
 
     architecture = "Model"
+    config: SentenceConfig
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
-        self.config = config
-        self.encoder = Encoder(config)
+        self.config = config if isinstance(config, SentenceConfig) else SentenceConfig(**asdict(config))
+        self.encoder = Encoder(self.config)
+
+    @classmethod
+    def read_config(cls, name: str | Path, config_path: Path) -> SentenceConfig:
+        """As in sentence-transformers, whose files lie beside config.json."""
+        return read_sentence_config(name, EncoderConfig.read(config_path))
+
+    def more_files(self) -> dict[str, object]:
+        """What sentence-transformers reads."""
+        return self.config.files()
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
     ) -> Tensor:
-        """A unit vector for each text: (B, L) -> (B, D); arguments as for Encoder.forward.
+        """A vector for each text, of length 1 if config.normalize: (B, L) -> (B, D); arguments as for Encoder.forward.
 
         Raises:
             ValueError: as Encoder.forward.
         """
         hidden = self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state  # (B, L, D)
-        return nn.functional.normalize(mean_pooling(hidden, attention_mask), dim=-1)
+        pool = {"mean": mean_pooling, "cls": cls_pooling, "max": max_pooling}[self.config.pooling]
+        pooled = pool(hidden, attention_mask)  # (B, D)
+        return nn.functional.normalize(pooled, dim=-1) if self.config.normalize else pooled
 
 
 @torch.no_grad()
 def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
-    """A unit vector for each text, (N, D) on the CPU: the dot product of two is their cosine similarity.
+    """A vector for each text, (N, D) on the CPU. With length 1, as usual, the dot product of two is their cosine similarity.
+
+    Of a text longer than the model reads (config.longest tokens), only the beginning counts, as in
+    sentence-transformers.
 
     Args:
         texts: N texts.
@@ -128,9 +162,9 @@ def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, ba
 
     Raises:
         TypeError: texts is one string.
-        ValueError: no text, or one that is too long for the model.
+        ValueError: no text.
     """
-    device = next(model.parameters()).device
+    device, length = next(model.parameters()).device, model.config.longest
     batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)] or [texts]
-    inputs = ({name: ids.to(device) for name, ids in tokenizer.batch(batch).items()} for batch in batches)
-    return torch.cat([model(**batch).cpu() for batch in inputs])
+    encoded = (tokenizer.batch(batch, max_length=length) for batch in batches)
+    return torch.cat([model(**{name: ids.to(device) for name, ids in batch.items()}).cpu() for batch in encoded])

@@ -7,6 +7,7 @@ where they are. So there is no second copy of the model, and no byte is read bef
 mapping is private: training changes pages of this process and never the file. Nothing is ever unpickled.
 """
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -38,7 +39,9 @@ def load_plainly(model: nn.Module, path: Path, model_type: str) -> None:
 # --- The same with less memory, and with errors that say what is wrong ---
 
 # Parts of a file that the model at hand may lack: other heads, buffers, the second name of a tied tensor.
-_IGNORED = re.compile(r"pooler\.|cls\.|vocab_|classifier\.|pre_classifier\.|qa_outputs\.|embeddings\.position_ids$")
+_IGNORED = re.compile(
+    r"pooler\.|cls\.|vocab_|classifier\.|pre_classifier\.|qa_outputs\.|embeddings\.(position|token_type)_ids$"
+)
 _TIED = "head.word.weight"  # the word embeddings under another name
 _POOLER = {"pooler.dense.weight": 2, "pooler.dense.bias": 1}  # number of dimensions, each of size D
 
@@ -63,10 +66,10 @@ class Model(nn.Module):
             ValueError: its files are damaged, or their tensors do not fit this class.
         """
         config_path = locate(name, "config.json")
-        config = cls.config_class.read(config_path)
+        config = cls.read_config(name, config_path)
         tensors = read_tensors(locate(name, "model.safetensors"))
         if cls.architecture == "ForMaskedLM":
-            _require_tied(config_path, tensors)
+            tensors = _tied(config_path, tensors)
             if official_name(name) == "minilm":
                 tensors = add_own_layers(tensors)
         if config.num_hidden_layers > len(tensors):  # before so many are built
@@ -81,11 +84,22 @@ class Model(nn.Module):
         pooler = _POOLER.items() if cls.architecture == "Model" and model_type(config) == "bert" else ()
         kept = {theirs: torch.Size([config.hidden_size] * rank) for theirs, rank in pooler if theirs in tensors}
         _require_fit(name, shapes | kept, tensors)
+        if official_name(name) is None:  # the official files are verified by their sha256
+            require_finite(name, {theirs: tensors[theirs] for theirs in shapes | kept})
         # Copies: a model must not lie in a file that somebody may replace, and that Windows then cannot remove.
         state = {ours: tensors[theirs].to(torch.float32, copy=True) for theirs, ours in wanted.items()}
         model.load_state_dict(state, strict=False, assign=True)
         model.pooler = {theirs: tensors[theirs].to(torch.float32, copy=True) for theirs in kept}
         return model.eval()
+
+    @classmethod
+    def read_config(cls, name: str | Path, config_path: Path) -> EncoderConfig:
+        """What config.json, and any other file of a model, says about it."""
+        return cls.config_class.read(config_path)
+
+    def more_files(self) -> dict[str, object]:
+        """The other files beside config.json that say something about the model: name and JSON."""
+        return {}
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json and model.safetensors for transformers to load; no file is left half-written.
@@ -94,8 +108,11 @@ class Model(nn.Module):
         AutoModel reports it as missing and draws it at random, unless called with `add_pooling_layer=False`.
 
         Raises:
+            ValueError: the model is in int8.
             OSError: the folder cannot be written.
         """
+        if not all(tensor.is_floating_point() for tensor in self.state_dict().values()):
+            raise ValueError("The model is in int8, which transformers does not read: write it with save_int8.")
         folder, kind = Path(folder), model_type(self.config)
         has_head = self.architecture != "Model"  # without a head, names have no prefix
         state = {their_name(ours, kind, has_head): value for ours, value in self.state_dict().items() if ours != _TIED}
@@ -106,33 +123,67 @@ class Model(nn.Module):
 
 
 def save_config(model: Model, folder: Path) -> None:
-    """Write config.json; it is never left half-written."""
-    config = json.dumps(model.config.to_hugging_face(model.architecture), indent=2) + "\n"
-    write_atomically(folder / "config.json", lambda part: part.write_text(config, encoding="utf-8"))
+    """Write what the folder says about its model: config.json, and what else there is for the class of the model."""
+    files = {"config.json": model.config.to_hugging_face(model.architecture), **model.more_files()}
+    for name, entries in files.items():
+        text = json.dumps(entries, indent=2) + "\n"
+        write_atomically(folder / name, functools.partial(Path.write_text, data=text, encoding="utf-8"))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file by their modern names, mapped into memory.
 
     Raises:
-        ValueError: the file is cut short or is no safetensors file.
+        ValueError: the file is cut short, is no safetensors file, or has a tensor twice under two names.
     """
+    spellings: dict[str, str] = {}
     try:
         with safe_open(path, framework="pt") as file:
-            return {modern_name(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            for name in file.keys():  # noqa: SIM118
+                other = spellings.setdefault(modern_name(name), name)
+                if other != name:
+                    raise ValueError(f"{path} has one tensor twice, as {other} and as {name}: remove one of them.")
+            return {modern: file.get_tensor(name) for modern, name in spellings.items()}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is no whole safetensors file ({error}): copy or download it again.") from error
 
 
-def _require_tied(config: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Raise ValueError if the masked-LM head has a matrix of its own; here it takes the word embeddings."""
-    own = tensors.get("cls.predictions.decoder.weight", tensors.get("vocab_projector.weight"))
-    tied = json.loads(config.read_text(encoding="utf-8")).get("tie_word_embeddings", True)
-    if not tied and own is not None and not torch.equal(own, tensors["embeddings.word_embeddings.weight"]):
+def require_finite(name: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError that names every tensor in which a number is NaN or infinite."""
+    # A sum is NaN or infinite if one of its numbers is; it takes one pass and no memory.
+    suspects = {theirs: tensor for theirs, tensor in tensors.items() if not tensor.sum(dtype=torch.float32).isfinite()}
+    if found := [theirs for theirs, tensor in suspects.items() if not tensor.isfinite().all()]:
         raise ValueError(
-            f"{config} has tie_word_embeddings false, and the masked-LM head does not share the word embeddings: "
-            "expected a model whose head shares them, as in BERT and DistilBERT."
+            f"The weights of {name} hold NaN or infinity in {shortened(found)}: the training has diverged or the file "
+            "is damaged. Take an earlier checkpoint or another copy."
         )
+
+
+_WORD = "embeddings.word_embeddings.weight"
+_DECODERS = ("cls.predictions.decoder.weight", "vocab_projector.weight")  # BERT's, DistilBERT's
+
+
+def _tied(config: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a masked LM without the second names that transformers gives to those of its decoder.
+
+    Of two biases, transformers adds the decoder's; without word embeddings, it takes the decoder's matrix.
+
+    Raises:
+        ValueError: the decoder's matrix is not that of the word embeddings, which here is the only one.
+    """
+    tensors = dict(tensors)
+    if (bias := tensors.pop("cls.predictions.decoder.bias", None)) is not None:
+        tensors["cls.predictions.bias"] = bias
+    own = [tensors.pop(name) for name in _DECODERS if name in tensors]
+    said = json.loads(config.read_text(encoding="utf-8")).get("tie_word_embeddings", True)
+    word = tensors.setdefault(_WORD, own[0]) if own else tensors.get(_WORD)
+    if word is not None and (not all(torch.equal(word.float(), each.float()) for each in own) or not (own or said)):
+        has = "has a matrix of its own" if own else "lacks the matrix of its own that config.json announces"
+        raise ValueError(
+            f"The masked-LM head of the model in {config.parent} {has}: expected a head that shares the word "
+            "embeddings, as in BERT and DistilBERT. The model can still be read as an Encoder, without its head."
+        )
+    return tensors
 
 
 def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> None:

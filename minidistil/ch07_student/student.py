@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch04_encoder.config import DISTILBERT_EPS, EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 
 PAPER_LAYERS = (0, 2, 4, 7, 9, 11)
@@ -35,12 +35,12 @@ def default_layers(num_hidden_layers: int) -> tuple[int, ...]:
 
 
 def student_config(config: EncoderConfig, layers: Sequence[int]) -> EncoderConfig:
-    """The teacher's configuration, with as many layers as were chosen and no token types.
+    """The teacher's configuration, with as many layers as were chosen, no token types, and DistilBERT's epsilon.
 
     >>> student_config(EncoderConfig(num_hidden_layers=12), (3, 7)).num_hidden_layers
     2
     """
-    return replace(config, num_hidden_layers=len(layers), type_vocab_size=0)
+    return replace(config, num_hidden_layers=len(layers), type_vocab_size=0, layer_norm_eps=DISTILBERT_EPS)
 
 
 def copied_names(names: Iterable[str], layers: Sequence[int]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from minidistil.ch05_weights.heads import MaskedLMHead
-from minidistil.ch05_weights.weights import Model, read_tensors, save_config
+from minidistil.ch05_weights.weights import Model, read_tensors, require_finite, save_config
 from minidistil.ch11_smaller_faster.quantisation import dequantize, int8_linear, quantize, symmetric_scale
 from minidistil.files import write_atomically
 from minidistil.hub.official import locate
@@ -100,7 +100,7 @@ def to_int8(model: AnyModel) -> AnyModel:
 def save_int8(model: Model, folder: str | Path) -> Path:
     """Write the tensors of `to_int8(model)` and config.json to a folder; returns the path of the tensors.
 
-    Each file is written completely or not at all.
+    Each file is written completely or not at all. The files are read by `load_int8`, not by transformers.
 
     Raises:
         OSError: the folder cannot be written.
@@ -120,10 +120,10 @@ def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or belongs to a model of another class or size.
+        ValueError: the file is damaged, holds NaN or infinity, or belongs to a model of another class or size.
     """
     with torch.device("meta"):  # no memory: every tensor comes from the file
-        model = to_int8(cls(cls.config_class.read(locate(folder, "config.json"))))
+        model = to_int8(cls(cls.read_config(folder, locate(folder, "config.json"))))
     tensors = read_tensors(locate(folder, FILE))
     found, expected = (
         {name: (each.shape, each.dtype) for name, each in those.items()} for those in (tensors, _named_once(model))
@@ -133,6 +133,7 @@ def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
             f"The tensors of {Path(folder) / FILE} have other names, shapes or types than those of a {cls.__name__} "
             "with the config.json beside it."
         )
+    require_finite(folder, {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()})
     model.load_state_dict(tensors, strict=False, assign=True)  # not strict: the word embeddings have two names
     return model.eval()
 

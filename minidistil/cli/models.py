@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     flag("--targets", type=words, metavar="A,B,C", help="rank only these words, each a single token")
     flag("--json", action="store_true", help="print JSON: a list of guesses, or for several texts a list of lists")
 
-    what = "print a vector of length 1 for each text: similar texts have similar vectors"
+    what = "print a vector for each text: similar texts have similar vectors"
     flag = add_command(commands, "embed", embed, what, True).add_argument
     flag("text", nargs="+", help="one text or several, each in quotation marks")
     flag("--model", **MODEL)

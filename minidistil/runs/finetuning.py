@@ -18,7 +18,7 @@ import torch
 
 from minidistil import plots
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.classifiers import TaskModel
+from minidistil.ch05_weights.classifiers import REGRESSION, SINGLE_LABEL, TaskModel
 from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch08_training.checkpoints import Progress
 from minidistil.ch08_training.device import device_of, on_one_device, peak_memory_mib
@@ -146,11 +146,18 @@ def finetune(
 
 
 def _require_fit(who: str, model: TaskModel, task: Task, tokenizer: WordPiece, config: FinetuneConfig) -> None:
-    if type(model) is not task.model_class or model.config.id2label != tuple(task.id2label):
+    # Published models write NEGATIVE for negative, and have no names for the two scores of question answering.
+    named, needed = ([name.casefold() for name in names] for names in (model.config.id2label, task.id2label))
+    if task.model_class is QuestionAnswering or len(needed) == len(named) == 1:
+        named = needed
+    if type(model) is not task.model_class or named != needed:
         raise ValueError(
             f"The {who} is a {type(model).__name__} of the classes {', '.join(model.config.id2label)}; {task.name} "
-            f"needs a {task.model_class.__name__} of {', '.join(task.id2label)}."
+            f"needs a {task.model_class.__name__} of {', '.join(task.id2label)}. If its classes are these and in this "
+            "order, give them these names under id2label in its config.json."
         )
+    if model.config.problem_type not in (None, REGRESSION if len(needed) == 1 else SINGLE_LABEL):
+        raise ValueError(f"The {who} has problem_type {model.config.problem_type}, which is not that of {task.name}.")
     if model.config.vocab_size != len(tokenizer):
         raise ValueError(
             f"The {who} knows {model.config.vocab_size} tokens, the tokenizer {len(tokenizer)}: expected the same."

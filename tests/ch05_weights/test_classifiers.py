@@ -293,3 +293,86 @@ def test_classes_are_read_in_the_order_of_their_numbers(
     else:
         assert ClassifierConfig.read(path).id2label == names
         assert transformers.BertConfig.from_pretrained(tmp_path).id2label == dict(enumerate(names))
+
+
+# What the folder says about classes and problem
+
+
+def test_names_of_classes_in_every_form_are_understood(tmp_path: Path) -> None:
+    """As transformers understands them, which takes mappings only."""
+    md.MaskedLM(EncoderConfig(vocab_size=99, hidden_size=24, num_hidden_layers=1)).save_pretrained(tmp_path)
+    forms: list[Any] = [{0: "neg", 1: "pos"}, {"1": "pos", "0": "neg"}, {1: "pos", 0: "neg"}, ["neg", "pos"]]
+    for form in forms:
+        assert SequenceClassifier.with_fresh_head(tmp_path, id2label=form).config.id2label == ("neg", "pos")
+        assert ClassifierConfig(id2label=form).id2label == ("neg", "pos")
+        if isinstance(form, dict):
+            assert transformers.BertConfig(id2label=form).id2label == {0: "neg", 1: "pos"}
+
+
+@pytest.mark.parametrize(
+    "given", ["good", {0: "a", 2: "b"}, {"a": 0, "b": 1}, ("a", "b", "a"), {}, {"0": "a", 0.0: "b"}]
+)
+def test_names_that_are_none_are_refused(given: Any, tmp_path: Path) -> None:
+    md.MaskedLM(EncoderConfig(vocab_size=99, hidden_size=24, num_hidden_layers=1)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="id2label"):
+        SequenceClassifier.with_fresh_head(tmp_path, id2label=given)
+    with pytest.raises(ValueError, match="id2label"):
+        ClassifierConfig(id2label=given)
+
+
+PROBLEMS = ["regression", "single_label_classification", "multi_label_classification"]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("problem", "classes"),
+    [(name, count) for name in PROBLEMS for count in (1, 3) if (name, count) != (PROBLEMS[1], 1)],
+)
+def test_the_problem_type_is_obeyed_and_kept(problem: str, classes: int, architecture: str, tmp_path: Path) -> None:
+    theirs = reference("ForSequenceClassification", architecture, classes, problem_type=problem).train()
+    theirs.save_pretrained(tmp_path)
+    ours = SequenceClassifier.from_pretrained(tmp_path).train()
+    several = torch.randint(0, 2, (4, classes)).float()
+    labels = dict(zip(PROBLEMS, (torch.randn(4, classes), torch.randint(0, 3, (4,)), several), strict=True))[problem]
+    inputs = inputs_of(architecture)
+    mine, official = ours(**inputs, labels=labels), theirs(**inputs, labels=labels)
+    torch.testing.assert_close(mine.loss, official.loss, atol=TOLERANCE, rtol=0)
+    assert_same_gradients(ours, mine.loss, theirs, official.loss)
+    ours.save_pretrained(tmp_path / "again")
+    assert transformers.AutoConfig.from_pretrained(tmp_path / "again").problem_type == problem
+    assert SequenceClassifier.from_pretrained(tmp_path / "again").config == ours.config
+
+
+@pytest.mark.parametrize(
+    ("problem", "classes", "function"),
+    [(None, 1, "none"), (None, 3, "softmax"), (PROBLEMS[0], 3, "none"), (PROBLEMS[2], 3, "sigmoid")],
+)
+def test_the_pipeline_reads_our_models_as_what_they_are(
+    problem: str | None, classes: int, function: str, tokenizer: md.WordPiece, tmp_path: Path
+) -> None:
+    md.MaskedLM(EncoderConfig(hidden_size=24, num_hidden_layers=1, num_attention_heads=3)).save_pretrained(tmp_path)
+    ours = SequenceClassifier.with_fresh_head(tmp_path, NAMES[:classes], problem)
+    perturb(ours)
+    ours.save_pretrained(tmp_path)
+    tokenizer.save(tmp_path)
+    pipe: Any = transformers.pipeline("text-classification", model=str(tmp_path), device="cpu", top_k=None)
+    found = {each["label"]: each["score"] for each in pipe(["A fine film."])[0]}
+    logits = ours(**tokenizer.batch(["A fine film."])).logits[0].detach()
+    expected = {"none": logits, "softmax": logits.softmax(-1), "sigmoid": logits.sigmoid()}[function]
+    torch.testing.assert_close(torch.tensor([found[name] for name in NAMES[:classes]]), expected, atol=1e-5, rtol=0)
+
+
+def test_a_folder_that_names_no_problem_is_saved_without_one(tmp_path: Path) -> None:
+    """Rankers of sentence-transformers have one class and no problem_type: a sigmoid belongs to their scores."""
+    reference("ForSequenceClassification", "bert", 1).save_pretrained(tmp_path)
+    SequenceClassifier.from_pretrained(tmp_path).save_pretrained(tmp_path)
+    assert transformers.AutoConfig.from_pretrained(tmp_path).problem_type is None
+
+
+def test_a_problem_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="'ranking': expected regression"):
+        ClassifierConfig(problem_type="ranking")
+    with pytest.raises(ValueError, match="two classes"):
+        ClassifierConfig(problem_type="single_label_classification", id2label=("one",))  # transformers refuses it, too
+    with pytest.raises(ValueError, match="single_label_classification"):
+        transformers.BertConfig(problem_type="single_label_classification", id2label={0: "one"})

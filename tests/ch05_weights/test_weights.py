@@ -287,17 +287,162 @@ def test_a_decoder_is_refused(folder: Path) -> None:
         MaskedLM.from_pretrained(folder)
 
 
-def test_a_head_with_a_matrix_of_its_own_is_refused(folder: Path) -> None:
-    config, weights = folder / "config.json", load_file(folder / "model.safetensors")
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"tie_word_embeddings": False}))
-    (word,) = (tensor for name, tensor in weights.items() if name.endswith("word_embeddings.weight"))
-    decoder = "cls.predictions.decoder.weight"
-    save_file(weights | {decoder: word.clone()}, folder / "model.safetensors", metadata={"format": "pt"})
-    MaskedLM.from_pretrained(folder)  # the same numbers twice
-    save_file(weights | {decoder: word + 1}, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match="does not share the word embeddings"):
+# What transformers calls the decoder's own
+
+
+def saved(kind: str, folder: Path, **more: Any) -> dict[str, torch.Tensor]:
+    """Save a masked LM of transformers. Returns all its tensors by their names there, the tied ones twice."""
+    theirs = peer(kind, **more)
+    theirs.save_pretrained(folder)
+    return {name: tensor.clone().detach() for name, tensor in theirs.state_dict().items()}
+
+
+def logits_in_transformers(folder: Path, input_ids: torch.Tensor) -> torch.Tensor:
+    theirs = transformers.AutoModelForMaskedLM.from_pretrained(folder)
+    with torch.no_grad():
+        return theirs(input_ids).logits
+
+
+DECODERS = {"bert": "cls.predictions.decoder.weight", "distilbert": "vocab_projector.weight"}
+BIAS, DECODER_BIAS = "cls.predictions.bias", "cls.predictions.decoder.bias"
+INPUT_IDS = torch.arange(5, 29).view(2, 12)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_head_with_a_matrix_of_its_own_is_refused(kind: str, tied: bool, tmp_path: Path) -> None:
+    """transformers keeps it, and warns where the configuration does not say so."""
+    tensors = saved(kind, tmp_path, tie_word_embeddings=tied)
+    tensors[DECODERS[kind]] = tensors[f"{kind}.embeddings.word_embeddings.weight"].clone()
+    file = tmp_path / "model.safetensors"
+    save_file(tensors, file, metadata={"format": "pt"})  # the same numbers twice
+    ours = MaskedLM.from_pretrained(tmp_path)
+    torch.testing.assert_close(ours(INPUT_IDS).logits, logits_in_transformers(tmp_path, INPUT_IDS), atol=1e-5, rtol=0)
+    tensors[DECODERS[kind]] += 0.5
+    save_file(tensors, file, metadata={"format": "pt"})
+    expected = logits_in_transformers(tmp_path, INPUT_IDS)
+    assert (ours(INPUT_IDS).logits - expected).abs().max() > 0.1, "a tied head would be wrong"
+    with pytest.raises(ValueError, match="shares the word embeddings"):
+        MaskedLM.from_pretrained(tmp_path)
+    BareEncoder.from_pretrained(tmp_path)  # has no head
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_matrix_that_is_said_to_be_there_and_is_not_is_missed(kind: str, tmp_path: Path) -> None:
+    tensors = saved(kind, tmp_path, tie_word_embeddings=False)
+    del tensors[DECODERS[kind]]
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="lacks the matrix"):
+        MaskedLM.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_word_embeddings_may_stand_under_the_name_of_the_decoder(kind: str, tmp_path: Path) -> None:
+    tensors = saved(kind, tmp_path)
+    tensors[DECODERS[kind]] = tensors.pop(f"{kind}.embeddings.word_embeddings.weight")
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    found = MaskedLM.from_pretrained(tmp_path)(INPUT_IDS).logits
+    torch.testing.assert_close(found, logits_in_transformers(tmp_path, INPUT_IDS), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("there", "tied"),
+    [((BIAS,), True), *(((*other, DECODER_BIAS), tied) for other in ((), (BIAS,)) for tied in (True, False))],
+)
+def test_the_bias_of_the_decoder_is_that_of_transformers(there: tuple[str, ...], tied: bool, tmp_path: Path) -> None:
+    """Under either name; of two that differ, the decoder's is added."""
+    tensors = saved("bert", tmp_path, tie_word_embeddings=tied)
+    tensors[DECODERS["bert"]] = tensors["bert.embeddings.word_embeddings.weight"].clone()
+    for number, name in enumerate((BIAS, DECODER_BIAS)):
+        tensors[name] = torch.randn(200) + 3 * number
+    kept = {name: tensor for name, tensor in tensors.items() if name not in (BIAS, DECODER_BIAS) or name in there}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    ours = MaskedLM.from_pretrained(tmp_path)
+    torch.testing.assert_close(ours(INPUT_IDS).logits, logits_in_transformers(tmp_path, INPUT_IDS), atol=1e-5, rtol=0)
+    ours.save_pretrained(tmp_path)
+    torch.testing.assert_close(logits_in_transformers(tmp_path, INPUT_IDS), ours(INPUT_IDS).logits, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_old_buffers_are_no_part_of_the_model(kind: str, tmp_path: Path) -> None:
+    tensors = saved(kind, tmp_path)
+    buffers = {f"{kind}.embeddings.{name}_ids": torch.arange(40)[None] for name in ("position", "token_type")}
+    save_file(tensors | buffers, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    found = MaskedLM.from_pretrained(tmp_path)(INPUT_IDS).logits
+    torch.testing.assert_close(found, logits_in_transformers(tmp_path, INPUT_IDS), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry", "other"), [("bert", "hidden_act", "activation"), ("distilbert", "activation", "hidden_act")]
+)
+def test_the_activation_is_that_of_the_model_type(kind: str, entry: str, other: str, tmp_path: Path) -> None:
+    """An entry of the other architecture has no meaning."""
+    saved(kind, tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {other: "relu"}))
+    found = MaskedLM.from_pretrained(tmp_path)(INPUT_IDS).logits
+    torch.testing.assert_close(found, logits_in_transformers(tmp_path, INPUT_IDS), atol=1e-5, rtol=0)
+    path.write_text(json.dumps(config | {entry: "relu", other: "gelu"}))
+    with pytest.raises(ValueError, match="'relu'"):
+        MaskedLM.from_pretrained(tmp_path)
+
+
+def test_a_bert_without_token_types_is_refused(tmp_path: Path) -> None:
+    saved("bert", tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"type_vocab_size": 0}))
+    with pytest.raises(ValueError, match="type_vocab_size 0"):
+        MaskedLM.from_pretrained(tmp_path)
+
+
+def test_a_student_of_a_bert_with_another_epsilon_is_saved_as_it_is(tmp_path: Path) -> None:
+    """The official DistilBERT has 1e-12 and no entry for it."""
+    student = student_of(MaskedLM(replace(SMALL, layer_norm_eps=1e-1, initializer_range=0.2)).eval())
+    student.save_pretrained(tmp_path)
+    found = student(INPUT_IDS).logits
+    torch.testing.assert_close(found, logits_in_transformers(tmp_path, INPUT_IDS), atol=1e-5, rtol=0)
+    torch.testing.assert_close(found, MaskedLM.from_pretrained(tmp_path)(INPUT_IDS).logits)
+    with pytest.raises(ValueError, match="1e-12"):
+        replace(SMALL, layer_norm_eps=1e-5, type_vocab_size=0)
+
+
+# Files that cannot be right
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_numbers_that_are_none_are_refused_by_the_name_of_their_tensor(
+    value: float, dtype: torch.dtype, folder: Path
+) -> None:
+    path = folder / "model.safetensors"
+    tensors = {name: tensor.to(dtype) for name, tensor in load_file(path).items()}
+    for name, number in (("bert.encoder.layer.1.output.dense.weight", value), ("cls.predictions.bias", value)):
+        tensors[name].view(-1)[7] = number
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match="NaN or infinity") as caught:
         MaskedLM.from_pretrained(folder)
-    BareEncoder.from_pretrained(folder)  # has no head
+    assert "encoder.layer.1.output.dense.weight, cls.predictions.bias" in str(caught.value)
+
+
+def test_large_numbers_are_numbers(folder: Path) -> None:
+    """Also where their sum is none."""
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    tensors["cls.predictions.bias"].fill_(3e38)
+    save_file(tensors, path)
+    assert MaskedLM.from_pretrained(folder).head.bias[0] == 3e38
+
+
+@pytest.mark.parametrize("other", ["embeddings.LayerNorm.weight", "bert.embeddings.LayerNorm.gamma"])
+def test_two_spellings_of_one_tensor_are_refused(other: str, folder: Path) -> None:
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    save_file(tensors | {other: torch.zeros(16)}, path)
+    with pytest.raises(ValueError, match="twice") as caught:
+        MaskedLM.from_pretrained(folder)
+    assert other in str(caught.value)
+    assert "bert.embeddings.LayerNorm.weight" in str(caught.value)
 
 
 def test_the_folder_of_a_run_is_no_model_and_the_message_names_the_model(tmp_path: Path) -> None:

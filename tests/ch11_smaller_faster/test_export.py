@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -88,6 +89,16 @@ def test_rounding_a_graph_makes_it_smaller_and_hardly_worse(teacher: MaskedLM, t
     assert sorted(each.name for each in tmp_path.iterdir()) == ["model.int8.onnx", "model.onnx"]
 
 
+def test_sums_of_two_products_fit_into_16_bits(exported: dict[Any, tuple[Any, Path]]) -> None:
+    """As processors without VNNI need it (vpmaddubsw): uint8 activations up to 255, two int8 weights."""
+    graph = onnx.load(round_onnx(exported["bert", "fill-mask"][1])).graph
+    multiplied = {name for node in graph.node if node.op_type == "MatMulInteger" for name in node.input}
+    matrices = [onnx.numpy_helper.to_array(each) for each in graph.initializer if each.name in multiplied]
+    largest = max(int(np.abs(each.astype(int)).max()) for each in matrices if each.dtype == np.int8)
+    assert largest > 60
+    assert 2 * 255 * largest < 2**15
+
+
 def test_a_graph_that_differs_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forward(self: Any, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         return self.head(self.encoder.embeddings(input_ids, token_type_ids))  # blocks forgotten
@@ -122,3 +133,34 @@ def test_the_difference_is_the_largest_of_all_sizes(exported: dict[Any, tuple[An
     shifted = copy.deepcopy(model).requires_grad_(False)
     shifted.head.classifier.bias += 0.5
     assert largest_difference(shifted, path) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_how_far_a_graph_may_differ_depends_on_the_largest_logit(
+    exported: dict[Any, tuple[Any, Path]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Rounding grows with the numbers: 1e-4 of logits of a thousand is no more than 1e-7 of logits of one."""
+    _, path = exported["bert", "fill-mask"]
+    model = copy.deepcopy(exported["bert", "fill-mask"][0]).requires_grad_(False)
+    model.head.bias += 1000.0
+    graph = onnx.load(path)
+    (bias,) = (each for each in graph.graph.initializer if tuple(each.dims) == (120,))
+    for by, saved in ((1000.05, True), (1000.2, False)):
+        changed = copy.deepcopy(graph)
+        (place,) = (each for each in changed.graph.initializer if each.name == bias.name)
+        place.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(by), bias.name))
+        monkeypatch.setattr(export, "trace", lambda model, graph=changed: Saved(graph))
+        if saved:
+            assert export_onnx(model, tmp_path)[1] == pytest.approx(0.05, abs=0.01)
+        else:
+            with pytest.raises(ValueError, match=r"largest of which is 100\d\.\d: expected at most 1\.0e-01"):
+                export_onnx(model, tmp_path)
+
+
+class Saved:
+    """A graph that can be saved as PyTorch's programs are."""
+
+    def __init__(self, graph: Any):
+        self.graph = graph
+
+    def save(self, path: Path, external_data: bool) -> None:
+        onnx.save(self.graph, path)

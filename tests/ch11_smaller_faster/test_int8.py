@@ -119,3 +119,19 @@ def test_int8_read_as_an_ordinary_model_names_load_int8(tmp_path: Path) -> None:
     save_int8(to_int8(MaskedLM(SMALL)), tmp_path)
     with pytest.raises(FileNotFoundError, match="load_int8"):
         MaskedLM.from_pretrained(tmp_path)
+
+
+def test_an_int8_model_is_not_saved_as_an_ordinary_one(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="save_int8"):
+        to_int8(model).save_pretrained(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_with_nan_is_refused(tmp_path: Path) -> None:
+    path = save_int8(to_int8(MaskedLM(SMALL)), tmp_path)
+    tensors = load_file(path)
+    tensors["encoder.layers.1.expand.scale"][3] = torch.nan
+    save_file(tensors, path)
+    with pytest.raises(ValueError, match="expand") as caught:
+        load_int8(MaskedLM, tmp_path)
+    assert "NaN" in str(caught.value)

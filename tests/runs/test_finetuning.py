@@ -18,6 +18,7 @@ from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch08_training.settings import FinetuneConfig
 from minidistil.ch10_tasks.glue import GLUE, Example
 from minidistil.ch10_tasks.load import load, loaders
+from minidistil.ch10_tasks.squad import Squad
 from minidistil.ch10_tasks.tasks import Dataset, Feature, TaskBatch, collate, predict, task_losses
 from minidistil.cli.finetune import RECORDED, record
 from minidistil.cli.main import main
@@ -300,6 +301,36 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, tokenizer: WordPiece) -> N
     with pytest.raises(ValueError, match=r"One step reads 64 .*--batch-size"):
         finetune(fresh(), EASY, replace(CONFIG, batch_size=64), tmp_path / "new")
     assert not (tmp_path / "new").exists(), "nothing is begun that cannot be done"
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        (GLUE["sst-2"], ("NEGATIVE", "POSITIVE")),  # distilbert-base-uncased-finetuned-sst-2-english
+        (Squad(), ("LABEL_0", "LABEL_1")),  # distilbert-base-uncased-distilled-squad
+        (GLUE["sts-b"], ("LABEL_0",)),
+    ],
+)
+def test_published_teachers_fit(task: Any, names: tuple[str, ...], tokenizer: WordPiece) -> None:
+    teacher = task.model_class(ClassifierConfig(**vars(TINY), id2label=names))
+    module._require_fit("teacher", teacher, task, tokenizer, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "parts"),
+    [
+        (("POSITIVE", "NEGATIVE"), {}, ["POSITIVE, NEGATIVE", "negative, positive"]),  # another order
+        (("LABEL_0", "LABEL_1"), {}, ["id2label in its config.json"]),
+        (("negative", "positive"), {"problem_type": "multi_label_classification"}, ["multi_label_classification"]),
+    ],
+)
+def test_teachers_of_other_classes_do_not_fit(
+    names: tuple[str, ...], more: dict[str, Any], parts: list[str], tokenizer: WordPiece
+) -> None:
+    teacher = SequenceClassifier(ClassifierConfig(**vars(TINY), id2label=names, **more))
+    with pytest.raises(ValueError, match="teacher") as caught:
+        module._require_fit("teacher", teacher, GLUE["sst-2"], tokenizer, CONFIG)
+    assert all(part in str(caught.value) for part in parts)
 
 
 def test_a_folder_with_another_run_is_refused(finished: tuple[Path, list[str]]) -> None:
