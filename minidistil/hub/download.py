@@ -73,6 +73,12 @@ def fetch(hub_id: str, filename: str, revision: str | None = None, again: bool =
         ) from error
 
 
+def is_absent(error: FileNotFoundError) -> bool:
+    """Whether `fetch` failed because the hub has no such file, or because there is no network."""
+    classes = {each.__name__ for each in type(error.__cause__).__mro__}
+    return bool(classes & {"RemoteEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError"})
+
+
 def reachability(hub_id: str, filename: str, revision: str | None = None) -> str:
     """Whether the hub has the file and answers now, and if not, why: for a person to read."""
     from huggingface_hub import constants

@@ -108,6 +108,23 @@ def locate(name: str | Path, filename: str) -> Path:
     return path
 
 
+def locate_if_there(name: str | Path, filename: str) -> Path | None:
+    """As `locate`; None where the folder or the hub has no such file, or there is no network to ask (as transformers).
+
+    Raises:
+        FileNotFoundError, ValueError: as `locate`; also if the hub could not say whether it has the file.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir() and official_name(name) is None:
+        return folder / filename if (folder / filename).is_file() else None
+    try:
+        return locate(name, filename)
+    except FileNotFoundError as error:
+        if hub.is_absent(error):
+            return None
+        raise
+
+
 def _on_this_machine(model: OfficialModel, filename: str, pin: Pin | None) -> Path | None:
     """The first copy in cache or package that is the official file."""
     # Another of the three models may be on this machine; its vocabulary is the same file.

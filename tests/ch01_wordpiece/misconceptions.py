@@ -273,11 +273,14 @@ def truncated_on_the_left(parts, room):
 # ---- join_pieces ----
 
 
-@misconception("join_pieces", "clean-up forgotten", inputs=[(["a", "."],), (["i", "'", "m", "so", ",", "no"],)])
-def clean_up_forgotten(pieces):
-    """The pieces are joined, but the spaces before punctuation and contractions stay.
+_SPACED = (" .", " ?", " !", " ,", " n't", " 'm", " 's", " 've", " 're")
 
-    After joining, make the replacements that the docstring lists, in its order.
+
+@misconception("join_pieces", "a space before punctuation", inputs=[(["a", "."],), (["so", ",", "no", "?"],)])
+def space_before_punctuation(pieces):
+    """The pieces are joined, but there is a space before punctuation and contractions.
+
+    A piece that begins with one of those in the docstring is appended without a space.
     """
     return " ".join(pieces).replace(" ##", "")
 
@@ -289,7 +292,19 @@ def space_before_pieces(pieces):
     A piece that continues a word is appended without a space.
     """
     text = " ".join(pieces).replace("##", "")
-    for spaced in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):
+    for spaced in _SPACED:
+        text = text.replace(spaced, spaced.strip())
+    return text
+
+
+@misconception("join_pieces", "apostrophes cleaned up", inputs=[(["i", "'", "m"],), (["rock", "'", "'", "roll", "!"],)])
+def apostrophes_cleaned_up(pieces):
+    """The spaces around an apostrophe are removed, as in transformers before version 5 (here: `clean_up`).
+
+    An apostrophe that is a piece of its own keeps its spaces: look at the worked example.
+    """
+    text = " ".join(pieces).replace(" ##", "")
+    for spaced in (*_SPACED[:4], " ' ", *_SPACED[4:]):
         text = text.replace(spaced, spaced.strip())
     return text
 
