@@ -14,7 +14,7 @@ from typing import Any
 from minidistil.ch01_wordpiece.tokenizer_json import NAMED_TOKENS, tokenizer_config, tokenizer_json
 from minidistil.ch01_wordpiece.vocabulary import SPECIAL_TOKENS
 from minidistil.files import write_atomically
-from minidistil.hub.official import locate, locate_if_there, official_name
+from minidistil.hub.official import locate, locate_if_any, official_name
 
 _UNCASED = {"do_lower_case": True, "strip_accents": None, "tokenize_chinese_chars": True}
 _FIXED = {"padding_side": "right", "truncation_side": "right", "split_special_tokens": False}
@@ -50,7 +50,7 @@ def read_tokenizer(name: str | Path) -> tuple[list[str], dict[str, bool]]:
         beside = _FILES if path.name == "vocab.txt" else ()  # what lies beside another file may be another model's
         found = {"vocab.txt": path} | {each: path.parent / each for each in beside if (path.parent / each).is_file()}
     else:
-        places = {each: locate_if_there(name, each) for each in ("vocab.txt", *_FILES)}
+        places = {each: locate_if_any(name, each) for each in ("vocab.txt", *_FILES)}
         found = {each: place for each, place in places.items() if place is not None}
         if "vocab.txt" not in found and _STEPS not in found:
             locate(name, "vocab.txt")  # raises, and says what is missing

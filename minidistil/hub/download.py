@@ -46,6 +46,13 @@ def cached(hub_id: str, filename: str, revision: str | None) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
+def known_absent(hub_id: str, filename: str) -> bool:
+    """Whether the hub said, when it was last asked, that the model has no such file on its branch main."""
+    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+    return try_to_load_from_cache(hub_id, filename) is _CACHED_NO_EXIST
+
+
 def fetch(hub_id: str, filename: str, revision: str | None = None, again: bool = False) -> Path:
     """A file from the hub; without a revision, the copy in the cache serves if the hub does not.
 
@@ -73,10 +80,9 @@ def fetch(hub_id: str, filename: str, revision: str | None = None, again: bool =
         ) from error
 
 
-def is_absent(error: FileNotFoundError) -> bool:
-    """Whether `fetch` failed because the hub has no such file, or because there is no network."""
-    classes = {each.__name__ for each in type(error.__cause__).__mro__}
-    return bool(classes & {"RemoteEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError"})
+def is_offline(error: FileNotFoundError) -> bool:
+    """Whether `fetch` failed because there is no network, or none may be used."""
+    return type(error.__cause__).__name__ in ("OfflineModeIsEnabled", "ConnectError")
 
 
 def reachability(hub_id: str, filename: str, revision: str | None = None) -> str:

@@ -108,19 +108,23 @@ def locate(name: str | Path, filename: str) -> Path:
     return path
 
 
-def locate_if_there(name: str | Path, filename: str) -> Path | None:
-    """As `locate`; None where the folder or the hub has no such file, or there is no network to ask (as transformers).
+def locate_if_any(name: str | Path, filename: str) -> Path | None:
+    """As `locate`, of a file that a model need not have; None without it. An official model has those with a pin.
+
+    Where the cache does not know whether there is such a file, and no network can tell, there is none: as transformers.
 
     Raises:
-        FileNotFoundError, ValueError: as `locate`; also if the hub could not say whether it has the file.
+        FileNotFoundError: the hub can be asked, and does not say whether it has the file.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir() and official_name(name) is None:
+    short = official_name(name)
+    if short is not None:
+        return locate(name, filename) if filename in OFFICIAL[short].pins else None
+    if (folder := Path(name).expanduser()).is_dir():
         return folder / filename if (folder / filename).is_file() else None
     try:
         return locate(name, filename)
     except FileNotFoundError as error:
-        if hub.is_absent(error):
+        if hub.known_absent(str(name), filename) or hub.is_offline(error):
             return None
         raise
 
