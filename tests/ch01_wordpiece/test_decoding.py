@@ -26,6 +26,8 @@ from tests.ch01_wordpiece.test_wordpiece import HARD_TEXTS
         (["a", ";", "b", ":", "c", "-", "d"], "a ; b : c - d"),
         (["rock", "'", "'", "roll", "..."], "rock ' ' roll..."),
         ([".", "net", "'s"], ". net's"),
+        (["a", "'", "."], "a '."),
+        (["c", "###", "b", "####", "##d", "##e##f"], "c# b##de##f"),
         ([], ""),
     ],
 )

@@ -76,6 +76,19 @@ def test_the_longest_piece_wins_at_each_step(impl: ModuleType) -> None:
     assert impl.longest_match("aab", vocab) is None, "'ab' may begin a word only: inside it would be '##ab'"
 
 
+def test_a_word_that_is_too_long_is_unknown(impl: ModuleType) -> None:
+    vocab = {"a": 0, "##a": 1}
+    assert impl.longest_match("a" * 101, vocab) is None
+    assert impl.longest_match("a" * 100, vocab) == ["a"] + ["##a"] * 99
+
+
+def test_the_match_is_greedy_and_never_goes_back(impl: ModuleType) -> None:
+    vocab = {"[UNK]": 0, "ab": 1, "a": 2, "##bc": 3}
+    official = OfficialModel(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+    assert [token.value for token in official.tokenize("abc")] == ["[UNK]"]
+    assert impl.longest_match("abc", vocab) is None, "after 'ab' nothing fits: 'a' is not tried"
+
+
 def test_truncation_is_official(impl: ModuleType, tokenizer: WordPiece, changing: Tokenizer) -> None:
     for first, second, room in product(range(7), range(7), range(2, 10)):
         changing.enable_truncation(room + 3)
