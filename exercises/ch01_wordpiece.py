@@ -104,12 +104,12 @@ def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
 def join_pieces(pieces: Sequence[str]) -> str:
     """The way back: pieces joined to a text.
 
-    "##" pieces continue the word before them (the first piece of all stays as it is). Then, in this order, the spaces
-    in " .", " ?", " !" and " ," are removed, " ' " becomes "'", and the spaces before n't, 'm, 's, 've and 're are
-    removed.
+    "##" pieces continue the word before them (the first piece of all stays as it is). Every other piece but the first
+    gets a space before it, unless it begins with . ? ! or a comma, or with n't, 'm, 's, 've or 're. An apostrophe alone
+    keeps its spaces, as in transformers 5.
 
     >>> join_pieces(["un", "##happy", "?", "i", "'", "m", "not", "!"])
-    "unhappy? i'm not!"
+    "unhappy? i ' m not!"
     """
     raise NotImplementedError
 

@@ -82,18 +82,41 @@ def split_words(characters: Characters) -> Iterator[Characters]:
         yield word
 
 
-def words_of(text: str) -> list[str]:
-    """Steps 2 and 3: the words of a text, without indices.
+def words_of(text: str, **parts: bool) -> list[str]:
+    """Steps 2 and 3: the words of a text, without indices; `parts` as in `normalize_as`.
 
     >>> words_of("It's a café.")
     ['it', "'", 's', 'a', 'cafe', '.']
     """
-    return ["".join(char for char, _ in word) for word in split_words(normalize(text))]
+    return ["".join(char for char, _ in word) for word in split_words(normalize_as(text, **parts))]
+
+
+# --- Step 2 of other models: a cased one neither strips accents nor lower-cases ---
+
+
+def normalize_as(
+    text: str, do_lower_case: bool = True, strip_accents: bool = True, tokenize_chinese_chars: bool = True
+) -> Characters:
+    """As `normalize`, but only the parts that are wanted; they have transformers' names.
+
+    >>> normalize_as("Né", do_lower_case=False, strip_accents=False)
+    [('N', 0), ('é', 1)]
+    """
+    if do_lower_case and strip_accents and tokenize_chinese_chars:
+        return normalize(text)
+    characters: Characters = []
+    for index, char in enumerate(text):
+        if not is_control(char):
+            apart = " " if tokenize_chinese_chars and is_chinese(char) else ""
+            characters += [(part, index) for part in (apart, " " if char.isspace() else char, apart) if part]
+    if strip_accents:
+        characters = [(part, index) for part, index in _parts(characters) if category(part) != "Mn"]
+    return [(letter, index) for char, index in characters for letter in (lower(char) if do_lower_case else char)]
 
 
 # --- The same, faster: words repeat, and most of them are ASCII ---
 
-_ASCII_WORD = re.compile("[a-z0-9]+|[^a-z0-9]")
+_ASCII_WORD = re.compile("[A-Za-z0-9]+|[^A-Za-z0-9]")
 _DELETED_SPACES = re.compile("[\x0b\x0c\x1c-\x1f\x85]")  # white space to str.split(), but cleaning deletes them
 
 
@@ -102,14 +125,12 @@ def split_stretches(text: str) -> list[str]:
     return (text if text.isprintable() else _DELETED_SPACES.sub("", text)).split()
 
 
-def plain_words(stretch: str) -> list[str]:
+def plain_words(stretch: str, **parts: bool) -> list[str]:
     """The words of a stretch, as `words_of` gives them: ASCII, which is most text, needs no decomposition."""
-    if stretch.isascii():
-        if stretch.isalnum():
-            return [stretch.lower()]
-        if stretch.isprintable() and " " not in stretch:
-            return _ASCII_WORD.findall(stretch.lower())
-    return words_of(stretch)
+    if stretch.isascii() and stretch.isprintable() and " " not in stretch:
+        plain = stretch.lower() if parts.get("do_lower_case", True) else stretch
+        return [plain] if plain.isalnum() else _ASCII_WORD.findall(plain)
+    return words_of(stretch, **parts)
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:

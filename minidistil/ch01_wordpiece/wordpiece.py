@@ -1,6 +1,6 @@
 """Chapter 1. WordPiece: from a text to the ids of its tokens, and back.
 
-BERT's uncased tokenizer has five steps:
+BERT's uncased tokenizer has five steps (a cased one has less in step 2, see `normalization`):
 
 1. cut out special tokens that are written in the text ([MASK] …);
 2. normalize: drop control characters, put spaces around Chinese characters, strip accents, lower-case;
@@ -9,29 +9,33 @@ BERT's uncased tokenizer has five steps:
    but the first is written with "##"; a word that cannot be covered becomes [UNK];
 5. truncate, and add [CLS] and [SEP]: [CLS] A [SEP], or [CLS] A [SEP] B [SEP] for a pair.
 
+The way back (see `decoding`) leaves "planet ' s" as it is: the default of transformers 5. Earlier versions cleaned that
+up to "planet's", which clean_up_tokenization_spaces=True still does.
+
 References: Schuster and Nakajima (2012), "Japanese and Korean Voice Search" (the vocabulary); Devlin et al. (2019),
 "BERT" (section 3, the input); Wu et al. (2016), "Google's Neural Machine Translation System" (section 4.1, step 4).
 
 Letters in shapes: B texts, L tokens of the longest one.
 """
 
-import json
 import re
+import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minidistil.ch01_wordpiece.normalization import count_words, normalize, plain_words, split_stretches, split_words
-from minidistil.ch01_wordpiece.tokenizer_json import tokenizer_json
+from minidistil.ch01_wordpiece.decoding import clean_up, join_pieces, listed, whole_numbers
+from minidistil.ch01_wordpiece.normalization import count_words, normalize_as, plain_words, split_stretches, split_words
+from minidistil.ch01_wordpiece.tokenizer_files import read_tokenizer, write_tokenizer
 from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS, learn
-from minidistil.hub.official import locate, official_name
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-CACHE_SIZE = 1 << 18  # strings whose ids are remembered
+CACHE_SIZE = 1 << 22  # some 60 MB: a string whose ids are remembered counts with its length and ENTRY
+ENTRY, LONGEST_ENTRY = 16, 64
 _SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
 
 
@@ -76,24 +80,6 @@ def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
     return [part[: lengths[index]] for index, part in enumerate(parts)]
 
 
-# What loses its spaces in transformers' clean_up_tokenization, in its order.
-_SPACED = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
-
-
-def join_pieces(pieces: Sequence[str]) -> str:
-    """The way back: pieces joined to a text, without the spaces before punctuation and contractions.
-
-    >>> join_pieces(["un", "##happy", "?", "i", "'", "m", "not", "!"])
-    "unhappy? i'm not!"
-    """
-    text = ""
-    for piece in pieces:
-        text += piece[2:] if text and piece.startswith("##") else (" " if text else "") + piece
-    for spaced in _SPACED:
-        text = text.replace(spaced, spaced.strip())
-    return text
-
-
 @dataclass
 class Encoding:
     """A text or a pair as tokens. Offsets are worked out when they are asked for."""
@@ -120,16 +106,27 @@ class Encoding:
 
 
 class WordPiece:
-    """BERT's uncased tokenizer over a vocabulary.
+    """BERT's tokenizer over a vocabulary, uncased unless told otherwise; the arguments have transformers' names.
 
     Args:
         tokens: the vocabulary; a token's id is its place in the list.
+        do_lower_case: whether step 2 lower-cases.
+        strip_accents: whether step 2 strips accents; None: if it lower-cases.
+        tokenize_chinese_chars: whether step 2 puts spaces around Chinese characters.
+        clean_up_tokenization_spaces: whether `decode` cleans up if it is not told.
 
     Raises:
         ValueError: a special token is missing, or a token is there twice.
     """
 
-    def __init__(self, tokens: Sequence[str]):
+    def __init__(
+        self,
+        tokens: Sequence[str],
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        clean_up_tokenization_spaces: bool = False,
+    ):
         self.tokens = list(tokens)
         self.vocab = {token: index for index, token in enumerate(self.tokens)}
         if missing := [token for token in SPECIAL_TOKENS if token not in self.vocab]:
@@ -140,24 +137,28 @@ class WordPiece:
         special = [self.vocab[token] for token in SPECIAL_TOKENS]
         self.pad_token_id, self.unk_token_id, self.cls_token_id, self.sep_token_id, self.mask_token_id = special
         self.special_ids = frozenset(special)
+        accents = do_lower_case if strip_accents is None else strip_accents
+        parts = {
+            "do_lower_case": do_lower_case,
+            "strip_accents": accents,
+            "tokenize_chinese_chars": tokenize_chinese_chars,
+        }
+        self.settings = parts | {"clean_up_tokenization_spaces": clean_up_tokenization_spaces}
+        self._omitted = {part: False for part, done in parts.items() if not done}  # of step 2
         self._word_ids = _Cache(self._match_word)  # "unhappy" and "unhappy," share the first …
         self._stretch_ids = _Cache(self._match_stretch)  # … and each of both is looked up once here
         self._ids_of = self._stretch_ids.__getitem__
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "WordPiece":
-        """The tokenizer of a model name, hub id, folder or vocab.txt.
+        """The tokenizer of a model name, hub id, folder or vocab.txt, as the files beside the vocabulary describe it.
 
         Raises:
-            FileNotFoundError, ValueError: no such vocabulary, or it is damaged.
+            FileNotFoundError: no such vocabulary.
+            ValueError: a file is damaged, contradicts another one, or describes a tokenizer that is not supported.
         """
-        path = Path(name).expanduser()
-        if official_name(name) is not None or not path.is_file():
-            path = locate(name, "vocab.txt")
-        try:
-            return cls(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected one token a line.") from error
+        tokens, settings = read_tokenizer(name)
+        return cls(tokens, **settings)
 
     @classmethod
     def train(
@@ -173,17 +174,15 @@ class WordPiece:
             raise TypeError("Expected a list of texts, got one string: wrap it in a list.")
         return cls(learn(count_words(texts), vocab_size, rule, min_frequency))
 
-    def save(self, folder: str | Path) -> None:
-        """Write vocab.txt and tokenizer.json, which `tokenizers` and `transformers` load, into the folder.
+    def save(self, folder: str | Path, model_max_length: int = 512) -> None:
+        """Write vocab.txt, tokenizer.json and tokenizer_config.json, which transformers loads, into the folder.
+
+        model_max_length is the length to which transformers truncates: as many tokens as the model has positions.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "vocab.txt").write_text("\n".join(self.tokens) + "\n", encoding="utf-8", newline="\n")
-        text = json.dumps(tokenizer_json(self.vocab), ensure_ascii=False, indent=1)
-        (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+        write_tokenizer(Path(folder), self.tokens, self.settings, model_max_length)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -196,7 +195,9 @@ class WordPiece:
             if part in SPECIAL_TOKENS:
                 result.append((part, position, position + len(part)))
             else:
-                for word in split_words([(char, position + index) for char, index in normalize(part)]):
+                for word in split_words(
+                    [(char, position + index) for char, index in normalize_as(part, **self._omitted)]
+                ):
                     start = 0
                     for piece in longest_match("".join(char for char, _ in word), self.vocab) or ["[UNK]"]:
                         end = len(word) if piece == "[UNK]" else start + len(piece) - (2 if start else 0)  # no "##"
@@ -211,13 +212,15 @@ class WordPiece:
         max_length counts tokens, [CLS] and [SEP] included; None: no truncation.
 
         Raises:
-            TypeError: a text is not a string.
+            TypeError: a text is not a string, or max_length is not a whole number.
             ValueError: max_length has no room for one token of each text.
         """
         texts = [text] if pair is None else [text, pair]
         for given in texts:
             if not isinstance(given, str):
-                raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {given!r}.")
+                raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {reprlib.repr(given)}.")
+        if isinstance(max_length, bool) or not hasattr(max_length or 0, "__index__"):
+            raise TypeError(f"Expected max_length as a whole number or None, got {max_length!r}.")
         parts = [self.ids(given) for given in texts]
         if max_length is not None:
             room = max_length - len(parts) - 1
@@ -231,24 +234,23 @@ class WordPiece:
         return Encoding(ids, type_ids, self, texts, [len(part) for part in parts])
 
     def batch(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, max_length: int | None = None
+        self, texts: Iterable[str], pairs: Iterable[str] | None = None, max_length: int | None = None
     ) -> dict[str, "Tensor"]:
         """input_ids, attention_mask (1 = real token) and token_type_ids, each (B, L) int64, padded right.
 
         Raises:
-            TypeError: texts or pairs is one string.
+            TypeError: texts or pairs is one string or no list, array, Series … of strings.
             ValueError: no text was given, not as many pairs as texts, or max_length as in `encode`.
         """
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
-        if isinstance(texts, str) or isinstance(pairs, str):
-            raise TypeError("Expected a list of texts, got one string: wrap it in a list.")
+        texts = listed(texts, "several texts")
         if not texts:
             raise ValueError("Expected at least one text, got an empty list.")
-        if pairs is not None and len(pairs) != len(texts):
-            raise ValueError(f"Expected a pair for each of {len(texts)} texts, got {len(pairs)}.")
-        seconds = [None] * len(texts) if pairs is None else pairs
+        seconds = [None] * len(texts) if pairs is None else listed(pairs, "several texts as pairs")
+        if len(seconds) != len(texts):
+            raise ValueError(f"Expected a pair for each of {len(texts)} texts, got {len(seconds)}.")
         encodings = [self.encode(text, pair, max_length) for text, pair in zip(texts, seconds, strict=True)]
         ids = [torch.tensor(each.ids) for each in encodings]
         return {
@@ -257,17 +259,30 @@ class WordPiece:
             "token_type_ids": pad_sequence([torch.tensor(each.type_ids) for each in encodings], batch_first=True),
         }
 
-    def decode(self, ids: "Sequence[int] | Tensor", skip_special_tokens: bool = False) -> str:
-        """Text of a list or a tensor (L,) of ids: pieces joined, spaces before punctuation and contractions removed.
+    def decode(
+        self,
+        ids: "Iterable[int] | Tensor",
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> str:
+        """Text of the ids in a list, an array or a tensor (L,): `join_pieces`, then `clean_up` where it is asked for.
+
+        clean_up_tokenization_spaces: None: as the tokenizer is set, and that is off unless its files say otherwise.
 
         Raises:
+            TypeError: ids are not whole numbers in one row, or skip_special_tokens is neither True nor False.
             ValueError: an id is outside the vocabulary.
         """
-        ids = [int(index) for index in ids]
-        if outside := [index for index in ids if not 0 <= index < len(self)]:
+        if not isinstance(skip_special_tokens, bool):
+            raise TypeError(f"Expected skip_special_tokens as True or False, got {reprlib.repr(skip_special_tokens)}.")
+        numbers = whole_numbers(ids)
+        if outside := [index for index in numbers if not 0 <= index < len(self)]:
             raise ValueError(f"Token id {outside[0]} is outside the vocabulary of {len(self)} tokens.")
         left_out = self.special_ids if skip_special_tokens else ()
-        return join_pieces([self.tokens[index] for index in ids if index not in left_out])
+        text = join_pieces([self.tokens[index] for index in numbers if index not in left_out])
+        if clean_up_tokenization_spaces is None:
+            clean_up_tokenization_spaces = self.settings["clean_up_tokenization_spaces"]
+        return clean_up(text) if clean_up_tokenization_spaces else text
 
     # --- The ids of `pieces`, faster: nearly every word of a text was seen before ---
 
@@ -279,21 +294,25 @@ class WordPiece:
         return list(chain.from_iterable(map(self._ids_of, split_stretches(text))))
 
     def _match_stretch(self, stretch: str) -> tuple[int, ...]:
-        return tuple(chain.from_iterable(map(self._word_ids.__getitem__, plain_words(stretch))))
+        return tuple(chain.from_iterable(map(self._word_ids.__getitem__, plain_words(stretch, **self._omitted))))
 
     def _match_word(self, word: str) -> tuple[int, ...]:
         return tuple(self.vocab[piece] for piece in longest_match(word, self.vocab) or ["[UNK]"])
 
 
 class _Cache(dict[str, tuple[int, ...]]):
-    """Ids of a string, worked out once. Emptied when full."""
+    """Ids of a string, worked out once. Long strings are not kept; emptied when full."""
 
     def __init__(self, work: Callable[[str], tuple[int, ...]]):
         super().__init__()
-        self.work = work
+        self.work, self.size = work, 0
 
     def __missing__(self, key: str) -> tuple[int, ...]:
-        if len(self) >= CACHE_SIZE:
-            self.clear()
-        ids = self[key] = self.work(key)
+        ids = self.work(key)
+        if len(key) <= LONGEST_ENTRY:
+            if self.size >= CACHE_SIZE:
+                self.clear()
+                self.size = 0
+            self.size += len(key) + ENTRY
+            self[key] = ids
         return ids

@@ -3,7 +3,8 @@
 Letters in shapes: B texts, L tokens, M masks in all texts together, D width, V vocabulary, T targets.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypedDict
 
 import torch
@@ -59,6 +60,7 @@ def fill_mask(
     tokenizer: WordPiece,
     top_k: int = 5,
     targets: str | Sequence[str] | None = None,
+    clean_up_tokenization_spaces: bool | None = None,
 ) -> list[Any]:
     """The most probable words for each [MASK] of a text, or of several texts, which are read in one padded batch.
 
@@ -67,6 +69,7 @@ def fill_mask(
         model, tokenizer: a masked LM and its tokenizer.
         top_k: how many words for each mask.
         targets: consider only these words; their probabilities are still those among all words.
+        clean_up_tokenization_spaces: as in `WordPiece.decode`: "i'm" in place of "i ' m".
 
     Returns:
         As transformers' pipeline. For a text with one [MASK] the guesses, best first, each a `Guess`. For a text with
@@ -94,7 +97,8 @@ def fill_mask(
     padding = batch["attention_mask"].to(device) if len(texts) > 1 else None
     probabilities = mask_probabilities(model.eval(), input_ids, padding, tokenizer.mask_token_id)  # (M, V)
     ranked = iter(best_words(probabilities, top_k, target_ids))
-    results = [_guesses(row, ranked, tokenizer) for row in batch["input_ids"].tolist()]
+    decode = partial(tokenizer.decode, clean_up_tokenization_spaces=clean_up_tokenization_spaces)
+    results = [_guesses(row, ranked, tokenizer, decode) for row in batch["input_ids"].tolist()]
     return results[0] if isinstance(text, str) else results
 
 
@@ -128,15 +132,17 @@ def target_tokens(targets: str | Sequence[str], tokenizer: WordPiece) -> list[in
     return list(dict.fromkeys(pieces[0] for pieces in ids.values()))
 
 
-def _guesses(ids: list[int], ranked: Iterator[list[tuple[int, float]]], tokenizer: WordPiece) -> list[Any]:
+def _guesses(
+    ids: list[int], ranked: Iterator[list[tuple[int, float]]], tokenizer: WordPiece, decode: Callable[..., str]
+) -> list[Any]:
     """The guesses of one text; `ranked` yields the words of one mask after the other."""
     masks = [position for position, token in enumerate(ids) if token == tokenizer.mask_token_id]
     alone = len(masks) == 1  # otherwise the other masks have to be visible
 
     def guess(mask: int, token: int, score: float) -> Guess:
         filled = [each for each in (*ids[:mask], token, *ids[mask + 1 :]) if each != tokenizer.pad_token_id]
-        sequence = tokenizer.decode(filled, skip_special_tokens=alone)
-        return {"sequence": sequence, "score": score, "token": token, "token_str": tokenizer.decode([token])}
+        sequence = decode(filled, skip_special_tokens=alone)
+        return {"sequence": sequence, "score": score, "token": token, "token_str": decode([token])}
 
     lists = [[guess(mask, token, score) for token, score in next(ranked)] for mask in masks]
     return lists[0] if alone else lists

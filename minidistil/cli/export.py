@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         WordPiece.from_pretrained(options.model),
     )
     path = _int8(model, options.out) if options.format == "int8" else _onnx(model, options.out, options.format)
-    tokenizer.save(options.out)
+    tokenizer.save(options.out, model.config.max_position_embeddings)
     whole, size = 4 * parameters(model), path.stat().st_size
     say(f"{path}: {size / 2**20:.1f} MiB, {size / whole:.0%} of the weights in fp32, with config.json and tokenizer.")
     return 0

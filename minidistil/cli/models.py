@@ -141,10 +141,11 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def require_one_vocabulary(model: str, teacher: str) -> None:
     """Raise ValueError unless two models, given by name, have the same vocabulary."""
-    if WordPiece.from_pretrained(teacher).vocab != WordPiece.from_pretrained(model).vocab:
+    one, other = WordPiece.from_pretrained(teacher), WordPiece.from_pretrained(model)
+    if (one.tokens, one.settings) != (other.tokens, other.settings):
         raise ValueError(
-            f"The teacher {teacher} has another vocabulary than {model}: expected the same, as both read the same "
-            "token ids."
+            f"The teacher {teacher} has another vocabulary than {model}, or treats capitals or accents otherwise: "
+            "expected the same, as both read the same token ids."
         )
 
 

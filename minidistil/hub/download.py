@@ -80,6 +80,11 @@ def fetch(hub_id: str, filename: str, revision: str | None = None, again: bool =
         ) from error
 
 
+def is_offline(error: FileNotFoundError) -> bool:
+    """Whether `fetch` failed because there is no network, or none may be used."""
+    return type(error.__cause__).__name__ in ("OfflineModeIsEnabled", "ConnectError")
+
+
 def reachability(hub_id: str, filename: str, revision: str | None = None) -> str:
     """Whether the hub has the file and answers now, and if not, why: for a person to read."""
     from huggingface_hub import constants

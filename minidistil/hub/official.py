@@ -114,8 +114,10 @@ def locate(name: str | Path, filename: str) -> Path:
 def locate_if_any(name: str | Path, filename: str) -> Path | None:
     """As `locate`, of a file that a model need not have; None without it. An official model has those with a pin.
 
+    Where the cache does not know whether there is such a file, and no network can tell, there is none: as transformers.
+
     Raises:
-        FileNotFoundError: the hub cannot be asked, and the cache does not know whether there is such a file.
+        FileNotFoundError: the hub can be asked, and does not say whether it has the file.
     """
     short = official_name(name)
     if short is not None:
@@ -124,8 +126,8 @@ def locate_if_any(name: str | Path, filename: str) -> Path | None:
         return folder / filename if (folder / filename).is_file() else None
     try:
         return locate(name, filename)
-    except FileNotFoundError:
-        if hub.known_absent(str(name), filename):
+    except FileNotFoundError as error:
+        if hub.known_absent(str(name), filename) or hub.is_offline(error):
             return None
         raise
 

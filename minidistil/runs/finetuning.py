@@ -223,7 +223,7 @@ def _evaluate(
     folder.say(f"epoch {found['epoch']}: {_words(figures)}")
     if all(score > other["score"] for other in earlier):
         model.save_pretrained(folder.folder / "model")
-        tokenizer.save(folder.folder / "model")
+        tokenizer.save(folder.folder / "model", model.config.max_position_embeddings)
         folder.write_json("confusion.json", tables[first])
     folder.write_json("epochs.json", [*earlier, found])
     return found

@@ -147,6 +147,6 @@ def effort(progress: Progress, plan: Plan, at_most: float, device: torch.device)
 def write_results(folder: RunFolder, model: MaskedLM, tokenizer: WordPiece, progress: Progress, results: str) -> None:
     """Write model, curves and report of a run that has been evaluated; to be called in the first process."""
     model.save_pretrained(folder.folder / "model")
-    tokenizer.save(folder.folder / "model")
+    tokenizer.save(folder.folder / "model", model.config.max_position_embeddings)
     folder.draw("curves.png", plots.training_curves(progress.log))
     folder.write_text("report.md", run_report(folder.settings, results))

@@ -20,14 +20,11 @@ from tests.conftest import TINY
 
 @pytest.fixture(scope="session")
 def pipeline(teacher: MaskedLM, minilm_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """transformers' own fill-mask with the offline teacher and the official tokenizer.
-
-    With the clean-up of its output on, as it was when the model card was written: "i'm", not "i ' m".
-    """
+    """transformers' own fill-mask with the offline teacher and the official tokenizer."""
     folder = tmp_path_factory.mktemp("teacher")
     teacher.save_pretrained(folder)
     model = transformers.BertForMaskedLM.from_pretrained(folder)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm_folder, clean_up_tokenization_spaces=True)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm_folder)
     return transformers.pipeline("fill-mask", model=model, tokenizer=tokenizer, device="cpu")
 
 
@@ -73,6 +70,17 @@ def test_targets_are_those_of_the_pipeline(
     for top_k in (2, 5):
         ours = fill_mask(text, teacher, tokenizer, top_k, targets)
         assert_same(ours, pipeline(text, top_k=top_k, targets=targets))
+
+
+def test_the_text_is_cleaned_up_where_that_is_asked_for(
+    teacher: MaskedLM, tokenizer: WordPiece, pipeline: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.tokenizer, "clean_up_tokenization_spaces", True)
+    cleaning = WordPiece(tokenizer.tokens, clean_up_tokenization_spaces=True)
+    for text in TEXTS:
+        expected = pipeline(text)
+        assert_same(fill_mask(text, teacher, tokenizer, clean_up_tokenization_spaces=True), expected)
+        assert_same(fill_mask(text, teacher, cleaning), expected)
 
 
 def test_a_list_in_is_a_list_out(teacher: MaskedLM, tokenizer: WordPiece) -> None:

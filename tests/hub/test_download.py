@@ -12,10 +12,12 @@ import pytest
 import torch
 from huggingface_hub import constants
 
+from minidistil.ch01_wordpiece.vocabulary import SPECIAL_TOKENS
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights import weights
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.hub.download import reachability
-from minidistil.hub.official import OFFICIAL, OfficialModel, Pin, locate
+from minidistil.hub.official import OFFICIAL, OfficialModel, Pin, locate, locate_if_any
 from tests.ch05_weights.test_weights import SMALL
 from tests.local_hub import COMMIT, Hub, running_hub
 
@@ -231,3 +233,26 @@ def test_the_environment_is_honoured(hub: Hub, tmp_path: Path) -> None:
     offline = answers(HF_HUB_OFFLINE="1", HF_ENDPOINT=hub.url)
     assert offline[0] == first[0]
     assert "HF_HUB_OFFLINE forbids" in offline[1]
+
+
+def test_a_tokenizer_says_on_the_hub_too_what_it_is(
+    hub: Hub, toy: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cased = WordPiece([*SPECIAL_TOKENS, "Rome", "rome"], do_lower_case=False)
+    cased.save(tmp_path / "cased")
+    hub.files |= {f"org/cased/{path.name}": path.read_bytes() for path in (tmp_path / "cased").iterdir()}
+    assert WordPiece.from_pretrained("org/cased").settings == cased.settings
+    hub.behaviour = 503  # what the cache has, and knows to be absent, serves
+    assert WordPiece.from_pretrained("org/cased").settings == cased.settings
+
+
+def test_a_file_that_a_model_need_not_have(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert locate_if_any(NAME, "config.json") == locate(NAME, "config.json")
+    assert locate_if_any(NAME, "absent.json") is None
+    assert locate_if_any("toy", "config.json") is None, "not pinned"
+    hub.behaviour = 503
+    assert locate_if_any(NAME, "absent.json") is None
+    with pytest.raises(FileNotFoundError, match="error 503"):
+        locate_if_any(NAME, "other.json")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert locate_if_any(NAME, "other.json") is None

@@ -80,16 +80,14 @@ def truncate(parts, room):
 def join_pieces(pieces):
     words = []
     for piece in pieces:
+        tight = piece[:1] in (".", "?", "!", ",") or piece[:2] in ("'m", "'s") or piece[:3] in ("n't", "'ve", "'re")
         if words and piece.startswith("##"):
             words[-1] += piece[2:]
+        elif words and tight:
+            words[-1] += piece
         else:
             words.append(piece)
-    text = " ".join(words)
-    for spaced, tight in ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'")):
-        text = text.replace(spaced, tight)
-    for ending in ("n't", "'m", "'s", "'ve", "'re"):
-        text = text.replace(" " + ending, ending)
-    return text
+    return " ".join(words)
 
 
 def count_pairs(words):

@@ -41,10 +41,7 @@ def longest_match(word, vocab):
 
 
 def join_pieces(pieces):
-    text = " ".join(pieces).replace(" ##", "")
-    for pattern in (r" ([.?!,])", r" (') ", r" (n't|'m|'s|'ve|'re)"):
-        text = re.sub(pattern, r"\1", text)
-    return text
+    return re.sub(r" (?:##|(?=[.?!,]|n't|'m|'s|'ve|'re))", "", " ".join(pieces))
 
 
 def count_pairs(words):
