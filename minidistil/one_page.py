@@ -295,4 +295,5 @@ def main(folder: Path, text: Path, out: Path, steps: int = 300) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]), *map(int, sys.argv[4:]))
+    teacher_folder, text_file, out_folder = map(Path, sys.argv[1:4])
+    main(teacher_folder, text_file, out_folder, *map(int, sys.argv[4:]))

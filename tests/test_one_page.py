@@ -112,7 +112,7 @@ def test_twenty_steps_give_the_weights_of_the_package(folder: Path, vocab: dict[
     one_page.save(small, vocab, 12, tmp_path / "small")
     copy = md.MaskedLM.from_pretrained(tmp_path / "small")
     for (name, ours), theirs in zip(student.named_parameters(), copy.parameters(), strict=True):
-        torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=0, msg=lambda text, name=name: f"{name}: {text}")
+        assert float((theirs - ours).abs().max()) <= 1e-5, name
 
     official = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "small").eval()
     ids, mask, _ = tokenizer.batch(["The [MASK] of the list.", "A longer [MASK] is returned here."]).values()

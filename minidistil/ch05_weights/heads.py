@@ -150,7 +150,7 @@ class SentenceEncoder(Model):
 
 @torch.no_grad()
 def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
-    """A vector for each text, (N, D) on the CPU. With length 1, as usual, the dot product of two is their cosine similarity.
+    """A vector for each text, (N, D) on the CPU. With length 1, as usual, a dot product is a cosine similarity.
 
     Of a text longer than the model reads (config.longest tokens), only the beginning counts, as in
     sentence-transformers.

@@ -84,4 +84,5 @@ def arrow(axis: Axes, start: Point, end: Point, label: str = "", bend: float = 0
 
 def write(axis: Axes, x: float, y: float, text: str, **font: Any) -> None:
     """Text at a point, from there to the right."""
-    axis.text(x, y, text, **{"size": 9, "va": "center", "ha": "left", "linespacing": 1.3} | font)
+    look: dict[str, Any] = {"size": 9, "va": "center", "ha": "left", "linespacing": 1.3}
+    axis.text(x, y, text, **look | font)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training import loss_scale
 from minidistil.ch08_training.device import best_device, precisions
-from minidistil.ch08_training.feed import MaskedBatch
+from minidistil.ch08_training.feed import Feed, MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import DistilConfig
@@ -59,7 +60,7 @@ def test_gradients_in_fp16_are_those_of_fp32_times_the_factor(positions: str) ->
 def test_a_factor_that_is_too_large_costs_steps_and_no_run(tmp_path: Path) -> None:
     torch.manual_seed(0)  # weights so large that gradients times 2^16 are beyond 65504
     model, plan = MaskedLM(dataclasses.replace(SMALL, vocab_size=40)), Plan(12, "fp16", 1.0)
-    *_, progress = train(model, masked_lm_losses, Numbered(), CONFIG, plan, tmp_path)
+    *_, progress = train(model, masked_lm_losses, cast(Feed, Numbered()), CONFIG, plan, tmp_path)
     assert 0 < progress.skipped < 12
     assert progress.scale["factor"] == 2.0 ** (16 - progress.skipped)
     assert all(parameter.isfinite().all() for parameter in model.parameters())

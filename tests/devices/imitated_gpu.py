@@ -61,7 +61,7 @@ NO_FLOAT64 = "Cannot convert a MPS Tensor to float64 dtype as the MPS framework 
 class Pretended(torch.Tensor):
     """Says that it lies on the GPU; `inner` is a CPU tensor."""
 
-    inner: Tensor
+    inner: Any
 
     @staticmethod
     def __new__(cls, inner: Tensor, requires_grad: bool = False) -> "Pretended":
@@ -103,7 +103,9 @@ class Pretended(torch.Tensor):
             return func(*args, **kwargs)
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, kinds: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         if _mode is None:
             raise RuntimeError(f"{func} on the imitated device outside of `imitated_gpu`")
         return _mode.run(func, args, kwargs or {})
@@ -126,7 +128,9 @@ class _Attention(torch.autograd.Function):
         leaves = [each.inner.detach().requires_grad_() for each in ctx.saved_tensors]
         with torch.enable_grad(), torch.random.fork_rng(devices=[]):
             torch.set_rng_state(ctx.state)
-            out = F.scaled_dot_product_attention(*leaves, *ctx.rest, scale=ctx.scale)
+            query, key, value = leaves
+            mask, dropout = ctx.rest
+            out = F.scaled_dot_product_attention(query, key, value, mask, dropout, scale=ctx.scale)
             found = torch.autograd.grad(out, leaves, gradient.inner.to(out.dtype))
         return *(Pretended(each) for each in found), None, None, None
 

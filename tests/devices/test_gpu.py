@@ -110,9 +110,7 @@ def test_a_batch_without_padding_needs_no_attention_mask() -> None:
     ids = torch.randint(5, 300, (2, 6))
     whole = MaskedBatch(ids, torch.ones_like(ids), torch.where(ids % 3 == 0, ids, -100))
     assert whole.padding is None
-    padded = dataclasses.replace(
-        whole, attention_mask=torch.tensor([[1] * 6, [1] * 5 + [0]]), masked=None, unmasked=None
-    )
+    padded = MaskedBatch(ids, torch.tensor([[1] * 6, [1] * 5 + [0]]), whole.labels)
     assert padded.padding is padded.attention_mask
 
 
@@ -218,7 +216,7 @@ def test_a_resumed_run_on_the_device_equals_an_uninterrupted_one(tokenizer: md.W
         for name, stops in (("whole", [None]), ("parts", [2, 2, None])):
             for stop in stops:
                 student = md.student_of(teacher)
-                steps = train(student, losses, feed, SETTINGS, plan, tmp_path / name)
+                steps: Any = train(student, losses, feed, SETTINGS, plan, tmp_path / name)
                 for _ in itertools.islice(steps, stop):
                     pass
                 steps.close()

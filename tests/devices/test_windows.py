@@ -62,7 +62,7 @@ def test_a_model_is_saved_over_the_folder_that_it_came_from(windows: None, tmp_p
 def test_a_resumed_run_removes_the_old_checkpoint(windows: None, tmp_path: Path) -> None:
     feed = a_feed(md.WordPiece.from_pretrained("minilm"), SETTINGS)
     for stop in (2, None):
-        steps = train(small(), masked_lm_losses, feed, SETTINGS, Plan(6, "fp32", 1.0), tmp_path)
+        steps: Any = train(small(), masked_lm_losses, feed, SETTINGS, Plan(6, "fp32", 1.0), tmp_path)
         for _ in itertools.islice(steps, stop):
             pass
         steps.close()
