@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.config import EncoderConfig, require_share, require_whole
 from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
+from minidistil.ch04_encoder.inputs import require_tensor, whole_labels
+from minidistil.ch05_weights.heads import class_loss
 from minidistil.ch05_weights.weights import BareEncoder, Model, model_type
 
 if TYPE_CHECKING:
@@ -158,21 +159,6 @@ def sequence_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return class_loss(logits, labels)
 
 
-def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy in nats of logits (N, C) and labels (N,); a label of -100 is ignored.
-
-    Raises:
-        ValueError: a label is not the number of a class.
-    """
-    try:
-        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORE)
-    except IndexError as error:
-        raise ValueError(
-            f"The labels go from {labels.min()} to {labels.max()}: expected 0 to {logits.shape[-1] - 1}, "
-            f"or {IGNORE} to ignore a position."
-        ) from error
-
-
 class SequenceClassifier(TaskModel):
     """Encoder with a classifier of whole texts or pairs of texts; with a single class it predicts a number.
 
@@ -206,7 +192,7 @@ class SequenceClassifier(TaskModel):
         int64, or (B, C) floating point if several classes may apply; the loss is a mean cross-entropy in nats.
 
         Raises:
-            ValueError: as Encoder.forward, labels of another shape, or a label that is not the number of a class.
+            TypeError, ValueError: as Encoder.forward, and for labels likewise.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)
@@ -216,8 +202,11 @@ class SequenceClassifier(TaskModel):
 
     def _fitting(self, labels: Tensor, batch: int) -> Tensor:
         """Labels in the shape that the loss expects, (B,) or (B, C); a further dimension of 1 is removed."""
+        require_tensor("labels", labels)
         classes = len(self.config.id2label)
-        expected = (batch, classes) if classes > 1 and labels.is_floating_point() else (batch,)
+        if classes > 1 and not labels.is_floating_point():
+            return whole_labels("labels", labels, (batch,))
+        expected = (batch, classes) if classes > 1 else (batch,)
         if labels.shape not in (expected, (*expected, 1)):
             raise ValueError(f"labels has shape {tuple(labels.shape)}: expected {expected}.")
         return labels.reshape(expected)
@@ -255,9 +244,11 @@ class TokenClassifier(TaskModel):
         pieces of a word after the first.
 
         Raises:
-            ValueError: as Encoder.forward, or a label that is not the number of a class.
+            TypeError, ValueError: as Encoder.forward, and for labels likewise.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.classifier(self.dropout(output.last_hidden_state))  # (B, L, C)
-        output.loss = None if labels is None else class_loss(output.logits.flatten(0, 1), labels.flatten())
+        if labels is not None:
+            labels = whole_labels("labels", labels, tuple(input_ids.shape))
+            output.loss = class_loss(output.logits.flatten(0, 1), labels.flatten())  # (B L, C), (B L,)
         return output

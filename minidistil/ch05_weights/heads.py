@@ -7,7 +7,7 @@ The heads for classification are in classifiers.py, the one for question answeri
 Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig, ModelOutput, initialize
+from minidistil.ch04_encoder.inputs import require_fit, require_kind, whole_labels
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.weights import Model
 
 
@@ -63,14 +65,29 @@ class MaskedLM(Model):
         The loss is the mean cross-entropy in nats over the positions whose label is not -100; NaN without any.
 
         Raises:
-            ValueError: as Encoder.forward.
+            TypeError, ValueError: as Encoder.forward, and for labels likewise.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)  # (B, L, V)
         if labels is not None:
-            rows = output.logits.flatten(0, 1)  # (B L, V)
-            output.loss = nn.functional.cross_entropy(rows, labels.flatten(), ignore_index=IGNORE)
+            labels = whole_labels("labels", labels, tuple(input_ids.shape))
+            output.loss = class_loss(output.logits.flatten(0, 1), labels.flatten())  # (B L, V), (B L,)
         return output
+
+
+def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy in nats of logits (N, C) and labels (N,); a label of -100 is ignored.
+
+    Raises:
+        ValueError: a label is not the number of a class (on the CPU).
+    """
+    try:
+        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORE)
+    except IndexError as error:
+        raise ValueError(
+            f"The labels go from {labels.min()} to {labels.max()}: expected 0 to {logits.shape[-1] - 1}, "
+            f"or {IGNORE} to ignore a position."
+        ) from error
 
 
 def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
@@ -111,7 +128,7 @@ class SentenceEncoder(Model):
         """A unit vector for each text: (B, L) -> (B, D); arguments as for Encoder.forward.
 
         Raises:
-            ValueError: as Encoder.forward.
+            TypeError, ValueError: as Encoder.forward.
         """
         hidden = self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state  # (B, L, D)
         return nn.functional.normalize(mean_pooling(hidden, attention_mask), dim=-1)
@@ -127,10 +144,14 @@ def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, ba
         batch_size: how many texts are encoded at a time.
 
     Raises:
-        TypeError: texts is one string.
-        ValueError: no text, or one that is too long for the model.
+        TypeError: texts is one string or no texts, or model or tokenizer is something else.
+        ValueError: no text, one that is too long for the model, or a vocabulary that does not fit.
     """
+    require_kind(Iterable, texts=texts)
+    require_fit(tokenizer, model, SentenceEncoder)
+    texts = texts if isinstance(texts, str) else list(texts)
     device = next(model.parameters()).device
     batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)] or [texts]
     inputs = ({name: ids.to(device) for name, ids in tokenizer.batch(batch).items()} for batch in batches)
-    return torch.cat([model(**batch) for batch in inputs])
+    with evaluating(model):
+        return torch.cat([model(**batch) for batch in inputs])
