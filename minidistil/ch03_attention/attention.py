@@ -34,7 +34,7 @@ def attention_weights(query: Tensor, key: Tensor, visible: Tensor | None = None)
     if visible is None:
         return scores.softmax(dim=-1)
     weights = scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
-    if not visible.any(-1).all():  # a softmax over nothing is 0 / 0
+    if _may_hide_all(visible):  # a softmax over nothing is 0 / 0
         weights = weights.masked_fill(~visible, 0.0)
     return weights
 
@@ -129,6 +129,14 @@ def _require_bool(visible: Tensor | None) -> None:
 
 
 # --- The same, faster ---
+
+
+def _may_hide_all(visible: Tensor) -> bool:
+    """Whether a query may have no visible key.
+
+    Only a CPU looks: it would have to wait for a GPU's answer, and a compiled graph cannot depend on it.
+    """
+    return visible.device.type != "cpu" or torch.compiler.is_compiling() or not bool(visible.any(-1).all())
 
 
 def _fused_attention(query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None, dropout: float) -> Tensor:

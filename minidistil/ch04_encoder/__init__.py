@@ -1,6 +1,6 @@
 """Chapter 4: BERT and DistilBERT as two settings of one encoder.
 
-Read in this order: config, encoder.
+Read in this order: config, inputs, encoder, modes.
 """
 
 from minidistil.ch04_encoder.config import EncoderConfig

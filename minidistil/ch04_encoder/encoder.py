@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from minidistil.ch03_attention.attention import MultiHeadAttention, padding_mask
 from minidistil.ch04_encoder.config import EncoderConfig
+from minidistil.ch04_encoder.inputs import check_input
 
 SLICE = 1024  # tokens that go through the feed-forward network at once, if it works in slices
 
@@ -152,7 +153,8 @@ class Encoder(nn.Module):
             output_hidden_states, output_attentions: whether to return these, too.
 
         Raises:
-            ValueError: wrong shape or type, too many tokens, or ids out of range.
+            TypeError: not a tensor.
+            ValueError: wrong shape or type, too many tokens, or, on the CPU, ids out of range.
         """
         check_input(self.config, input_ids, attention_mask, token_type_ids)
         visible = visible_keys(attention_mask)  # (B, 1, 1, L)
@@ -173,29 +175,6 @@ class Encoder(nn.Module):
             last_hidden_state=hidden,
             hidden_states=tuple(hidden_states) if output_hidden_states else None,
             attentions=tuple(attentions) if output_attentions else None,
-        )
-
-
-def check_input(
-    config: EncoderConfig, input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None
-) -> None:
-    """Check the input of Encoder.forward; the arguments are the same.
-
-    Raises:
-        ValueError: wrong shape or type, or too many tokens.
-    """
-    shape = tuple(input_ids.shape)
-    if len(shape) != 2:
-        raise ValueError(f"input_ids must have shape (batch, length), got {shape}")
-    if input_ids.is_floating_point():
-        raise ValueError(f"input_ids must be integers (torch.int64), got {input_ids.dtype}")
-    for name, given in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
-        if given is not None and given.shape != shape:
-            raise ValueError(f"{name} must have the shape of input_ids, {shape}, got {tuple(given.shape)}")
-    if shape[1] > config.max_position_embeddings:
-        raise ValueError(
-            f"The input is {shape[1]} tokens long, the model takes {config.max_position_embeddings} at most: truncate "
-            "or split the text."
         )
 
 
@@ -238,8 +217,11 @@ def count_parameters(config: EncoderConfig) -> dict[str, int]:
 def visible_keys(attention_mask: Tensor | None) -> Tensor | None:
     """`padding_mask`, or None if there is no padding: attention without a mask is faster.
 
-    On a GPU this is not checked: the CPU would have to wait for the answer.
+    Only a CPU looks for padding: it would have to wait for a GPU's answer, and a compiled graph cannot depend on it.
+    There, leave the mask out where you know that there is no padding.
     """
-    if attention_mask is None or (attention_mask.device.type == "cpu" and bool(attention_mask.all())):
+    if attention_mask is None:
+        return None
+    if attention_mask.device.type == "cpu" and not torch.compiler.is_compiling() and bool(attention_mask.all()):
         return None
     return padding_mask(attention_mask)

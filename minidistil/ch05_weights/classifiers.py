@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.config import EncoderConfig, require_share, require_whole
 from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
+from minidistil.ch04_encoder.inputs import require_tensor, whole_labels
+from minidistil.ch05_weights.heads import class_loss
 from minidistil.ch05_weights.weights import BareEncoder, Model, model_type
 
 if TYPE_CHECKING:
@@ -197,21 +198,6 @@ def sequence_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return class_loss(logits, labels)
 
 
-def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy in nats of logits (N, C) and labels (N,); a label of -100 is ignored.
-
-    Raises:
-        ValueError: a label is not the number of a class.
-    """
-    try:
-        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORE)
-    except IndexError as error:
-        raise ValueError(
-            f"The labels go from {labels.min()} to {labels.max()}: expected 0 to {logits.shape[-1] - 1}, "
-            f"or {IGNORE} to ignore a position."
-        ) from error
-
-
 class SequenceClassifier(TaskModel):
     """Encoder with a classifier of whole texts or pairs of texts; with a single class it predicts a number.
 
@@ -246,7 +232,7 @@ class SequenceClassifier(TaskModel):
         problem_type in the configuration decides instead: (B, C) numbers for regression and for multi-label.
 
         Raises:
-            ValueError: as Encoder.forward, labels of another shape, or a label that is not the number of a class.
+            TypeError, ValueError: as Encoder.forward, and for labels likewise.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)
@@ -256,13 +242,16 @@ class SequenceClassifier(TaskModel):
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """`sequence_loss`, or one that only problem_type can ask for."""
+        require_tensor("labels", labels)
         batch, classes = logits.shape
         by_labels = MULTI_LABEL if labels.is_floating_point() else SINGLE_LABEL
         kind = self.config.problem_type or (by_labels if classes > 1 else REGRESSION)
-        expected = (batch, classes) if kind != SINGLE_LABEL and classes > 1 else (batch,)
+        if kind == SINGLE_LABEL:
+            return sequence_loss(logits, whole_labels("labels", labels, (batch,)))
+        expected = (batch, classes) if classes > 1 else (batch,)
         if labels.shape not in (expected, (*expected, 1)):
             raise ValueError(f"labels has shape {tuple(labels.shape)}: expected {expected}.")
-        labels = labels.reshape(expected) if kind == SINGLE_LABEL else labels.reshape(expected).to(logits.dtype)
+        labels = labels.reshape(expected).to(logits.dtype)
         if kind == REGRESSION and classes > 1:
             return nn.functional.mse_loss(logits, labels)
         if kind == MULTI_LABEL and classes == 1:
@@ -302,9 +291,11 @@ class TokenClassifier(TaskModel):
         pieces of a word after the first.
 
         Raises:
-            ValueError: as Encoder.forward, or a label that is not the number of a class.
+            TypeError, ValueError: as Encoder.forward, and for labels likewise.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.classifier(self.dropout(output.last_hidden_state))  # (B, L, C)
-        output.loss = None if labels is None else class_loss(output.logits.flatten(0, 1), labels.flatten())
+        if labels is not None:
+            labels = whole_labels("labels", labels, tuple(input_ids.shape))
+            output.loss = class_loss(output.logits.flatten(0, 1), labels.flatten())  # (B L, C), (B L,)
         return output

@@ -3,7 +3,7 @@
 Letters in shapes: B texts, L tokens, M masks in all texts together, D width, V vocabulary, T targets.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypedDict
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch04_encoder.inputs import require_fit, require_kind
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.heads import MaskedLM
 
 
@@ -21,15 +23,6 @@ class Guess(TypedDict):
     score: float  # its probability
     token: int  # its id
     token_str: str
-
-
-def require_fit(tokenizer: WordPiece, model: MaskedLM) -> None:
-    """Raise ValueError unless the vocabulary has as many tokens as the model has word embeddings."""
-    if len(tokenizer) != model.config.vocab_size:
-        raise ValueError(
-            f"The vocabulary has {len(tokenizer)} tokens, the model was made for {model.config.vocab_size}: "
-            "use the vocabulary that belongs to the model."
-        )
 
 
 def mask_probabilities(model: MaskedLM, input_ids: Tensor, attention_mask: Tensor | None, mask_token_id: int) -> Tensor:
@@ -77,11 +70,12 @@ def fill_mask(
         [SEP]. For a list of texts the list of their results.
 
     Raises:
-        TypeError: a text is not a string.
+        TypeError: a text is not a string, or model or tokenizer is something else.
         ValueError: no [MASK] in a text, a text too long, top_k below 1, a target that is no token, or a vocabulary
             that does not fit.
     """
-    require_fit(tokenizer, model)
+    require_kind(Iterable, text=text)
+    require_fit(tokenizer, model, MaskedLM)
     if not 1 <= top_k <= len(tokenizer):
         raise ValueError(f"top_k is {top_k}: expected a number from 1 to {len(tokenizer)}.")
     target_ids = None if targets is None else target_tokens(targets, tokenizer)
@@ -95,7 +89,8 @@ def fill_mask(
     device = next(model.parameters()).device
     input_ids = batch["input_ids"].to(device)
     padding = batch["attention_mask"].to(device) if len(texts) > 1 else None
-    probabilities = mask_probabilities(model.eval(), input_ids, padding, tokenizer.mask_token_id)  # (M, V)
+    with evaluating(model):
+        probabilities = mask_probabilities(model, input_ids, padding, tokenizer.mask_token_id)  # (M, V)
     ranked = iter(best_words(probabilities, top_k, target_ids))
     decode = partial(tokenizer.decode, clean_up_tokenization_spaces=clean_up_tokenization_spaces)
     results = [_guesses(row, ranked, tokenizer, decode) for row in batch["input_ids"].tolist()]

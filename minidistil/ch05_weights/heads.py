@@ -7,7 +7,7 @@ The heads for classification are in classifiers.py, the one for question answeri
 Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig, ModelOutput, initialize
+from minidistil.ch04_encoder.inputs import require_fit, require_kind, whole_labels
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.sentence_config import SentenceConfig, read_sentence_config
 from minidistil.ch05_weights.weights import Model
 
@@ -66,14 +68,29 @@ class MaskedLM(Model):
         The loss is the mean cross-entropy in nats over the positions whose label is not -100; NaN without any.
 
         Raises:
-            ValueError: as Encoder.forward.
+            TypeError, ValueError: as Encoder.forward, and for labels likewise.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         output.logits = self.head(output.last_hidden_state)  # (B, L, V)
         if labels is not None:
-            rows = output.logits.flatten(0, 1)  # (B L, V)
-            output.loss = nn.functional.cross_entropy(rows, labels.flatten(), ignore_index=IGNORE)
+            labels = whole_labels("labels", labels, tuple(input_ids.shape))
+            output.loss = class_loss(output.logits.flatten(0, 1), labels.flatten())  # (B L, V), (B L,)
         return output
+
+
+def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy in nats of logits (N, C) and labels (N,); a label of -100 is ignored.
+
+    Raises:
+        ValueError: a label is not the number of a class (on the CPU).
+    """
+    try:
+        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORE)
+    except IndexError as error:
+        raise ValueError(
+            f"The labels go from {labels.min()} to {labels.max()}: expected 0 to {logits.shape[-1] - 1}, "
+            f"or {IGNORE} to ignore a position."
+        ) from error
 
 
 def mean_pooling(hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
@@ -140,7 +157,7 @@ class SentenceEncoder(Model):
         """A vector for each text, of length 1 if config.normalize: (B, L) -> (B, D); arguments as for Encoder.forward.
 
         Raises:
-            ValueError: as Encoder.forward.
+            TypeError, ValueError: as Encoder.forward.
         """
         hidden = self.encoder(input_ids, attention_mask, token_type_ids).last_hidden_state  # (B, L, D)
         pool = {"mean": mean_pooling, "cls": cls_pooling, "max": max_pooling}[self.config.pooling]
@@ -149,7 +166,7 @@ class SentenceEncoder(Model):
 
 
 @torch.no_grad()
-def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
+def embed(texts: Iterable[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
     """A vector for each text, (N, D) on the CPU. With length 1, as usual, a dot product is a cosine similarity.
 
     Of a text longer than the model reads (config.longest tokens), only the beginning counts, as in
@@ -161,10 +178,14 @@ def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, ba
         batch_size: how many texts are encoded at a time.
 
     Raises:
-        TypeError: texts is one string.
-        ValueError: no text.
+        TypeError: texts is one string or no texts, or model or tokenizer is something else.
+        ValueError: no text, or a vocabulary that does not fit.
     """
+    require_kind(Iterable, texts=texts)
+    require_fit(tokenizer, model, SentenceEncoder)
+    texts = texts if isinstance(texts, str) else list(texts)
     device, length = next(model.parameters()).device, model.config.longest
     batches = [texts[start : start + batch_size] for start in range(0, len(texts), batch_size)] or [texts]
     encoded = (tokenizer.batch(batch, max_length=length) for batch in batches)
-    return torch.cat([model(**{name: ids.to(device) for name, ids in batch.items()}).cpu() for batch in encoded])
+    with evaluating(model):
+        return torch.cat([model(**{name: ids.to(device) for name, ids in batch.items()}).cpu() for batch in encoded])

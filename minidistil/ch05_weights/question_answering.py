@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
+from minidistil.ch04_encoder.inputs import whole_labels
 from minidistil.ch05_weights.classifiers import ClassifierConfig, TaskModel
 from minidistil.ch05_weights.weights import model_type
 
@@ -79,11 +80,14 @@ class QuestionAnswering(TaskModel):
         cross-entropies in nats; a position of L or more (the answer was cut off) is ignored.
 
         Raises:
-            ValueError: as Encoder.forward.
+            TypeError, ValueError: as Encoder.forward, and for positions likewise.
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         start, end = self.qa_outputs(self.dropout(output.last_hidden_state)).unbind(-1)  # (B, L) each
         answer = AnswerOutput(**vars(output), start_logits=start, end_logits=end)
         if start_positions is not None and end_positions is not None:
-            answer.loss = answer_loss(start, end, start_positions.flatten(), end_positions.flatten())
+            batch = (len(input_ids),)
+            starts = whole_labels("start_positions", start_positions, batch)
+            ends = whole_labels("end_positions", end_positions, batch)
+            answer.loss = answer_loss(start, end, starts, ends)
         return answer

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig
+from minidistil.ch04_encoder.modes import without_numbers
 from minidistil.ch05_weights.tensor_names import model_type, modern_name, our_names, shortened, their_name
 from minidistil.files import data_folder, write_atomically
 from minidistil.hub.official import Pin, locate, official_name, verify
@@ -77,7 +78,7 @@ class Model(nn.Module):
                 f"The weights of {name} do not fit: config.json says {config.num_hidden_layers} layers, the file has "
                 f"only {len(tensors)} tensors."
             )
-        with torch.device("meta"):  # no memory, no random numbers: every tensor comes from the file
+        with without_numbers():
             model = cls(config)
         wanted = our_names(model, model_type(config), prefix=False)
         shapes = {theirs: model.get_parameter(ours).shape for theirs, ours in wanted.items()}

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.ch04_encoder.config import DISTILBERT_EPS, EncoderConfig
+from minidistil.ch04_encoder.modes import without_numbers
 from minidistil.ch05_weights.heads import MaskedLM
 
 PAPER_LAYERS = (0, 2, 4, 7, 9, 11)
@@ -115,7 +116,7 @@ def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> Masked
         )
     count = teacher.config.num_hidden_layers
     chosen = check_layers(default_layers(count) if layers is None else layers, count)
-    with torch.device("meta"):  # shapes only: every number comes from the teacher
+    with without_numbers():
         student = MaskedLM(student_config(teacher.config, chosen))
     student.load_state_dict(student_tensors(teacher.state_dict(), chosen), assign=True)
     return student.eval()

@@ -7,7 +7,8 @@ The official values are those of DistilBERT's distillation script and of the com
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_type_hints
 
 from minidistil.ch06_losses.losses import require_weights
 
@@ -24,6 +25,7 @@ class TrainingConfig:
     """Settings of a run. The defaults suit minutes on a CPU; `DistilConfig.paper()` has the official ones.
 
     Raises:
+        TypeError: a setting is of another type.
         ValueError: a setting is outside its range.
     """
 
@@ -51,12 +53,14 @@ class TrainingConfig:
     workers: int = _setting(0, "processes that prepare micro-batches ahead; results do not depend on it")
 
     def __post_init__(self) -> None:
+        _require_types(self)
         _require(self, "batch_size accumulate log_every", lambda value: value >= 1, "1 or more")
         _require(self, "warmup_share mask_share dropout", lambda value: 0 <= value < 1, "a number from 0 to below 1")
         _require(self, "learning_rate max_grad_norm eps max_epochs", lambda value: value > 0, "a number above 0")
         _require(self, "budget_seconds", lambda value: value is None or value > 0, "a number above 0, or None")
         _require(self, "steps validate_every", lambda value: value is None or value >= 1, "1 or more")
-        _require(self, "workers", lambda value: value >= 0, "0 or more")
+        _require(self, "workers weight_decay mask_smoothing checkpoint_seconds", lambda value: value >= 0, "0 or more")
+        _require(self, "betas", lambda value: all(0 <= beta < 1 for beta in value), "two numbers from 0 to below 1")
         _require(self, "max_length", lambda value: value >= 3, "3 or more")
         _require(self, "precision", lambda value: value in PRECISIONS, " or ".join(PRECISIONS))
 
@@ -191,3 +195,28 @@ def _require(config: TrainingConfig, names: str, holds: Callable[[Any], bool], e
         value = getattr(config, name)
         if not holds(value):
             raise ValueError(f"{name} is {value}: expected {expected}.")
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: "a word", NoneType: "None"}
+
+
+def _require_types(config: TrainingConfig) -> None:
+    """Raise TypeError unless each setting has the type that its class says."""
+    for name, kind in get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+        if not any(_fits(value, each) for each in kinds):
+            expected = " or ".join(_NAMES.get(each, "a tuple of numbers") for each in kinds)
+            raise TypeError(f"{name} is {value!r}: expected {expected}.")
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a value is of a type; a whole number may stand for any number, and a list for a tuple."""
+    if kind is float:
+        return type(value) is int or isinstance(value, float)
+    if kinds := get_args(kind):  # of a tuple
+        if not isinstance(value, tuple | list):
+            return False
+        each = kinds[:1] * len(value) if kinds[-1] is ... else kinds
+        return len(value) == len(each) and all(map(_fits, value, each))
+    return type(value) is kind

@@ -17,6 +17,8 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import pad
 from minidistil.ch02_masking.masking import IGNORE, choose_positions
 from minidistil.ch02_masking.sequences import NOTHING_LEFT, chunks, require_several
+from minidistil.ch04_encoder.inputs import require_kind, require_tensor
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.device import autocast, device_of
 
@@ -57,8 +59,12 @@ def masked_text(
         documents: the number of each sequence's document; None: each sequence is a document of its own.
 
     Raises:
+        TypeError: a sequence is not a tensor, or the tokenizer is something else.
         ValueError: there is no sequence, or documents has another length than sequences.
     """
+    require_kind(WordPiece, tokenizer=tokenizer)
+    for sequence in sequences:
+        require_tensor("a sequence", sequence, integers=True)
     if not sequences:
         raise ValueError("There must be at least one sequence to hide tokens in, got none: see corpus.sequences.")
     if documents is not None and len(documents) != len(sequences):
@@ -116,7 +122,7 @@ def read(model: MaskedLM, batch: tuple[Tensor, Tensor, Tensor], precision: str) 
     device = device_of(model)
     input_ids, attention_mask, labels = (part.to(device) for part in batch)
     hidden = labels != IGNORE  # (B, L)
-    with autocast(device, precision):
+    with autocast(device, precision), evaluating(model):
         states = model.encoder(input_ids, attention_mask).last_hidden_state
         logits = model.head(states[hidden]).float()  # (N, V)
     losses = nn.functional.cross_entropy(logits, labels[hidden], reduction="none")

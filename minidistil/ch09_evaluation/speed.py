@@ -12,6 +12,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.device import device_of
 from minidistil.ch09_evaluation.bootstrap import Interval
@@ -84,6 +85,7 @@ def _reader(model: MaskedLM, input_ids: Tensor) -> Callable[[], object]:
 
     @torch.no_grad()
     def read() -> object:
-        return model.encoder(ids).last_hidden_state[0, 0, 0].item()  # the value waits for a GPU
+        with evaluating(model):
+            return model.encoder(ids).last_hidden_state[0, 0, 0].item()  # the value waits for a GPU
 
     return read

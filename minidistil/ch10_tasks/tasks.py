@@ -20,13 +20,9 @@ from torch import Tensor, nn
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.batching import pad
 from minidistil.ch02_masking.masking import IGNORE
-from minidistil.ch05_weights.classifiers import (
-    SequenceClassifier,
-    TaskModel,
-    TokenClassifier,
-    class_loss,
-    sequence_loss,
-)
+from minidistil.ch04_encoder.modes import evaluating
+from minidistil.ch05_weights.classifiers import SequenceClassifier, TaskModel, TokenClassifier, sequence_loss
+from minidistil.ch05_weights.heads import class_loss
 from minidistil.ch05_weights.question_answering import AnswerOutput, QuestionAnswering, answer_loss
 from minidistil.ch06_losses.losses import soft_target_loss
 from minidistil.ch08_training.device import device_of
@@ -195,17 +191,16 @@ def predict(model: TaskModel, features: Sequence[Feature], pad_token_id: int) ->
 
     Features of similar length share a batch, so that there is little padding.
     """
-    was_training = model.training
-    model.eval()
     order = sorted(range(len(features)), key=lambda index: len(features[index].input_ids))
     found: dict[int, Tensor] = {}
     for start in range(0, len(order), PREDICTION_BATCH):
         chosen = order[start : start + PREDICTION_BATCH]
         batch = collate([features[index] for index in chosen], pad_token_id, type(model))
         on_device = TaskBatch(**{name: tensor.to(device_of(model)) for name, tensor in vars(batch).items()})
-        for index, row in zip(chosen, scores(model, on_device).float().cpu(), strict=True):
+        with evaluating(model):
+            rows = scores(model, on_device).float().cpu()
+        for index, row in zip(chosen, rows, strict=True):
             found[index] = row[: len(features[index].input_ids)] if row.dim() > 1 else row
-    model.train(was_training)
     return [found[index] for index in range(len(features))]
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from minidistil.ch03_attention.attention import padding_mask
 from minidistil.ch04_encoder.encoder import SLICE
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.classifiers import SequenceClassifier
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.files import write_atomically
@@ -120,9 +121,9 @@ def trace(model: MaskedLM | SequenceClassifier) -> Any:
     longest = model.config.max_position_embeddings
     inputs = sample(model, batch=2, length=min(8, longest))
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length", max=longest)}
-    with _quiet(), torch.enable_grad():
+    with _quiet(), torch.enable_grad(), evaluating(model):
         return torch.onnx.export(
-            Graph(model).eval(),
+            Graph(model),
             kwargs=inputs,
             input_names=list(inputs),
             output_names=["logits"],
@@ -197,6 +198,7 @@ def _difference_and_largest(model: MaskedLM | SequenceClassifier, path: str | Pa
     shapes = [(1, 1), (1, 7), (2, 8), (9, 5), (1, longest), (SLICE // longest + 1, longest)]
     for seed, (batch, length) in enumerate(shapes):
         inputs: Any = sample(model, batch, min(length, longest), seed)
-        logits = model(**inputs).logits.cpu()
+        with evaluating(model):
+            logits = model(**inputs).logits.cpu()
         found = found.maximum(torch.stack([(graph(**inputs) - logits).abs().max(), logits.abs().max()]))
     return found[0].item(), found[1].item()

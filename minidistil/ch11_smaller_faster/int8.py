@@ -10,10 +10,10 @@ import copy
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from minidistil.ch04_encoder.modes import without_numbers
 from minidistil.ch05_weights.heads import MaskedLMHead
 from minidistil.ch05_weights.weights import Model, read_tensors, require_finite, save_config
 from minidistil.ch11_smaller_faster.quantisation import dequantize, int8_linear, quantize, symmetric_scale
@@ -122,7 +122,7 @@ def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, holds NaN or infinity, or belongs to a model of another class or size.
     """
-    with torch.device("meta"):  # no memory: every tensor comes from the file
+    with without_numbers():
         model = to_int8(cls(cls.read_config(folder, locate(folder, "config.json"))))
     tensors = read_tensors(locate(folder, FILE))
     found, expected = (

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.weights import Model
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler prints on stderr when it starts and stops
@@ -52,7 +53,7 @@ def time_by_kind(model: Model, inputs: dict[str, Tensor], repeats: int = 5) -> d
     """
     rounds: list[dict[str, float]] = []
     for _ in range(repeats + 1):
-        with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as record:
+        with evaluating(model), profile(activities=[ProfilerActivity.CPU], record_shapes=True) as record:
             model(**inputs)
         sums = dict.fromkeys(KINDS, 0.0)
         for event in record.key_averages(group_by_input_shape=True):

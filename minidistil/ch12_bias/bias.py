@@ -20,7 +20,9 @@ import torch
 from torch import Tensor
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.fillmask import mask_probabilities, require_fit, target_tokens
+from minidistil.ch04_encoder.inputs import require_fit
+from minidistil.ch04_encoder.modes import evaluating
+from minidistil.ch05_weights.fillmask import mask_probabilities, target_tokens
 from minidistil.ch05_weights.heads import MaskedLM
 
 GROUP, MASK = "{group}", "[MASK]"
@@ -104,7 +106,8 @@ def hole_probabilities_plain(
     rows = []
     for text, hole in zip(texts, holes, strict=True):
         ids = tokenizer.batch([text])["input_ids"].to(next(model.parameters()).device)  # (1, L)
-        logits = model.eval()(ids).logits[ids == tokenizer.mask_token_id]  # (M, V)
+        with evaluating(model):
+            logits = model(ids).logits[ids == tokenizer.mask_token_id]  # (M, V)
         rows.append(logits[hole].softmax(-1)[token_ids])
     return torch.stack(rows).cpu().double()
 
@@ -262,13 +265,14 @@ def hole_probabilities(
     texts: Sequence[str], holes: Sequence[int], token_ids: Sequence[int], model: MaskedLM, tokenizer: WordPiece
 ) -> Tensor:
     """`hole_probabilities_plain` in batches, on the model's device; only the masks go through the head."""
-    require_fit(tokenizer, model)
+    require_fit(tokenizer, model, MaskedLM)
     device = next(model.parameters()).device
     rows = []
     for start in range(0, len(texts), BATCH):
         batch = {name: tensor.to(device) for name, tensor in tokenizer.batch(texts[start : start + BATCH]).items()}
         ids, padding = batch["input_ids"], batch["attention_mask"]  # (B, L)
-        probabilities = mask_probabilities(model.eval(), ids, padding, tokenizer.mask_token_id)  # (M, V)
+        with evaluating(model):
+            probabilities = mask_probabilities(model, ids, padding, tokenizer.mask_token_id)  # (M, V)
         count = (ids == tokenizer.mask_token_id).sum(-1)  # (B,) masks in each text
         first = count.cumsum(0) - count  # (B,) the row of its first
         wanted = first + torch.tensor(holes[start : start + BATCH], device=device)

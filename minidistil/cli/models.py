@@ -14,8 +14,9 @@ import torch
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking import corpus
+from minidistil.ch04_encoder.inputs import require_fit
 from minidistil.ch05_weights import heads
-from minidistil.ch05_weights.fillmask import fill_mask, require_fit
+from minidistil.ch05_weights.fillmask import fill_mask
 from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
 from minidistil.ch08_training import cost
 from minidistil.ch08_training.device import best_device, described
@@ -116,7 +117,7 @@ def evaluate(options: argparse.Namespace) -> int:
     """Figures on held-out text, of one model, or of two with 95 % intervals."""
     tokenizer = WordPiece.from_pretrained(options.model)
     model = MaskedLM.from_pretrained(options.model).to(best_device())
-    require_fit(tokenizer, model)
+    require_fit(tokenizer, model, MaskedLM)
     text = masked_documents(corpus.text_files(options.text) if options.text else docs_corpus().test, tokenizer)
     figures: dict[str, Any] = {"hidden_tokens": text.count, "documents": len(text.documents.unique())}
     figures |= {"parameters": parameters(model), "bytes": size_in_bytes(model)}

@@ -40,6 +40,10 @@ _REASONS = {
 
 def cached(hub_id: str, filename: str, revision: str | None) -> Path | None:
     """Where the cache has a file of a revision (None: of the branch main when last seen), if it has it."""
+    from huggingface_hub import constants
+
+    if not Path(constants.HF_HUB_CACHE, f"models--{hub_id.replace('/', '--')}").is_dir():
+        return None  # without importing what can download, which takes a third of a second
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(hub_id, filename, revision=revision)

@@ -12,7 +12,8 @@ import torch
 from minidistil import plots
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus
-from minidistil.ch05_weights.fillmask import require_fit
+from minidistil.ch04_encoder.inputs import require_fit, require_kind
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.cost import step_operations
 from minidistil.ch08_training.device import device_of, on_one_device
@@ -60,17 +61,21 @@ def distil(
         device: where to train, both models are moved there; None: where they are.
 
     Raises:
+        TypeError: an argument is something else.
         ValueError: bad settings, an empty corpus, models that do not fit the vocabulary or one another, or a
             folder that holds another run.
         OSError: the folder is not writable or too full.
     """
     config = config or DistilConfig()
     tokenizer = tokenizer or WordPiece.from_pretrained("minilm")
+    require_kind(MaskedLM, teacher=teacher, student=student)
+    require_kind(Corpus, HubCorpus, corpus=corpus)
+    require_kind(DistilConfig, config=config)
     _require_a_pair(teacher, student, config)
     for model in (teacher, student):
-        require_fit(tokenizer, model)
+        require_fit(tokenizer, model, MaskedLM)
     on_one_device(device, teacher, student)
-    _freeze(teacher, student, config)
+    _freeze(student, config)
 
     folder = RunFolder(Path(out), text_settings(student, corpus, config, teacher=fingerprint(teacher)), say)
     folder.require_room_for(student)
@@ -78,7 +83,7 @@ def distil(
         student.load_state_dict(MaskedLM.from_pretrained(finished.folder / "model").state_dict())
         return finished
 
-    with folder.locked():
+    with folder.locked(), evaluating(teacher):
         held_out = held_out_text(corpus, tokenizer, config) if rank() == 0 else None
         if "student_masked_accuracy_before" not in folder.settings:  # only known in the first call
             accuracy = score(student, held_out).accuracy if held_out else 0.0
@@ -124,9 +129,8 @@ def _require_a_pair(teacher: MaskedLM, student: MaskedLM, config: DistilConfig) 
         )
 
 
-def _freeze(teacher: MaskedLM, student: MaskedLM, config: DistilConfig) -> None:
-    """Leave gradients only where the settings ask for training."""
-    teacher.eval().requires_grad_(False)
+def _freeze(student: MaskedLM, config: DistilConfig) -> None:
+    """Leave gradients only where the settings ask for training; the teacher runs without any."""
     if config.freeze_positions:
         student.encoder.embeddings.position.requires_grad_(False)
     if not (config.alpha_ce or config.alpha_mlm or config.alpha_mse):  # no loss reads the head's own weights

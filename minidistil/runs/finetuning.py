@@ -18,6 +18,7 @@ import torch
 
 from minidistil import plots
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.classifiers import REGRESSION, SINGLE_LABEL, TaskModel
 from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch08_training.checkpoints import Progress
@@ -94,7 +95,6 @@ def finetune(
     _require_fit("model", model, task, tokenizer, config)
     if teacher is not None:
         _require_fit("teacher", teacher, task, tokenizer, config)
-        teacher.eval().requires_grad_(False)
     on_one_device(device, model, *([teacher] if teacher else []))
 
     settings = {
@@ -115,7 +115,7 @@ def finetune(
     _say_what_was_cut(folder, model, features, config)
     feed = FeatureFeed(features["train"], tokenizer, config, task.model_class)
     folder.require_room_for(model)
-    with folder.locked():
+    with folder.locked(), evaluating(*[] if teacher is None else [teacher]):
         steps_per_epoch = math.ceil(feed.batches_per_epoch / (config.accumulate * world_size()))
         losses = task_losses(task, teacher, config)
         plan = _plan(folder, model, losses, feed, config, steps_per_epoch)

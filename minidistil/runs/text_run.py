@@ -119,9 +119,7 @@ def validate(model: MaskedLM, text: MaskedText | None, progress: Progress, confi
         return
     line = progress.log[-1]
     if "validation_loss" not in line:  # a resumed run may have it already
-        model.eval()
         scores = score(model, text)
-        model.train()
         line |= {"validation_loss": math.log(scores.perplexity), "validation_accuracy": scores.accuracy}
 
 

@@ -387,7 +387,7 @@ IDS = torch.tensor([[1, 2]])
         (lambda: encoder.Encoder(SMALL)(IDS[0]), r"input_ids must have shape \(batch, length\), got \(2,\)"),
         (lambda: encoder.Encoder(SMALL)(torch.ones(1, 2)), r"input_ids must be integers .* got torch\.float32"),
         (lambda: encoder.Encoder(SMALL)(IDS, torch.ones(1, 3)), r"attention_mask .* \(1, 2\), got \(1, 3\)"),
-        (lambda: encoder.Encoder(SMALL)(IDS, None, torch.ones(2)), r"token_type_ids .* \(1, 2\), got \(2,\)"),
+        (lambda: encoder.Encoder(SMALL)(IDS, None, torch.ones(2).long()), r"token_type_ids .* \(1, 2\), got \(2,\)"),
         (lambda: encoder.Encoder(SMALL)(IDS.repeat(1, 9)), "18 tokens long, the model takes 16 at most"),
         (lambda: encoder.Encoder(SMALL)(IDS * 25), "input_ids must be below vocab_size 50 .* from 25 to 50"),
         (lambda: encoder.Encoder(SMALL)(IDS, None, IDS), "token_type_ids below type_vocab_size 2"),
