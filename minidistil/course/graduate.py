@@ -13,8 +13,9 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.fillmask import Guess, fill_mask
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.course.chapters import Chapter, chapter_keys, read_chapter
-from minidistil.course.check import names_used
-from minidistil.course.learner import Learner, in_place_of, replaced, time_limit
+from minidistil.course.judge import names_used
+from minidistil.course.learner import Learner, in_place_of, replaced
+from minidistil.course.watch import Watch, time_limit
 
 SENTENCE = "The caf\u00e9 returns a [MASK] of the elements in the list."
 # The guesses of the package's own code with the offline teacher, for copies of the course without solutions.
@@ -138,7 +139,9 @@ def _put_in_place(chapter: Chapter, stack: contextlib.ExitStack) -> Pieces:
     written = learner.solved()
     for name in learner.own.keys() - written.keys():  # what is not written may be called by what is
         learner.namespace[name] = learner.own[name]
-    return Pieces(chapter, written, stack.enter_context(in_place_of(learner.own, learner.own | written)))
+    watch = Watch(str(chapter.path))
+    stack.enter_context(in_place_of(learner.own, learner.own | written, watch))
+    return Pieces(chapter, written, watch.called)
 
 
 def _expected(text: str, name: str) -> list[Guess] | None:

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from minidistil.course.chapters import read_chapter
-from minidistil.course.learner import time_limit
+from minidistil.course.watch import is_users, time_limit
 
 SECONDS_PER_CALL = 2.0  # for one of the learner's functions on one input of the bank
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
@@ -51,7 +51,7 @@ class Misconception:
         """Whether the function has this misconception."""
         if self.symptom is None:
             both = (function, self.wrong)
-            pairs = ([outcome(each, _fresh(arguments)) for each in both] for arguments in self.inputs)
+            pairs = ([outcome(each, arguments) for each in both] for arguments in self.inputs)
             return bool(self.inputs) and all(same(*pair) for pair in pairs)
         answer = outcome(self.symptom, (function,))
         return not isinstance(answer, type) and bool(answer)  # an exception is no answer
@@ -111,14 +111,15 @@ def _fresh(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         return arguments
 
 
-def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What a call returns, with iterators unrolled; for an exception its type."""
+def outcome(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any] | None = None) -> Any:
+    """What a call on copies of the arguments returns, with iterators unrolled; for an exception its type."""
     try:
+        arguments, named = _fresh((arguments, named or {}))
         with time_limit(SECONDS_PER_CALL):
-            return _plain(function(*arguments))
-    except KeyboardInterrupt:
-        raise
+            return plain(function(*arguments, **named))
     except BaseException as error:  # a learner's exit() too
+        if is_users(error):
+            raise
         return type(error)
 
 
@@ -131,12 +132,12 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Tensors, tuples and iterators as lists; dictionaries as sorted lists of pairs."""
     if isinstance(value, Tensor):
         return value.tolist()
     if isinstance(value, dict):
-        return sorted(_plain(list(value.items())), key=repr)
+        return sorted(plain(list(value.items())), key=repr)
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         return value
-    return [_plain(each) for each in value]
+    return [plain(each) for each in value]

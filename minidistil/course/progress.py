@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from minidistil.course.chapters import Chapter, chapter_keys, read_chapter
-from minidistil.course.check import Verdict, check
+from minidistil.course.check import check
 from minidistil.course.stubs import unwritten
+from minidistil.course.verdict import Verdict
 from minidistil.files import cache_folder, sha256, write_atomically
 
 LEGEND = "# passes   x not right yet   o written, not checked   . not written"

@@ -10,8 +10,8 @@ import pytest
 
 import minidistil
 from minidistil.course.chapters import hint, read_chapter
-from minidistil.course.check import Result, Verdict
 from minidistil.course.progress import LEGEND, progress, remember
+from minidistil.course.verdict import Result, Verdict
 from tests.course.small_course import STUB, write_chapter
 
 STUBS = '''def is_punctuation(char):
