@@ -95,7 +95,7 @@ class Session:
     def run(self, items: Sequence[Any]) -> list[Outcome]:
         """Run some tests; fixtures of the session are kept for the next time."""
         self.outcomes, self.left = [], len(items)
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip(items, [*items, None][1:], strict=True):
             self.before_each(_sentence(item.name))
             item.user_properties.clear()
             after = following and following.parent  # of which the fixtures are kept; the test's own never are
@@ -165,7 +165,7 @@ def in_one_line(message: str) -> str:
     lines = [
         line
         for line in without_addresses(message).splitlines()
-        if not re.match(r"\s*\+\s+(where|and)\s+[\w.]+ = (<module |bool\()", line)
+        if not re.match(r"\s*\+\s+(where|and)\s+(\w+) = ((<module |bool\()|([\w.]+\.)?\2$)", line)
     ]
     one_line = " ".join(" ".join(lines).split())
     one_line = re.sub(r" \+ (where|and) ", r", \1 ", one_line.removesuffix(" Use -v to get more diff"))
