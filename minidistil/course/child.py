@@ -9,13 +9,11 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from minidistil.course.judge import judge_file
-from minidistil.course.verdict import Verdict
 from minidistil.course.watch import put_right, python_before
 
 
@@ -25,12 +23,14 @@ def judge_and_tell(sender: Connection, key: str, path: Path) -> None:
     dumps = json.dumps
     end = os._exit
     be_alone()
+    protect()
 
     def before_each(test: str) -> None:
+        open_streams()
         tell(dumps({"test": test}).encode())
 
     try:
-        said: dict[str, Any] = {"verdict": judge_safely(key, path, before_each).to_json()}
+        said: dict[str, Any] = {"verdict": judge_file(key, path, before_each).to_json()}
     except BaseException as error:  # whatever the learner's code does
         said = {"error": type(error).__name__, "text": f"{error}"}
     try:
@@ -41,7 +41,7 @@ def judge_and_tell(sender: Connection, key: str, path: Path) -> None:
 
 def be_alone() -> None:
     """Leave the terminal: no input, no output, no Ctrl-C; what is started here can be ended together."""
-    if hasattr(os, "setsid"):
+    if hasattr(os, "setsid") and os.getpid() != os.getsid(0):
         os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -51,20 +51,19 @@ def be_alone() -> None:
     warnings.simplefilter("ignore")
 
 
-def judge_safely(key: str, path: Path, before_each: Callable[[str], None]) -> Verdict:
-    """`judge_file`, with Python's own functions, streams and exits as they were before each test."""
+def protect() -> None:
+    """Let no code end this process or wait for someone to type."""
     python_before.update(input=_refused("input()", "no one can type here"))
     python_before.update(breakpoint=_refused("breakpoint()", "no one is here to debug"))
     os._exit = _refused("os._exit()", "a function returns its result")
+    open_streams()
 
-    def before(test: str) -> None:
-        put_right()
-        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115, PTH123
-        before_each(test)
 
-    before("")
-    return judge_file(key, path, before)
+def open_streams() -> None:
+    """Python's own functions and streams, whatever was done to them."""
+    put_right()
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        setattr(sys, name, open(os.devnull, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115, PTH123
 
 
 def _refused(name: str, why: str) -> Any:

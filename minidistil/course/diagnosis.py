@@ -6,7 +6,6 @@ its docstring gives, other arguments than asked for, functions that the exercise
 """
 
 import ast
-import copy
 import doctest
 import inspect
 import pkgutil
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor
 
 from minidistil.course.learner import Learner
-from minidistil.course.misconceptions import same
+from minidistil.course.misconceptions import fresh, same
 from minidistil.course.stubs import definitions
 from minidistil.course.watch import Call, is_users, time_limit
 
@@ -83,7 +82,7 @@ def _own_result(call: Call, own: Any) -> Any:
     if not call.intact():
         return None
     try:
-        arguments, named = copy.deepcopy((call.arguments, call.named))
+        arguments, named = fresh((call.arguments, call.named))
         with time_limit(SECONDS), torch.random.fork_rng(devices=[]):
             return own(*arguments, **named)
     except BaseException as error:  # used-up iterators, a tensor in the middle of a graph, an error that is expected
@@ -167,11 +166,11 @@ def without_addresses(text: str) -> str:
 def example(name: str, learner: Learner) -> str:
     """What the first example of an exercise's docstring gives, beside what it should give; "" if they are the same."""
     own = learner.own[name]
-    names = vars(sys.modules[own.__module__]) | learner.functions
+    names = vars(sys.modules.get(own.__module__, types)) | learner.functions
     runner = _FirstFailure(verbose=False)
     try:
         with time_limit(SECONDS), torch.random.fork_rng(devices=[]):
-            for test in doctest.DocTestFinder().find(own, name, module=False, globs=names):  # type: ignore[arg-type]
+            for test in doctest.DocTestFinder().find(own, name, module=False, globs=names):
                 runner.run(test, out=lambda text: None)
     except BaseException as error:
         if is_users(error):
@@ -243,10 +242,11 @@ def _written(parameters: dict[str, inspect.Parameter], skip: int) -> str:
 
 def _ruled_out(name: str, learner: Learner) -> Iterator[str]:
     """Uses of functions that the text of the chapter or of the exercise rules out, by their full names."""
-    chapter = ast.get_docstring(ast.parse(learner.chapter.path.read_bytes())) or ""
-    texts = [*re.split(r"\.\s", chapter), *re.split(r"\.\s", inspect.getdoc(learner.own[name]) or "")]
+    stubs = learner.chapter.path.read_bytes()
+    asked = [ast.parse(stubs), *(node for key, node in definitions(stubs).items() if key == name)]
+    texts = [text for node in asked for text in re.split(r"\.\s", ast.get_docstring(node) or "")]
     banned = [
-        dotted for text in texts if re.search(r"\b(do not use|without|not allowed)\b", text)
+        dotted for text in texts if re.search(r"\b(do not use|without|not PyTorch's)\b", text)
         for dotted in re.findall(r"`(\w+(?:\.\w+)+)`", text)
     ]  # fmt: skip
     objects = {dotted.rpartition(".")[2]: _resolve(dotted) for dotted in banned}

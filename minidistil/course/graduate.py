@@ -46,6 +46,10 @@ class Pieces:
             ran |= more
         return [name for name in self.written if name in ran]
 
+    def unused(self) -> list[str]:
+        """The learner's functions that did not run."""
+        return [name for name in self.written if name not in self.yours()]
+
     def packages(self) -> list[str]:
         """The package's functions that ran."""
         return [name for name in self.chapter.hints if name in self.called and name not in self.written]
@@ -75,11 +79,16 @@ class Graduation:
     def lines(self) -> Iterator[str]:
         """As text: which functions are the learner's, the guesses, and whether they are those of the package."""
         for each in self.pieces:
-            needed = each.yours() or each.packages() or self.guesses is None
-            yield each.chapter.title + ("" if needed else ": not needed to fill a mask")
+            needed = self.guesses is not None and (each.yours() or each.packages())
+            yield each.chapter.title + ("" if needed or self.guesses is None else ": not needed to fill a mask")
             if needed:
                 yield f"  yours      {', '.join(each.yours()) or '-'}"
                 yield f"  package's  {', '.join(each.packages()) or '-'}"
+                if each.unused():
+                    yield f"  not used   {', '.join(each.unused())}"
+            elif self.guesses is None and each.written:
+                called = [name for name in each.written if name in each.called]
+                yield f"  called before the error  {', '.join(called) or '-'}"
             if each.problem:
                 yield f"  {each.problem}"
         yield f"\n{self.text}  ({self.model})"

@@ -49,9 +49,14 @@ def judge_file(key: str, path: Path | None = None, before_each: Callable[[str], 
         ValueError, FileNotFoundError: no such chapter, or the file cannot be loaded.
     """
     chapter = read_chapter(key)
-    learner = Learner(chapter, (path or chapter.path).resolve())
+    return judge_learner(Learner(chapter, (path or chapter.path).resolve()), before_each)
+
+
+def judge_learner(learner: Learner, before_each: Callable[[str], None] = lambda test: None) -> Verdict:
+    """`judge_file` on a file that is loaded already."""
     session = Session(learner, before_each)
     run_tests(session)
+    assert session.verdict is not None, session.broken
     return session.verdict
 
 
@@ -71,7 +76,8 @@ class Outcome:
 class Session:
     """A pytest plugin that has a learner's file judged, and runs tests again where the verdict needs it."""
 
-    verdict: Verdict
+    verdict: Verdict | None = None
+    broken = ""  # why pytest itself stopped
 
     def __init__(self, learner: Learner, before_each: Callable[[str], None] = lambda test: None):
         self.learner, self.before_each = learner, before_each
@@ -84,6 +90,10 @@ class Session:
         """Hand over the file as it is loaded; leave out tracebacks, which take a third of the time."""
         config.learner = self.learner  # read by the tests' fixture `impl`
         config.option.tbstyle = "no"
+
+    def pytest_internalerror(self, excinfo: Any) -> None:
+        """Keep what went wrong outside of the tests."""
+        self.broken = f"{excinfo.type.__name__}: {excinfo.value}"
 
     def pytest_runtestloop(self, session: Any) -> bool:
         """Run the tests, then judge while they can be run again."""

@@ -156,9 +156,15 @@ def take_yours(*keys: str) -> None:
         except (ValueError, FileNotFoundError) as error:
             warnings.warn(f"Your own code of {key} is not in use: {error}", stacklevel=2)
             continue
-        for name, function in learner.solved().items():
-            _replace(learner.own[name], name, function)
-            replaced.add(name)
+        take_place(learner)
+
+
+def take_place(learner: Learner) -> None:
+    """Put what is written in the place of the package's own for good."""
+    for name, function in learner.solved().items():
+        _replace(learner.own[name], name, function)
+        replaced.add(name)
+    learner.own |= learner.solved()
 
 
 def _replace(old: Any, name: str, new: Any) -> None:

@@ -103,18 +103,21 @@ def _bank(path: Path) -> Sequence[Misconception]:
 # --- Comparing outputs ---
 
 
-def _fresh(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A copy of the arguments: code that works in place must not change what the next one is given."""
-    try:
-        return copy.deepcopy(arguments)
-    except RuntimeError:  # a tensor in the middle of a graph
-        return arguments
+def fresh(value: Any) -> Any:
+    """A copy: code that works in place must not change what the next one is given."""
+    if isinstance(value, Tensor) and not value.is_leaf:  # in the middle of a graph
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if type(value) in (list, tuple):
+        return type(value)(map(fresh, value))
+    if type(value) is dict:
+        return {key: fresh(each) for key, each in value.items()}
+    return copy.deepcopy(value)
 
 
 def outcome(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any] | None = None) -> Any:
     """What a call on copies of the arguments returns, with iterators unrolled; for an exception its type."""
     try:
-        arguments, named = _fresh((arguments, named or {}))
+        arguments, named = fresh((arguments, named or {}))
         with time_limit(SECONDS_PER_CALL):
             return plain(function(*arguments, **named))
     except BaseException as error:  # a learner's exit() too

@@ -68,7 +68,7 @@ def result_of(verdict: Verdict, name: str) -> Result:
          ("float64", "expected float32")),
         (f"attention_weights(query, key, visible=None):\n    {WEIGHTS}[..., :2]", "attention_weights",
          ("(1, 3, 2)", "expected (1, 3, 3)")),
-        (f"attention_weights(query, key, visible=None):\n    return 2 * (query @ key.mT).softmax(-1)",
+        ("attention_weights(query, key, visible=None):\n    return 2 * (query @ key.mT).softmax(-1)",
          "attention_weights", ("at [0, 0, 0] it returns 0.768335, expected 0.365113",)),
         ("attention_weights(query, key, visible=None):\n    query /= 2\n    return (query @ key.mT).softmax(-1)",
          "attention_weights", ("it changes its argument query", "belongs to its caller")),
