@@ -24,8 +24,8 @@ from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput, check_in
 def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """Normalize each token's features to mean 0 and variance 1, then multiply by `weight` and add `bias`.
 
-    Write the formula, without PyTorch's own layer norm. The variance is the mean of the squared
-    differences from the mean; `eps` is added to it before the square root.
+    Write the formula, without PyTorch's own `torch.nn.functional.layer_norm` or `nn.LayerNorm`. The variance is
+    the mean of the squared differences from the mean; `eps` is added to it before the square root.
 
     Args:
         hidden_states: (..., D).
@@ -44,7 +44,8 @@ def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) 
 def gelu(x: Tensor) -> Tensor:
     """The activation function: x times the probability that a standard normal variable is below x, exactly.
 
-    This probability is (1 + erf(x / sqrt(2))) / 2. Write it without PyTorch's own gelu.
+    This probability is (1 + erf(x / sqrt(2))) / 2. Write it without PyTorch's own
+    `torch.nn.functional.gelu` or `nn.GELU`.
 
     Args:
         x: any shape.

@@ -8,8 +8,9 @@ those of PyTorch's own quantised tensors and with exact sums:
     minidistil hint ch11 2 int8_linear   the second hint for that one
 
 Letters in shapes: N tokens, I features in, O features out.
-Use ordinary tensor operations only, not PyTorch's functions for quantisation. `LARGEST` is 127, the largest int8
-(-128 is not used), and `STEPS` is 255, the largest uint8. `int_matmul(left, right)` multiplies int8 matrices, (N, I) by
+Use ordinary tensor operations only, not PyTorch's functions for quantisation, such as `torch.quantize_per_tensor`,
+`torch.quantize_per_channel` and `torch.fake_quantize_per_tensor_affine`. `LARGEST` is 127, the largest int8 (-128 is
+not used), and `STEPS` is 255, the largest uint8. `int_matmul(left, right)` multiplies int8 matrices, (N, I) by
 (I, O), and returns the exact int32 sums.
 """
 

@@ -2,4 +2,5 @@
 
 from minidistil.cli.main import entry
 
-entry()
+if __name__ == "__main__":  # a process that is started by `check` imports this file under another name
+    entry()

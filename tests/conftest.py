@@ -17,7 +17,8 @@ from minidistil.ch02_masking.corpus import Corpus, docs
 from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.course.chapters import read_chapter
-from minidistil.course.learner import Learner, time_limit
+from minidistil.course.learner import Learner
+from minidistil.course.watch import time_limit
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

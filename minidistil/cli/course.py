@@ -20,8 +20,8 @@ def add(commands: Any) -> None:
 
     flag = add_command(commands, "hint", hint, "print a hint for an exercise").add_argument
     flag("chapter", help="ch01, ch02 …")
-    flag("number", type=int, nargs="?", default=1, help="1, 2 or 3: each says more (default: %(default)s)")
-    flag("exercise", nargs="?", help="its name (default: the first one that is not written yet)")
+    flag("number", nargs="?", default="1", help="1, 2 or 3: each says more (default: %(default)s); may be left out")
+    flag("exercise", nargs="?", help="its name (default: the first one that is not written or not right yet)")
 
     what = "run the official weights on your own code and fill a mask"
     flag = add_command(commands, "graduate", graduate, what).add_argument
@@ -67,9 +67,11 @@ def progress(options: argparse.Namespace) -> int:
 
 def hint(options: argparse.Namespace) -> int:
     """One hint."""
-    from minidistil.course.chapters import hint
+    from minidistil.course.progress import hint
 
-    say(hint(options.chapter, options.number, options.exercise))
+    numbered = options.number.isdecimal()
+    number, name = (int(options.number), options.exercise) if numbered else (1, options.exercise or options.number)
+    say(hint(options.chapter, number, name))
     return 0
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import minidistil
-from minidistil.course.stubs import unwritten
 
 HINTS = 3  # for each exercise
 
@@ -88,23 +87,3 @@ def read_chapter(key: str) -> Chapter:
         name, *numbered = re.split(r"^\d\. ", section, flags=re.M)
         hints[name.strip()] = [" ".join(hint.split()) for hint in numbered]
     return Chapter(key, files[0].stem, title.strip().lstrip("# "), files[0], hints)
-
-
-def hint(key: str, number: int = 1, name: str | None = None) -> str:
-    """Hint `number` of a chapter's exercise; by default of the first one that is not written yet.
-
-    Raises:
-        ValueError: no such chapter, exercise or number, or Python cannot read the learner's file.
-    """
-    chapter = read_chapter(key)
-    if name is not None and name not in chapter.hints:
-        raise ValueError(f"{key} has no exercise {name!r}: expected one of {', '.join(chapter.hints)}.")
-    if not 1 <= number <= HINTS:
-        raise ValueError(f"There is no hint {number}: each exercise has hints 1 to {HINTS}.")
-    if name is None:
-        stubs = unwritten(chapter.path)
-        name = next((each for each in chapter.hints if each in stubs), None)
-    if name is None:
-        raise ValueError(f"All exercises of {key} are written: name the one you mean, {', '.join(chapter.hints)}.")
-    more = f"\nOne more: minidistil hint {key} {number + 1} {name}" if number < HINTS else ""
-    return f"{name}, hint {number} of {HINTS}: {chapter.hints[name][number - 1]}{more}"

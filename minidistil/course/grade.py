@@ -25,13 +25,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from minidistil.course.alike import notes
 from minidistil.course.chapters import chapter_keys, course_folder, read_chapter
-from minidistil.files import write_atomically
+from minidistil.course.handout import without_solutions
+from minidistil.files import data_folder, write_atomically
 
 ROOM_SIZE = 256 * 2**20  # bytes of all files that a submission may write, under bubblewrap
 LARGEST = 2**20  # bytes of a submission or of a verdict
 COLUMNS = (
-    "student", "chapter", "passed", "of", "exercises failed", "misconceptions named", "seconds", "error",
+    "student", "chapter", "passed", "of", "exercises failed", "misconceptions named", "seconds", "error", "note",
 )  # fmt: skip
 # What a submission's process sees of the environment: no passwords or keys.
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "HF_HOME", "XDG_CACHE_HOME", "MINIDISTIL_CACHE")
@@ -50,12 +52,14 @@ class Grade:
     failed: list[str] = field(default_factory=list)
     misconceptions: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    note: str = ""  # for the person who grades: whose code is the same
 
     def row(self) -> list[Any]:
         """The values of COLUMNS; an apostrophe before each text that a spreadsheet would take for a formula."""
         texts = [self.student, self.chapter, "; ".join(self.failed), "; ".join(self.misconceptions), self.error]
-        student, chapter, failed, named, error = ("'" + text if text[:1] in set("=+-@\t") else text for text in texts)
-        return [student, chapter, self.passed, self.of, failed, named, f"{self.seconds:.1f}", error]
+        texts = ["'" + text if text[:1] in set("=+-@\t") else text for text in [*texts, self.note]]
+        student, chapter, failed, named, error, note = texts
+        return [student, chapter, self.passed, self.of, failed, named, f"{self.seconds:.1f}", error, note]
 
     def line(self) -> str:
         """The result as text."""
@@ -64,6 +68,7 @@ class Grade:
             self.error,
             f"not right: {', '.join(self.failed)}" if self.failed else "",
             f"looks like: {', '.join(self.misconceptions)}" if self.misconceptions else "",
+            f"note: {self.note}" if self.note else "",
         ]
         return "  ".join([text, *filter(None, details)])
 
@@ -85,17 +90,39 @@ def grade(folder: Path, keys: Sequence[str] = (), seconds: float = 120, memory: 
         raise ValueError(f"The limits are {seconds:g} s and {memory:g} GiB: expected numbers above 0.")
     if not hasattr(os, "killpg"):
         raise OSError("grade needs the limits of Linux or macOS; on Windows, run it in WSL.")
-    for each in submissions(folder, keys):
-        each.student, each.error = _plain(each.student), _plain(each.error)
-        each.of = len(read_chapter(each.chapter).hints) if each.chapter in chapter_keys() else 0
-        if each.path is not None:
-            start = time.monotonic()
-            try:
-                _judge(each.path, folder, each, seconds, memory)
-            except Exception as error:  # one submission must not end the class's grading
-                each.error = _plain(f"could not be graded ({type(error).__name__}: {error})")
-            each.seconds = time.monotonic() - start
-        yield each
+    found = submissions(folder, keys)
+    with tempfile.TemporaryDirectory() as trees:
+        for each in found:
+            each.student, each.error = _plain(each.student), _plain(each.error)
+        for each in found:
+            each.of = len(read_chapter(each.chapter).hints) if each.chapter in chapter_keys() else 0
+            if each.path is not None:
+                start = time.monotonic()
+                try:
+                    each.note = _alike(each.chapter, tuple(found)).get(each.student, "")
+                    _judge(each.path, folder, _tree(Path(trees), each), each, seconds, memory)
+                except Exception as error:  # one submission must not end the class's grading
+                    each.error = _plain(f"could not be graded ({type(error).__name__}: {error})")
+                each.seconds = time.monotonic() - start
+            yield each
+
+
+def _alike(key: str, found: Sequence[Grade]) -> dict[str, str]:
+    """The notes on a chapter: whose code is the same."""
+    files = {each.student: each.path for each in found if each.chapter == key and each.path and _is_sound(each.path)}
+    return notes(read_chapter(key), files)
+
+
+def _tree(trees: Path, grade: Grade) -> Path | None:
+    """The course without the chapter's solutions, in which they are out of reach; None if it cannot be made."""
+    tree = trees / grade.chapter
+    try:
+        if not tree.exists():
+            without_solutions(tree, grade.chapter)
+    except ValueError as error:
+        grade.note = "; ".join(filter(None, [grade.note, f"the solutions were in reach, because {error}"]))
+        return None
+    return tree
 
 
 def write_csv(path: Path, grades: Sequence[Grade]) -> None:
@@ -125,7 +152,7 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not entry.name.startswith((".", "__")):
             found += _in_folder(entry, keys)
-        elif entry.suffix == ".py":
+        elif entry.suffix.lower() == ".py":
             found += _from_name(entry, keys)
     if not found:
         raise FileNotFoundError(
@@ -137,7 +164,8 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
 def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
     result = []
     for key in keys or chapter_keys():
-        files = [path for path in sorted(folder.rglob(f"{key}*.py")) if _is_handed_in(path.relative_to(folder))]
+        python = [path for path in sorted(folder.rglob("*.[pP][yY]")) if _is_handed_in(path.relative_to(folder))]
+        files = [path for path in python if _chapter_in(path.stem) == key]
         if len(files) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in files)
             result.append(Grade(folder.name, key, error=f"{len(files)} files for {key}: {names}"))
@@ -148,6 +176,12 @@ def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
     return result or [Grade(folder.name, "", error="there is no file chNN_….py")]
 
 
+def _chapter_in(name: str) -> str:
+    """The chapter in a file's name, such as CH01_WordPiece or "Copy of ch01_wordpiece"; "" if there is none."""
+    match = re.search(r"(?<![a-z0-9])ch(\d\d)(?!\d)", name.lower())
+    return f"ch{match[1]}" if match else ""
+
+
 def _is_handed_in(path: Path) -> bool:
     """Not a copy that an editor or an archive program made for itself."""
     return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
@@ -155,31 +189,45 @@ def _is_handed_in(path: Path) -> bool:
 
 def _from_name(path: Path, keys: Sequence[str]) -> list[Grade]:
     """From ada_ch01.py, ch01-ada.py or ch01_wordpiece_ada.py; if only one chapter is graded, also from ada.py."""
-    match = re.search(r"ch\d\d", path.stem)
-    key = match[0] if match else keys[0] if len(keys) == 1 else ""
+    key = _chapter_in(path.stem) or (keys[0] if len(keys) == 1 else "")
     if key not in chapter_keys():
         return [Grade(path.stem, key, error="its name has no chapter: expected a name such as ada_ch01.py")]
-    student = path.stem.replace(read_chapter(key).path.stem, "").replace(key, "").strip("_- .") or path.stem
+    known = f"{read_chapter(key).path.stem}|{key}"
+    student = re.sub(known, "", path.stem, flags=re.IGNORECASE).strip("_- .") or path.stem
     return [Grade(student, key, path)] if not keys or key in keys else []
 
 
-def _judge(path: Path, hidden: Path, grade: Grade, seconds: float, memory: float) -> None:
-    """Run the submission's process and copy its verdict to `grade`; it does not see the folder `hidden`."""
+def _is_sound(path: Path) -> bool:
+    """Whether it may be read: a plain file of at most LARGEST bytes."""
+    return path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST
+
+
+def _judge(path: Path, hidden: Path, tree: Path | None, grade: Grade, seconds: float, memory: float) -> None:
+    """Run the submission's process and copy its verdict to `grade`; it does not see the folder `hidden`.
+
+    What counts is its verdict in a tree without the solutions. Where something fails there, misconceptions are named by
+    a second one, with them.
+    """
     try:
-        if not path.is_file() or path.is_symlink() or path.stat().st_size > LARGEST:
+        if not _is_sound(path):
             grade.error = _plain(f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB")
             return
         content = path.read_bytes()
     except OSError as error:
         grade.error = _plain(f"{path.name} cannot be read ({error.strerror})")
         return
-    task = {"key": grade.chapter, "file": path.name, "content": base64.b64encode(content).decode()}
-    grade.error, said = _run(task | {"seconds": seconds, "memory": int(memory * 2**30)}, hidden, seconds)
-    if verdict := _read(said, grade.of):
-        grade.passed, grade.error = verdict["passed"], _plain(verdict["error"])
-        grade.failed, grade.misconceptions = (
-            [_plain(name) for name in verdict[part]] for part in ("failed", "misconceptions")
-        )
+    task: dict[str, Any] = {"key": grade.chapter, "file": path.name, "content": base64.b64encode(content).decode()}
+    task |= {"seconds": seconds, "memory": int(memory * 2**30)}
+    grade.error, said = _run(task, hidden, seconds, tree)
+    if not (verdict := _read(said, grade.of)):
+        return
+    grade.passed, grade.error = verdict["passed"], _plain(verdict["error"])
+    if tree and verdict["failed"] and not verdict["error"]:
+        named = _read(_run(task, hidden, seconds, None)[1], grade.of)
+        verdict["misconceptions"] = named["misconceptions"] if named else []
+    grade.failed, grade.misconceptions = (
+        [_plain(name) for name in verdict[part]] for part in ("failed", "misconceptions")
+    )
 
 
 def _plain(text: str) -> str:
@@ -187,22 +235,24 @@ def _plain(text: str) -> str:
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
-def _run(task: dict[str, Any], hidden: Path, seconds: float) -> tuple[str, bytes]:
+def _run(task: dict[str, Any], hidden: Path, seconds: float, tree: Path | None) -> tuple[str, bytes]:
     """Run the process with a time limit; returns how it ended, in case that it gave no verdict, and what it gave."""
     room, token = tempfile.mkdtemp(), secrets.token_hex(16)
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= {"TMPDIR": room, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "MINIDISTIL_COURSE": str(course_folder())}
-    command = [*_isolated(Path(room), hidden), sys.executable, "-m", "minidistil.course.sandbox"]
+    package, course = tree or Path(__file__).parents[2], tree or course_folder()
+    environment |= {"PYTHONPATH": str(package), "MINIDISTIL_COURSE": str(course)}
+    command = [*_isolated(Path(room), hidden, tree), sys.executable, "-m", "minidistil.course.sandbox"]
+    task = task | {"room": room, "token": token, "replaces": tree is not None}
     process = subprocess.Popen(
-        command, cwd=course_folder(), env=environment, start_new_session=True,
+        command, cwd=course, env=environment, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(json.dumps(task | {"room": room, "token": token}).encode())
+            process.stdin.write(json.dumps(task).encode())
         said = _listen(process.stdout.fileno(), seconds)
         if said is None:
             return f"stopped after {seconds:g} s: is there a loop that does not end?", b""
@@ -236,19 +286,30 @@ def _listen(descriptor: int, seconds: float) -> bytes | None:
     return said
 
 
-def _isolated(room: Path, hidden: Path) -> list[str]:
+def _isolated(room: Path, hidden: Path, tree: Path | None) -> list[str]:
     """The beginning of a command that runs under bubblewrap; empty where it is not at hand.
 
-    All files can be read but those of the class; only `room` can be written to, and it is gone afterwards.
+    All files can be read but those of the class and, if there is a `tree`, of the course that it stands for; only
+    `room` can be written to, and it is gone afterwards.
     """
+    package = Path(__file__).parents[1]
+    if tree is not None and not (tree / "data").exists():
+        (tree / "data").symlink_to(data_folder(), target_is_directory=True)
     if not bubblewrap():
         return []
-    needed = [Path(__file__), course_folder(), Path(sys.prefix), Path(sys.base_prefix)]
-    covers = any(each.resolve().is_relative_to(hidden.resolve()) for each in needed)
+    needed = [Path(sys.prefix), Path(sys.base_prefix), data_folder()]
+    covered = {course_folder().resolve(), package.resolve()} if tree else set()
+    if not any(each.resolve().is_relative_to(hidden.resolve()) for each in [*needed, package, course_folder()]):
+        covered.add(hidden.resolve())
+    elsewhere = [] if tree is None else [tree]
+    kept = [each for each in [*needed, *elsewhere] if any(each.resolve().is_relative_to(place) for place in covered)]
     namespaces = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
     files = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    class_hidden = [] if covers else ["--tmpfs", str(hidden.resolve())]
-    return [*namespaces, *files, *class_hidden, "--size", str(ROOM_SIZE), "--tmpfs", str(room)]
+    for place in sorted(covered):
+        files += ["--tmpfs", str(place)]
+    for place in kept:  # what is bound again is the original, not what covers it
+        files += ["--ro-bind", str(place), str(place)]
+    return [*namespaces, *files, "--size", str(ROOM_SIZE), "--tmpfs", str(room)]
 
 
 @functools.cache

@@ -13,8 +13,9 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.fillmask import Guess, fill_mask
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.course.chapters import Chapter, chapter_keys, read_chapter
-from minidistil.course.check import names_used
-from minidistil.course.learner import Learner, in_place_of, replaced, time_limit
+from minidistil.course.judge import names_used
+from minidistil.course.learner import Learner, in_place_of, replaced
+from minidistil.course.watch import Watch, time_limit
 
 SENTENCE = "The caf\u00e9 returns a [MASK] of the elements in the list."
 # The guesses of the package's own code with the offline teacher, for copies of the course without solutions.
@@ -45,6 +46,10 @@ class Pieces:
             ran |= more
         return [name for name in self.written if name in ran]
 
+    def unused(self) -> list[str]:
+        """The learner's functions that did not run."""
+        return [name for name in self.written if name not in self.yours()]
+
     def packages(self) -> list[str]:
         """The package's functions that ran."""
         return [name for name in self.chapter.hints if name in self.called and name not in self.written]
@@ -74,11 +79,16 @@ class Graduation:
     def lines(self) -> Iterator[str]:
         """As text: which functions are the learner's, the guesses, and whether they are those of the package."""
         for each in self.pieces:
-            needed = each.yours() or each.packages() or self.guesses is None
-            yield each.chapter.title + ("" if needed else ": not needed to fill a mask")
+            needed = self.guesses is not None and (each.yours() or each.packages())
+            yield each.chapter.title + ("" if needed or self.guesses is None else ": not needed to fill a mask")
             if needed:
                 yield f"  yours      {', '.join(each.yours()) or '-'}"
                 yield f"  package's  {', '.join(each.packages()) or '-'}"
+                if each.unused():
+                    yield f"  not used   {', '.join(each.unused())}"
+            elif self.guesses is None and each.written:
+                called = [name for name in each.written if name in each.called]
+                yield f"  called before the error  {', '.join(called) or '-'}"
             if each.problem:
                 yield f"  {each.problem}"
         yield f"\n{self.text}  ({self.model})"
@@ -138,7 +148,9 @@ def _put_in_place(chapter: Chapter, stack: contextlib.ExitStack) -> Pieces:
     written = learner.solved()
     for name in learner.own.keys() - written.keys():  # what is not written may be called by what is
         learner.namespace[name] = learner.own[name]
-    return Pieces(chapter, written, stack.enter_context(in_place_of(learner.own, learner.own | written)))
+    watch = Watch(str(chapter.path))
+    stack.enter_context(in_place_of(learner.own, learner.own | written, watch))
+    return Pieces(chapter, written, watch.called)
 
 
 def _expected(text: str, name: str) -> list[Guess] | None:

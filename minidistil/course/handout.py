@@ -71,7 +71,21 @@ def _require_stubs(chapter: Chapter) -> None:
         )
 
 
-def _copy(course: Path, part: Path, chapters: Sequence[Chapter]) -> None:
+def without_solutions(folder: Path, key: str) -> None:
+    """What a submission needs in order to be graded, without the solutions of its chapter: no notebooks and no data.
+
+    Raises:
+        ValueError: the exercises in the course are solved.
+    """
+    course, chapter = course_folder(), read_chapter(key)
+    _require_stubs(chapter)
+    _copy(course, folder, [chapter], ("exercises", "tests"))
+    shutil.copytree(Path(__file__).parents[1], folder / "minidistil", ignore=shutil.ignore_patterns(*LEFT_OUT))
+    for module, names in _homes(chapter).items():
+        _withhold(folder, chapter, module, names)
+
+
+def _copy(course: Path, part: Path, chapters: Sequence[Chapter], copied: Sequence[str] = COPIED) -> None:
     withheld = [chapter.tests / name for chapter in chapters for name in ("misconceptions.py", "correct")]
     withheld += [course / name for name in FOR_INSTRUCTORS]
 
@@ -79,8 +93,8 @@ def _copy(course: Path, part: Path, chapters: Sequence[Chapter]) -> None:
         here = {path.name for path in withheld if path.parent == Path(folder)}
         return here | shutil.ignore_patterns(*LEFT_OUT)(folder, names)
 
-    part.mkdir(parents=True)
-    for name in COPIED:
+    part.mkdir(parents=True, exist_ok=True)
+    for name in copied:
         if (course / name).is_dir():
             shutil.copytree(course / name, part / name, ignore=left_out)
         elif (course / name).is_file():

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from minidistil.course.chapters import read_chapter
-from minidistil.course.learner import time_limit
+from minidistil.course.watch import is_users, time_limit
 
 SECONDS_PER_CALL = 2.0  # for one of the learner's functions on one input of the bank
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
@@ -51,7 +51,7 @@ class Misconception:
         """Whether the function has this misconception."""
         if self.symptom is None:
             both = (function, self.wrong)
-            pairs = ([outcome(each, _fresh(arguments)) for each in both] for arguments in self.inputs)
+            pairs = ([outcome(each, arguments) for each in both] for arguments in self.inputs)
             return bool(self.inputs) and all(same(*pair) for pair in pairs)
         answer = outcome(self.symptom, (function,))
         return not isinstance(answer, type) and bool(answer)  # an exception is no answer
@@ -103,22 +103,26 @@ def _bank(path: Path) -> Sequence[Misconception]:
 # --- Comparing outputs ---
 
 
-def _fresh(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A copy of the arguments: code that works in place must not change what the next one is given."""
-    try:
-        return copy.deepcopy(arguments)
-    except RuntimeError:  # a tensor in the middle of a graph
-        return arguments
+def fresh(value: Any) -> Any:
+    """A copy: code that works in place must not change what the next one is given."""
+    if isinstance(value, Tensor) and not value.is_leaf:  # in the middle of a graph
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if type(value) in (list, tuple):
+        return type(value)(map(fresh, value))
+    if type(value) is dict:
+        return {key: fresh(each) for key, each in value.items()}
+    return copy.deepcopy(value)
 
 
-def outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What a call returns, with iterators unrolled; for an exception its type."""
+def outcome(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any] | None = None) -> Any:
+    """What a call on copies of the arguments returns, with iterators unrolled; for an exception its type."""
     try:
+        arguments, named = fresh((arguments, named or {}))
         with time_limit(SECONDS_PER_CALL):
-            return _plain(function(*arguments))
-    except KeyboardInterrupt:
-        raise
+            return plain(function(*arguments, **named))
     except BaseException as error:  # a learner's exit() too
+        if is_users(error):
+            raise
         return type(error)
 
 
@@ -131,12 +135,12 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Tensors, tuples and iterators as lists; dictionaries as sorted lists of pairs."""
     if isinstance(value, Tensor):
         return value.tolist()
     if isinstance(value, dict):
-        return sorted(_plain(list(value.items())), key=repr)
+        return sorted(plain(list(value.items())), key=repr)
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         return value
-    return [_plain(each) for each in value]
+    return [plain(each) for each in value]

@@ -1,4 +1,4 @@
-"""`minidistil progress`: a map of the exercises, from the learner's files and the last verdict on each of them.
+"""`minidistil progress` and `minidistil hint`: what is written, what is right, and help with the next exercise.
 
 `check` stores its verdict on a chapter's own file in the cache folder, with the file's hash: it is valid as long as the
 file does not change.
@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from minidistil.course.chapters import Chapter, chapter_keys, read_chapter
-from minidistil.course.check import Verdict, check
+from minidistil.course.chapters import HINTS, Chapter, chapter_keys, read_chapter
+from minidistil.course.check import check
 from minidistil.course.stubs import unwritten
+from minidistil.course.verdict import Verdict
 from minidistil.files import cache_folder, sha256, write_atomically
 
 LEGEND = "# passes   x not right yet   o written, not checked   . not written"
@@ -43,6 +44,29 @@ def progress(check_again: bool = False) -> Iterator[str]:
         yield f"{chapter.key}  {chapter.title:<{width}}  {marks:<{longest}}  {_words(chapter, states, passed)}"
     yield LEGEND
     yield f"{done} of {len(chapters)} chapters done."
+
+
+def hint(key: str, number: int = 1, name: str | None = None) -> str:
+    """Hint `number` of a chapter's exercise; by default of the first one that is not written yet, else not right yet.
+
+    Raises:
+        ValueError: no such chapter, exercise or number, or Python cannot read the learner's file.
+    """
+    chapter = read_chapter(key)
+    if name is not None and name not in chapter.hints:
+        raise ValueError(f"{chapter.key} has no exercise {name!r}: expected one of {', '.join(chapter.hints)}.")
+    if not 1 <= number <= HINTS:
+        raise ValueError(f"There is no hint {number}: each exercise has hints 1 to {HINTS}.")
+    if name is None:
+        absent = unwritten(chapter.path)
+        states = {} if absent else _states(chapter, check_again=True)[0]
+        name = next((each for each in chapter.hints if each in absent or states.get(each, "passed") != "passed"), None)
+    if name is None:
+        raise ValueError(
+            f"All exercises of {chapter.key} are right: name the one you mean, {', '.join(chapter.hints)}."
+        )
+    more = f"\nOne more: minidistil hint {chapter.key} {number + 1} {name}" if number < HINTS else ""
+    return f"{name}, hint {number} of {HINTS}: {chapter.hints[name][number - 1]}{more}"
 
 
 def _states(chapter: Chapter, check_again: bool) -> tuple[dict[str, str], bool]:

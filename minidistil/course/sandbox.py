@@ -21,23 +21,25 @@ def main() -> None:
     """Read the task from standard input, as JSON; write the verdict to standard output, after the task's token."""
     task = json.load(sys.stdin)
     answer = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the learner's code prints is no verdict
     import pytest  # noqa: F401  # what Python and torch need is loaded before the limits
 
-    import minidistil.course.check  # noqa: F401
+    from minidistil.course.child import be_alone, protect
 
+    be_alone()
     room = Path(task["room"])
     path = room / task["file"]
     path.write_bytes(base64.b64decode(task["content"]))
     os.chdir(room)  # only now: a submission must not be imported in the place of a library
     limit_resources(task["seconds"], task["memory"])
+    end = os._exit
+    protect()
     try:
-        verdict = judge(task["key"], path)
+        verdict = judge(task["key"], path, task["replaces"])
     except BaseException as error:  # whatever the learner's code does
         verdict = _failed(f"the check ended in {type(error).__name__}")
     with open(answer, "wb") as file:  # noqa: PTH123  a descriptor
         file.write((task["token"] + json.dumps(verdict)).encode())
-    os._exit(0)  # without waiting for threads that the learner's code may have started
+    end(0)  # without waiting for threads that the learner's code may have started
 
 
 def limit_resources(seconds: float, memory: int) -> None:
@@ -60,13 +62,19 @@ def _size() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def judge(key: str, path: Path) -> dict[str, Any]:
-    """The verdict on a file as JSON values."""
-    from minidistil.course.check import check
-    from minidistil.course.learner import STILL_RUNNING
+def judge(key: str, path: Path, replaces: bool) -> dict[str, Any]:
+    """The verdict on a file as JSON values; with `replaces` it first takes the place of the package's stubs."""
+    from minidistil.course.chapters import read_chapter
+    from minidistil.course.child import open_streams
+    from minidistil.course.judge import judge_learner
+    from minidistil.course.learner import Learner, take_place
+    from minidistil.course.watch import STILL_RUNNING
 
     try:
-        verdict = check(key, path)
+        learner = Learner(read_chapter(key), path.resolve())
+        if replaces:
+            take_place(learner)
+        verdict = judge_learner(learner, lambda test: open_streams())
     except (ValueError, OSError) as error:
         return _failed(str(error))
     states = [(result.name, result.state) for result in verdict.results if result.state != "passed"]

@@ -55,6 +55,14 @@ def leftover(path: Path, name: str) -> int | None:
     return None
 
 
+def repeated(path: Path, name: str) -> list[int]:
+    """The lines where a name is defined, if there are several."""
+    lines = [
+        node.lineno for node in ast.parse(path.read_bytes()).body if isinstance(node, Definition) and node.name == name
+    ]
+    return lines if len(lines) > 1 else []
+
+
 def lines_of(node: Definition) -> slice:
     """The lines of a definition in its source, with its decorators."""
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])

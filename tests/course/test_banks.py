@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from minidistil.course.chapters import chapter_keys, read_chapter
-from minidistil.course.check import Outcome, Recorder, Verdict, judge, run_tests
+from minidistil.course.judge import Session, judge, run_tests
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import Misconception, misconceptions, outcome, same
+from minidistil.course.verdict import Verdict
 
 KEYS = chapter_keys()
 WRONG = [(key, each) for key in KEYS for each in misconceptions(key)]
@@ -20,7 +21,7 @@ def named(pair: tuple[str, Misconception]) -> str:
     return f"{pair[0]}: {pair[1].name}"
 
 
-class Rounds(Recorder):
+class Rounds(Session):
     """Collects a chapter's tests once, then runs, for each misconception, those that call its exercise.
 
     The learner's file is a whole solution with the bank below it; in each round a wrong function takes the place of
@@ -33,31 +34,17 @@ class Rounds(Recorder):
         self.verdicts: dict[tuple[str, str], Verdict] = {}
 
     def pytest_runtestloop(self, session: Any) -> bool:
-        functions, namespace = self.learner.functions, self.learner.namespace
-        right = dict(functions)
-        solution = self.outcomes_of(session.items)
+        functions = self.learner.namespace
+        solution = self.run(session.items)
         calls = {outcome.test: outcome.called for outcome in solution}
         for wrong in self.bank:
             name = wrong.exercise
-            functions[name] = namespace[name] = namespace[wrong.wrong.__name__]
-            concerned = self.outcomes_of([item for item in session.items if name in calls.get(item.nodeid, ())])
-            others = [each for each in solution if name not in each.called]
-            self.verdicts[name, wrong.name] = judge(self.learner, others + concerned)
-            functions[name] = namespace[name] = right[name]
+            with self.learner.with_other({name: functions[wrong.wrong.__name__]}):
+                concerned = self.run([item for item in session.items if name in calls.get(item.nodeid, ())])
+                others = [each for each in solution if name not in each.called]
+                self.verdicts[name, wrong.name] = judge(self.learner, others + concerned)
         self.outcomes = solution
         return True
-
-    def outcomes_of(self, items: Sequence[Any]) -> list[Outcome]:
-        self.outcomes = []
-        self.learner.endless.clear()
-        for item, following in zip(items, [*items[1:], None], strict=True):
-            item.user_properties.clear()
-            after = following and following.parent  # of which the fixtures are kept; the test's own never are
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=after or item.session)
-            if item.session.shouldstop:
-                item.session.shouldstop = False
-                break
-        return self.outcomes
 
 
 @functools.cache

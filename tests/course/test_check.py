@@ -15,8 +15,10 @@ import minidistil
 import tests.conftest
 from minidistil.cli.main import main
 from minidistil.course.chapters import course_folder, read_chapter
-from minidistil.course.check import Verdict, check, in_one_line
-from minidistil.course.learner import time_limit
+from minidistil.course.check import check
+from minidistil.course.judge import in_one_line
+from minidistil.course.verdict import Verdict
+from minidistil.course.watch import time_limit
 from tests.course.small_course import write_chapter
 
 
@@ -239,7 +241,7 @@ def test_an_explanation_names_functions_and_not_their_addresses() -> None:
         " +    where False = <function is_punctuation at 0x7f87f98bca40>('$')\n"
         " +      where <function is_punctuation at 0x7f87f98bca40> = <module 'a' from 'a.py'>.is_punctuation"
     )
-    assert in_one_line(message) == "'$': expected True assert False == True, where False = is_punctuation('$')"
+    assert in_one_line(message) == "'$': expected True is_punctuation('$') is False"
 
 
 @pytest.mark.parametrize(("what", "code"), [("exercises", 1), (str(base("ch01")), 0)])

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from minidistil.course.chapters import HINTS, chapter_keys, hint, read_chapter
-from minidistil.course.check import check
+from minidistil.course.chapters import HINTS, chapter_keys, read_chapter
+from minidistil.course.judge import judge_file
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import misconceptions
+from minidistil.course.progress import hint
 
 KEYS = chapter_keys()
 CORRECT = [(key, path) for key in KEYS for path in sorted((read_chapter(key).tests / "correct").glob("*.py"))]
@@ -49,7 +50,7 @@ def test_every_exercise_has_three_hints_that_open_one_at_a_time(key: str) -> Non
 
 @pytest.mark.parametrize("key", KEYS)
 def test_an_untouched_stub_fails(key: str) -> None:
-    verdict = check(key)
+    verdict = judge_file(key)
     assert not verdict.passed
     assert {result.state for result in verdict.results} == {"not written"}
 
@@ -62,5 +63,5 @@ def test_there_are_enough_of_both(key: str) -> None:
 
 @pytest.mark.parametrize(("key", "path"), CORRECT, ids=lambda value: getattr(value, "stem", value))
 def test_correct_solutions_pass(key: str, path: Path) -> None:
-    verdict = check(key, path)
+    verdict = judge_file(key, path)
     assert verdict.passed, "\n".join(verdict.lines())

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from minidistil.ch03_attention import attention
 from minidistil.cli.main import main
+from minidistil.course.alike import notes
 from minidistil.course.chapters import read_chapter
 from minidistil.course.grade import COLUMNS, LARGEST, Grade, bubblewrap, grade, submissions, write_csv
 from minidistil.course.sandbox import FILE_SIZE
@@ -103,14 +105,12 @@ def test_nobody_stops_the_others(graded: dict[str, Grade]) -> None:
     ("student", "fact"),
     [
         ("exits", "SystemExit"),
-        ("exits_hard", "exit code 0"),
+        ("exits_hard", "os._exit() is called"),
         ("aborts", "SIGABRT"),
         ("bombs", "MemoryError"),
         ("fills", "OSError: [Errno 27]"),
         ("surrogate", "ValueError: ? of bob ch03 1 of 1"),
         ("pickles", "Python cannot read it"),
-        ("interrupts_later", "were ended before their time"),
-        ("ends_pytest", "were ended before their time"),
         ("brackets", "ended before there was a verdict"),
     ],
 )
@@ -126,6 +126,7 @@ def test_what_is_not_right_is_named(graded: dict[str, Grade]) -> None:
     assert graded["loops"].failed == ["join_heads"]
     assert "join_heads" in graded["loops"].error
     assert (graded["exits_later"].failed, graded["exits_later"].error) == (["join_heads"], "")
+    assert graded["interrupts_later"].failed == graded["ends_pytest"].failed == ["join_heads"]
     assert graded["floods"].failed or graded["floods"].error
 
 
@@ -152,7 +153,7 @@ def test_what_cannot_be_interrupted_is_killed_and_a_forged_verdict_does_not_coun
     assert stubborn.seconds < 100  # it would run forever
     (tmp_path / "in" / "ada_ch03.py").write_text(FORGED + "os._exit(0)\n")
     (forger,) = grade(tmp_path / "in")
-    assert (forger.passed, "exit code 0" in forger.error) == (0, True)
+    assert (forger.passed, "os._exit() is called" in forger.error) == (0, True)
 
 
 ESCAPES = {
@@ -186,6 +187,66 @@ def test_under_bubblewrap_nothing_outside_can_be_reached(tmp_path: Path, monkeyp
     assert not outside.exists()
 
 
+SOURCES = {
+    "inspect": "import inspect, minidistil.ch03_attention.attention as module\n"
+    "exec(inspect.getsource(module).split('# The idea')[0])\n",
+    "importlib": "import importlib.util, pathlib, minidistil\n"
+    "path = pathlib.Path(minidistil.__file__).parent / 'ch03_attention' / 'attention.py'\n"
+    "spec = importlib.util.spec_from_file_location('again', path)\n"
+    "module = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(module)\n"
+    "join_heads = module.join_heads\n",
+    "opens": f"exec(open({str(Path(attention.__file__))!r}).read())\n",
+    "variant": "import glob, os\npath = glob.glob(os.environ['MINIDISTIL_COURSE'] + '/tests/ch03*/correct/*.py')[0]\n"
+    "exec(open(path).read())\n",
+}
+
+
+def test_the_solutions_are_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without bubblewrap a file that is opened by its place on the machine can still be read."""
+    make_course(tmp_path / "course")
+    (tmp_path / "course" / "tests" / "ch03_attention" / "correct").mkdir()
+    (tmp_path / "course" / "tests" / "ch03_attention" / "correct" / "base.py").write_text(RIGHT)
+    monkeypatch.chdir(tmp_path / "course")
+    (tmp_path / "in").mkdir()
+    for name, code in {**SOURCES, "honest": RIGHT}.items():
+        (tmp_path / "in" / f"{name}_ch03.py").write_text(code)
+    passed = {each.student for each in grade(tmp_path / "in", memory=1) if each.passed}
+    assert passed - ({"opens"} if not bubblewrap() else set()) == {"honest"}
+
+
+LOOP = """def count_pairs(words):
+    counts = Counter()
+    for pieces, count in words:
+        for left, right in zip(pieces, pieces[1:]):
+            if count > 0 and len(pieces) > 1 and left != "" and right != "":
+                counts[left, right] += count
+    return counts
+"""
+RENAMED = '''def count_pairs(entries) -> Counter:
+    """My own."""
+    pairs: Counter = Counter()
+    for symbols, n in entries:
+        for a, b in zip(symbols, symbols[1:]):
+            if n > 0 and len(symbols) > 1 and a != "" and b != "":
+                pairs[a, b] += n
+    return pairs
+'''
+
+
+def test_the_same_code_is_a_note_whatever_its_names(tmp_path: Path) -> None:
+    chapter = read_chapter("ch01")
+    solution = (chapter.tests / "correct" / "base.py").read_text(encoding="utf-8")
+    texts = {"ada": LOOP, "bob": RENAMED, "eve": LOOP.replace("> 0", ">= 0"), "kim": solution, "max": "def broken(:"}
+    files = {name: tmp_path / f"{name}.py" for name in texts}
+    for name, text in texts.items():
+        files[name].write_text(text, encoding="utf-8")
+    said = notes(chapter, files)
+    assert said.keys() == {"ada", "bob", "kim"}
+    assert (said["ada"], said["bob"]) == ("same code as bob: count_pairs", "same code as ada: count_pairs")
+    assert "a published solution: " in said["kim"]
+    assert "longest_match" in said["kim"]
+
+
 def test_where_bubblewrap_is_not_at_hand_the_command_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -217,21 +278,28 @@ def test_the_command_and_a_real_chapter(tmp_path: Path) -> None:
 def test_who_handed_in_what_shows_in_the_names(tmp_path: Path) -> None:
     for name in (
         "ada_ch01.py", "ch02-bob.py", "ch01_wordpiece_eve.py", "nobody.py", "notes.txt", "kim/notes.txt",
-        "dan/ch01_wordpiece.py", "dan/twice/ch01_wordpiece.py", "liz/ch01_wordpiece.py",
+        "dan/ch01_wordpiece.py", "dan/twice/ch01_wordpiece.py", "liz/ch01_wordpiece.py", "ann/CH01_WordPiece.py",
+        "max/Copy of ch01_wordpiece.py", "ian/research01.py", "Ida_CH03.PY",
         "liz/.ipynb_checkpoints/ch01_wordpiece-checkpoint.py", "liz/__MACOSX/ch01_wordpiece.py",
     ):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     assert [(each.student, each.chapter, each.error.partition(":")[0]) for each in submissions(tmp_path)] == [
+        ("Ida", "ch03", ""),
         ("ada", "ch01", ""),
+        ("ann", "ch01", ""),
         ("eve", "ch01", ""),
         ("bob", "ch02", ""),
         ("dan", "ch01", "2 files for ch01"),
+        ("ian", "", "there is no file chNN_….py"),
         ("kim", "", "there is no file chNN_….py"),
         ("liz", "ch01", ""),
+        ("max", "ch01", ""),
         ("nobody", "", "its name has no chapter"),
     ]
-    assert [each.student for each in submissions(tmp_path, ["ch02"])] == ["bob", "dan", "kim", "liz", "nobody"]
+    assert [each.student for each in submissions(tmp_path, ["ch02"])] == [
+        "ann", "bob", "dan", "ian", "kim", "liz", "max", "nobody",
+    ]  # fmt: skip
 
 
 def test_what_is_no_plain_file_is_not_opened(tmp_path: Path) -> None:
@@ -244,6 +312,8 @@ def test_what_is_no_plain_file_is_not_opened(tmp_path: Path) -> None:
 
 def test_a_file_that_may_not_be_read_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> bytes:
+        if path.parent != tmp_path:
+            return path.open("rb").read()
         raise PermissionError(13, "Permission denied", str(path))
 
     (tmp_path / "ada_ch01.py").write_text("")

@@ -55,6 +55,7 @@ def test_all_pieces_are_the_learners_and_say_what_the_package_says(mine: Path) -
     assert "token_weights" not in yours  # written, but nothing is masked at random here
     text = "\n".join(result.lines())
     assert f"Graduated: all {len(yours)} exercises" in text
+    assert next(line for line in text.splitlines() if "not used" in line).endswith("truncate, count_pairs, merge_pair")
     assert result.guesses is not None
     assert str(result.guesses[0]["token_str"]) in text
     assert (attention.MultiHeadAttention, encoder.Encoder) == own  # the package is itself again
@@ -85,7 +86,11 @@ def test_an_error_in_the_learners_code_is_said_with_its_line(mine: Path, capsys:
     path = solve(mine, "ch03", "\n\ndef join_heads(heads):\n    raise RuntimeError('planted')\n")
     assert main(["graduate", TEXT]) == 1
     line = len(path.read_text(encoding="utf-8").splitlines())
-    assert f"RuntimeError: planted ({path}, line {line})" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"RuntimeError: planted ({path}, line {line})" in said
+    assert "yours" not in said
+    (called,) = [line for line in said.splitlines() if "called before the error" in line]
+    assert "MultiHeadAttention" in called
 
 
 def test_of_a_loop_and_of_wrong_arguments_no_line_of_the_package_is_blamed(mine: Path) -> None:
@@ -94,7 +99,9 @@ def test_of_a_loop_and_of_wrong_arguments_no_line_of_the_package_is_blamed(mine:
     assert error.startswith("TypeError: ")
     assert "minidistil/course/learner.py" not in error
     path = solve(mine, "ch03", "\n\ndef join_heads(heads):\n    exit()\n")
-    assert graduate(TEXT).error.startswith(f"SystemExit: None ({path}, line")
+    assert graduate(TEXT).error.startswith(
+        f"ProgramEndError: it raises SystemExit: None, which ends a program ({path}, line"
+    )
 
 
 def test_what_the_package_says_is_known_where_its_code_is_withheld(

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import minidistil
-from minidistil.course.chapters import hint, read_chapter
-from minidistil.course.check import Result, Verdict
-from minidistil.course.progress import LEGEND, progress, remember
+from minidistil.cli.main import main
+from minidistil.course.chapters import read_chapter
+from minidistil.course.progress import LEGEND, hint, progress, remember
+from minidistil.course.verdict import Result, Verdict
 from tests.course.small_course import STUB, write_chapter
 
 STUBS = '''def is_punctuation(char):
@@ -72,8 +73,24 @@ def test_the_next_hint_is_for_the_first_exercise_that_is_not_written(course: Pat
     path.write_text(STUBS.replace("raise NotImplementedError\n", "return False\n", 1))
     assert hint("ch01", 3) == "normalize, hint 3 of 3: c"
     path.write_text("def is_punctuation(char): ...\ndef normalize(text): ...\n")
-    with pytest.raises(ValueError, match="is_punctuation, normalize"):
+    judged("ch01", "passed", "failed")
+    assert hint("ch01").startswith("normalize, hint 1 of 3: a\n")
+    judged("ch01", "passed", "passed")
+    with pytest.raises(ValueError, match=r"are right.* is_punctuation, normalize"):
         hint("ch01")
+
+
+def test_for_the_next_hint_a_chapter_that_is_written_is_checked(course: Path) -> None:
+    (course / "exercises" / "ch03_attention.py").write_text("def join_heads(heads):\n    return 1\n")
+    assert hint("3").startswith("join_heads, hint 1 of 3: a\nOne more: minidistil hint ch03 2")
+
+
+@pytest.mark.parametrize("typed", [["hint", "ch1", "normalize"], ["hint", "01", "1", "normalize"]])
+def test_the_number_of_a_hint_may_be_left_out(
+    typed: list[str], course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(typed) == 0
+    assert capsys.readouterr().out.startswith("normalize, hint 1 of 3: a")
 
 
 def test_a_verdict_on_another_file_is_not_the_chapters(course: Path) -> None:
