@@ -157,11 +157,12 @@ def take_yours(*keys: str) -> None:
             warnings.warn(f"Your own code of {key} is not in use: {error}", stacklevel=2)
             continue
         for name, function in learner.solved().items():
-            _replace(learner.own[name], name, function)
+            replace(learner.own[name], name, function)
             replaced.add(name)
 
 
-def _replace(old: Any, name: str, new: Any) -> None:
+def replace(old: Any, name: str, new: Any) -> None:
+    """Put an object in the place of another, in every module of the package that has that under this name."""
     for module, place in _places_of({name: old}):
         setattr(module, place, new)
     if not isinstance(old, type):
