@@ -2,6 +2,8 @@
 
 FOLDER/ada/ch01_wordpiece.py …     a sub-folder for each student, with the exercise files somewhere in it
 FOLDER/ada_ch01.py                 or a file for each student, with the chapter in its name
+
+Notebooks are taken as well, FOLDER/ada/01_wordpiece.ipynb or FOLDER/ada_ch01.ipynb: their exercise cells count.
 """
 
 import base64
@@ -25,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from minidistil.course.cells import notebook_as_file
 from minidistil.course.chapters import chapter_keys, course_folder, read_chapter
 from minidistil.files import write_atomically
 
@@ -125,11 +128,11 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not entry.name.startswith((".", "__")):
             found += _in_folder(entry, keys)
-        elif entry.suffix == ".py":
+        elif entry.suffix in (".py", ".ipynb"):
             found += _from_name(entry, keys)
     if not found:
         raise FileNotFoundError(
-            f"There is no submission in {folder}: expected a folder or a .py file for each student."
+            f"There is no submission in {folder}: expected a folder, a .py file or a notebook for each student."
         )
     return found
 
@@ -137,7 +140,7 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
 def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
     result = []
     for key in keys or chapter_keys():
-        files = [path for path in sorted(folder.rglob(f"{key}*.py")) if _is_handed_in(path.relative_to(folder))]
+        files = _named(folder, f"{key}*.py") or _named(folder, f"{key}*.ipynb", f"{key[2:]}_*.ipynb")
         if len(files) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in files)
             result.append(Grade(folder.name, key, error=f"{len(files)} files for {key}: {names}"))
@@ -148,18 +151,23 @@ def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
     return result or [Grade(folder.name, "", error="there is no file chNN_….py")]
 
 
-def _is_handed_in(path: Path) -> bool:
-    """Not a copy that an editor or an archive program made for itself."""
-    return not any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+def _named(folder: Path, *patterns: str) -> list[Path]:
+    """The files in a folder, without the copies that an editor or an archive program made for itself."""
+    found = sorted(path for pattern in patterns for path in folder.rglob(pattern))
+    return [path for path in found if not re.search(r"(^|/)(\.|__MACOSX)", path.relative_to(folder).as_posix())]
 
 
 def _from_name(path: Path, keys: Sequence[str]) -> list[Grade]:
     """From ada_ch01.py, ch01-ada.py or ch01_wordpiece_ada.py; if only one chapter is graded, also from ada.py."""
-    match = re.search(r"ch\d\d", path.stem)
-    key = match[0] if match else keys[0] if len(keys) == 1 else ""
+    match = re.search(r"ch(\d\d)", path.stem) or re.search(r"(?<!\d)(\d\d)_", path.stem)  # a file, or a notebook
+    key = f"ch{match[1]}" if match else keys[0] if len(keys) == 1 else ""
     if key not in chapter_keys():
         return [Grade(path.stem, key, error="its name has no chapter: expected a name such as ada_ch01.py")]
-    student = path.stem.replace(read_chapter(key).path.stem, "").replace(key, "").strip("_- .") or path.stem
+    name = read_chapter(key).name
+    student = path.stem
+    for part in (name, name[2:], key):
+        student = student.replace(part, "")
+    student = student.strip("_- .") or path.stem
     return [Grade(student, key, path)] if not keys or key in keys else []
 
 
@@ -170,10 +178,15 @@ def _judge(path: Path, hidden: Path, grade: Grade, seconds: float, memory: float
             grade.error = _plain(f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB")
             return
         content = path.read_bytes()
+        if path.suffix == ".ipynb":
+            content = notebook_as_file(read_chapter(grade.chapter), path).encode()
+    except ValueError as error:
+        grade.error = _plain(str(error))
+        return
     except OSError as error:
         grade.error = _plain(f"{path.name} cannot be read ({error.strerror})")
         return
-    task = {"key": grade.chapter, "file": path.name, "content": base64.b64encode(content).decode()}
+    task = {"key": grade.chapter, "file": path.with_suffix(".py").name, "content": base64.b64encode(content).decode()}
     grade.error, said = _run(task | {"seconds": seconds, "memory": int(memory * 2**30)}, hidden, seconds)
     if verdict := _read(said, grade.of):
         grade.passed, grade.error = verdict["passed"], _plain(verdict["error"])
