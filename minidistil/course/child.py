@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from minidistil.course.verdict import Verdict
 from minidistil.course.watch import put_right, python_before
 
 
-def judge_and_tell(sender: Connection, key: str, path: Path) -> None:
+def judge_and_tell(sender: Connection, key: str, path: Path, packages: Collection[str]) -> None:
     """Judge a file and send the verdict, or the error, as JSON; before it the name of each test. Ends the process."""
     tell = sender.send_bytes
     dumps = json.dumps
@@ -30,7 +30,7 @@ def judge_and_tell(sender: Connection, key: str, path: Path) -> None:
         tell(dumps({"test": test}).encode())
 
     try:
-        said: dict[str, Any] = {"verdict": judge_safely(key, path, before_each).to_json()}
+        said: dict[str, Any] = {"verdict": judge_safely(key, path, before_each, packages).to_json()}
     except BaseException as error:  # whatever the learner's code does
         said = {"error": type(error).__name__, "text": f"{error}"}
     try:
@@ -51,7 +51,7 @@ def be_alone() -> None:
     warnings.simplefilter("ignore")
 
 
-def judge_safely(key: str, path: Path, before_each: Callable[[str], None]) -> Verdict:
+def judge_safely(key: str, path: Path, before_each: Callable[[str], None], packages: Collection[str] = ()) -> Verdict:
     """`judge_file`, with Python's own functions, streams and exits as they were before each test."""
     python_before.update(input=_refused("input()", "no one can type here"))
     python_before.update(breakpoint=_refused("breakpoint()", "no one is here to debug"))
@@ -64,7 +64,7 @@ def judge_safely(key: str, path: Path, before_each: Callable[[str], None]) -> Ve
         before_each(test)
 
     before("")
-    return judge_file(key, path, before)
+    return judge_file(key, path, before, packages)
 
 
 def _refused(name: str, why: str) -> Any:
