@@ -16,6 +16,7 @@ from minidistil.ch08_training.device import best_device
 from minidistil.ch08_training.settings import DistilConfig, TeachConfig
 from minidistil.ch09_evaluation.evaluation import compare, score
 from minidistil.ch09_evaluation.held_out import masked_text
+from minidistil.course.exercise import exercise, pieces, reference
 from minidistil.runs.distillation import Run, distil
 from minidistil.runs.teaching import teach
 from minidistil.source import show
@@ -23,6 +24,6 @@ from minidistil.source import show
 __all__ = [
     "ClassifierConfig", "DistilConfig", "Encoder", "EncoderConfig", "MaskedLM", "QuestionAnswering", "Run",
     "SentenceEncoder", "SequenceClassifier", "TeachConfig", "TokenClassifier", "WordPiece", "best_device", "compare",
-    "corpus", "distil", "distillation_loss", "embed", "fill_mask", "masked_text", "score", "show", "student_of",
-    "teach",
+    "corpus", "distil", "distillation_loss", "embed", "exercise", "fill_mask", "masked_text", "pieces", "reference",
+    "score", "show", "student_of", "teach",
 ]  # fmt: skip

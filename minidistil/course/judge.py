@@ -11,13 +11,13 @@ what the wrong one does on the inputs of the bank and of the failed tests, and i
 import builtins
 import dis
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, GeneratorType
 from typing import Any
 
-from minidistil.course.chapters import read_chapter
+from minidistil.course.chapters import Chapter, read_chapter
 from minidistil.course.diagnosis import example, faults, of_call, without_addresses
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import Misconception, misconceptions, outcome, plain, same
@@ -37,19 +37,27 @@ NAMED = 2  # misconceptions of one exercise, at most
 BLAMED = 3  # failed tests of several exercises that are run again, at most
 
 
-def judge_file(key: str, path: Path | None = None, before_each: Callable[[str], None] = lambda test: None) -> Verdict:
+def judge_file(
+    key: str,
+    path: Path | None = None,
+    before_each: Callable[[str], None] = lambda test: None,
+    packages: Collection[str] = (),
+) -> Verdict:
     """Run the chapter's tests on the learner's file (by default the one in exercises/).
 
     Args:
         key: the chapter.
         path: the file.
         before_each: called with the name of each test before it runs.
+        packages: exercises for which the package's code takes the place of the file's.
 
     Raises:
         ValueError, FileNotFoundError: no such chapter, or the file cannot be loaded.
     """
     chapter = read_chapter(key)
-    return judge_learner(Learner(chapter, (path or chapter.path).resolve()), before_each)
+    learner = Learner(chapter, (path or chapter.path).resolve())
+    learner.leave_out(packages)
+    return judge_learner(learner, before_each)
 
 
 def judge_learner(learner: Learner, before_each: Callable[[str], None] = lambda test: None) -> Verdict:
@@ -156,10 +164,7 @@ def run_tests(session: Session) -> list[Outcome]:
     import pytest
 
     chapter, path = session.learner.chapter, session.learner.path
-    unused = ["cacheprovider", "faulthandler", "logging", "nbval", "terminal", "unraisableexception"]
-    quiet = ["-s", "-o", "addopts=", *(word for plugin in unused for word in ("-p", f"no:{plugin}"))]
-    where = [f"--rootdir={chapter.tests.parent.parent}", f"--impl={path}", str(chapter.tests)]
-    code = pytest.main([*quiet, *where], plugins=[session])
+    code = pytest.main(pytest_arguments(chapter, path), plugins=[session])
     if session.left > 0:
         raise ValueError(
             f"The tests of {chapter.key} were ended before their time, with {session.left} left to run: does the code "
@@ -168,6 +173,13 @@ def run_tests(session: Session) -> list[Outcome]:
     if not session.outcomes:
         raise ValueError(f"No test of {chapter.key} could run (pytest's exit code: {int(code)}): is tests/ complete?")
     return session.outcomes
+
+
+def pytest_arguments(chapter: Chapter, path: Path) -> list[str]:
+    """The command line that judges a learner's file, with no more of pytest than that takes."""
+    unused = ["cacheprovider", "faulthandler", "logging", "nbval", "terminal", "unraisableexception"]
+    quiet = ["-s", "-o", "addopts=", *(word for plugin in unused for word in ("-p", f"no:{plugin}"))]
+    return [*quiet, f"--rootdir={chapter.tests.parent.parent}", f"--impl={path}", str(chapter.tests)]
 
 
 def in_one_line(message: str) -> str:
