@@ -181,7 +181,7 @@ def mask_probabilities(model: MaskedLM, input_ids: Tensor, attention_mask: Tenso
     `model.encoder(input_ids, attention_mask).last_hidden_state` is (B, L, D); `model.head` makes (..., V) of (..., D).
 
     Args:
-        model: a masked LM.
+        model: a masked LM, in the mode (training or evaluation) that it has and keeps.
         input_ids: (B, L).
         attention_mask: (B, L), 1 at real tokens and 0 at padding; None means no padding.
         mask_token_id: the id of [MASK].

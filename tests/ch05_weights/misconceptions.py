@@ -51,7 +51,7 @@ def _same_results(run):
 def _same_scores(kind):
     """Scores, and the gradient of the word embeddings if they get one."""
     head = _filled(kind(EncoderConfig(**_SIZES), nn.Embedding(9, 4)))
-    scores = head(_HIDDEN)
+    scores = head(_HIDDEN.clone())
     (gradient,) = torch.autograd.grad(scores.sum(), head.word.weight, allow_unused=True)
     return [scores] if gradient is None else [scores, gradient]
 
@@ -164,6 +164,73 @@ class SoftmaxInTheHead(_RightHead):
         return super().forward(hidden_states).softmax(-1)
 
 
+@misconception("MaskedLMHead", "ReLU in the head", symptom_of=_same_scores)
+class ReluInTheHead(_RightHead):
+    """The activation function is ReLU; BERT's head was trained with GELU, as its blocks were.
+
+    Use gelu(self.transform(hidden_states)).
+    """
+
+    def features(self, hidden_states):
+        return self.norm(F.relu(self.transform(hidden_states)))
+
+
+@misconception("MaskedLMHead", "GELU approximated by tanh", symptom_of=_same_scores)
+class GeluByTanh(_RightHead):
+    """This is the approximation of GELU that GPT-2 uses. BERT has the exact one, with erf, and the scores differ.
+
+    Use nn.functional.gelu without approximate="tanh", or gelu of chapter 4.
+    """
+
+    def features(self, hidden_states):
+        return self.norm(F.gelu(self.transform(hidden_states), approximate="tanh"))
+
+
+@misconception("MaskedLMHead", "weight and bias of the norm exchanged", symptom_of=_same_scores)
+class GammaForBeta(_RightHead):
+    """The norm multiplies by its bias and adds its weight. Both have shape (D,), so nothing warns you.
+
+    Call self.norm, or pass first self.norm.weight (gamma), then self.norm.bias (beta).
+    """
+
+    def features(self, hidden_states):
+        activated = F.gelu(self.transform(hidden_states))
+        return F.layer_norm(activated, activated.shape[-1:], self.norm.bias, self.norm.weight, self.norm.eps)
+
+
+@misconception("MaskedLMHead", "weight of the transform not transposed", symptom_of=_same_scores)
+class TransformNotTransposed(_RightHead):
+    """nn.Linear stores (out, in). The transform is square, so a product without the transpose fits and is wrong.
+
+    Call self.transform(hidden_states), or multiply by self.transform.weight.T.
+    """
+
+    def features(self, hidden_states):
+        return self.norm(F.gelu(hidden_states @ self.transform.weight + self.transform.bias))
+
+
+@misconception("MaskedLMHead", "bias of the transform forgotten", symptom_of=_same_scores)
+class TransformBiasForgotten(_RightHead):
+    """The transform's weight is used without its bias.
+
+    Call self.transform(hidden_states), which adds it, instead of multiplying by the weight.
+    """
+
+    def features(self, hidden_states):
+        return self.norm(F.gelu(hidden_states @ self.transform.weight.T))
+
+
+@misconception("MaskedLMHead", "residual connection in the head", symptom_of=_same_scores)
+class ResidualInTheHead(_RightHead):
+    """The hidden states are added before the norm, as in a block; the head has no residual connection.
+
+    Only the transformed and activated features go into self.norm.
+    """
+
+    def features(self, hidden_states):
+        return self.norm(hidden_states + F.gelu(self.transform(hidden_states)))
+
+
 # SequenceClassifierHead
 
 
@@ -173,7 +240,7 @@ def _same_classes(kind):
     sizes = _SIZES | {"id2label": ("a", "b", "c"), "classifier_dropout": 0.5}
     heads = [_filled(kind(ClassifierConfig(**sizes, type_vocab_size=types))) for types in (2, 0)]
     torch.manual_seed(0)
-    return [head(_HIDDEN) for head in heads] + [head.train()(_HIDDEN) for head in heads]
+    return [head(_HIDDEN.clone()) for head in heads] + [head.train()(_HIDDEN.clone()) for head in heads]
 
 
 class _RightClassifier(nn.Module):
@@ -306,6 +373,51 @@ class DropoutBeforeDense(_RightClassifier):
         return self.classifier(self.activation(self.dense(self.dropout(self.text(hidden_states)))))
 
 
+@misconception("SequenceClassifierHead", "no dropout in the head", symptom_of=_same_classes)
+class DropoutForgotten(_RightClassifier):
+    """In evaluation everything is right, but in training no feature is dropped.
+
+    Call self.dropout(...) between the activation function and the classifier.
+    """
+
+    def forward(self, hidden_states):
+        return self.classifier(self.activation(self.dense(self.text(hidden_states))))
+
+
+@misconception("SequenceClassifierHead", "dropout in evaluation too", symptom_of=_same_classes)
+class DropoutAlways(_RightClassifier):
+    """Features are dropped even in evaluation, so the same text gets other scores each time.
+
+    Call the module self.dropout, or pass training=self.training to nn.functional.dropout.
+    """
+
+    def forward(self, hidden_states):
+        features = self.activation(self.dense(self.text(hidden_states)))
+        return self.classifier(F.dropout(features, self.dropout.p))
+
+
+@misconception("SequenceClassifierHead", "dropout twice", symptom_of=_same_classes)
+class DropoutTwice(_RightClassifier):
+    """Dropout is applied to [CLS] and once more before the classifier; the official classifier has it once.
+
+    Only before the classifier: the encoder's own output has passed through dropout already.
+    """
+
+    def forward(self, hidden_states):
+        return super().forward(self.dropout(hidden_states[:, :1]))
+
+
+@misconception("SequenceClassifierHead", "probabilities instead of class scores", symptom_of=_same_classes)
+class SoftmaxOfTheClasses(_RightClassifier):
+    """The head ends with a softmax; sequence_loss applies its own, and the loss can then not come near 0.
+
+    Return the scores of self.classifier as they are.
+    """
+
+    def forward(self, hidden_states):
+        return super().forward(hidden_states).softmax(-1)
+
+
 # sequence_loss
 
 _SCORES = torch.tensor([[0.3, -1.0, 2.0], [1.5, 0.2, -0.4]])
@@ -383,6 +495,41 @@ def squares_of_many_classes(logits, labels):
     return _sequence_loss(logits, labels, multi=F.mse_loss)
 
 
+@misconception("sequence_loss", "binary losses summed over the classes", inputs=_MULTI_LABEL)
+def binary_losses_summed(logits, labels):
+    """The binary cross-entropies of a text are added up, so the loss grows with the number of classes.
+
+    Take the mean over texts and classes, which is the default of binary_cross_entropy_with_logits.
+    """
+
+    def summed(logits, labels):
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none").sum(-1).mean()
+
+    return _sequence_loss(logits, labels, multi=summed)
+
+
+@misconception("sequence_loss", "yes or no for each of the exclusive classes", inputs=_CLASSES)
+def binary_losses_of_exclusive_classes(logits, labels):
+    """Integer labels say that one class is right, but each class is judged by itself, by a sigmoid.
+
+    cross_entropy, whose softmax makes the classes compete, for integer labels.
+    """
+
+    def each_class(logits, labels):
+        return F.binary_cross_entropy_with_logits(logits, F.one_hot(labels, logits.shape[-1]).to(logits.dtype))
+
+    return _sequence_loss(logits, labels, several=each_class)
+
+
+@misconception("sequence_loss", "root of the mean squared error", inputs=_NUMBERS)
+def root_of_the_squares(logits, labels):
+    """The square root is taken; its gradient does not become small near the right answer.
+
+    Return the mean of the squares itself.
+    """
+    return _sequence_loss(logits, labels, one=lambda x, y: F.mse_loss(x[:, 0], y.to(x.dtype)).sqrt())
+
+
 # answer_loss
 
 _STARTS, _ENDS = torch.sin(torch.arange(12.0)).reshape(3, 4), torch.cos(torch.arange(12.0)).reshape(3, 4)
@@ -456,6 +603,45 @@ def cut_off_answers_count_as_zero(start_logits, end_logits, start_positions, end
     """
     inputs = (start_logits, end_logits, start_positions, end_positions)
     return _answer_loss(*inputs, reduction="sum") / len(start_logits)
+
+
+_UNEVEN = [(_STARTS, _ENDS, torch.tensor([0, 1, 0]), torch.tensor([2, 4, 9]))]  # 3 starts, 1 end
+
+
+@misconception("answer_loss", "one mean over both ends", inputs=_UNEVEN)
+def one_mean_over_both_ends(start_logits, end_logits, start_positions, end_positions):
+    """Starts and ends are averaged together. Where more ends than starts were cut off, the starts then weigh more.
+
+    Compute a mean for the starts and a mean for the ends, and then the mean of these two.
+    """
+    logits, positions = torch.cat([start_logits, end_logits]), torch.cat([start_positions, end_positions])
+    length = logits.shape[1]
+    return F.cross_entropy(logits, positions.clamp(max=length), ignore_index=length)
+
+
+@misconception("answer_loss", "a text left out if one end is cut off", inputs=_UNEVEN)
+def both_ends_or_none(start_logits, end_logits, start_positions, end_positions):
+    """If only the end was cut off, the start is ignored with it, although it is in the text.
+
+    Decide for starts and ends separately.
+    """
+    length = start_logits.shape[1]
+    whole = (start_positions < length) & (end_positions < length)
+    return _answer_loss(start_logits[whole], end_logits[whole], start_positions[whole], end_positions[whole])
+
+
+@misconception("answer_loss", "softmax over the texts", inputs=_WHOLE)
+def softmax_over_the_texts(start_logits, end_logits, start_positions, end_positions):
+    """The probabilities of a position sum to 1 over the batch, so a text's loss depends on the other texts.
+
+    The positions are the last dimension: log_softmax(-1).
+    """
+    rows = torch.arange(len(start_logits))
+    right = [
+        logits.log_softmax(0)[rows, positions]
+        for logits, positions in ((start_logits, start_positions), (end_logits, end_positions))
+    ]
+    return -torch.stack(right).mean()
 
 
 # mean_pooling
@@ -541,6 +727,29 @@ def normalised_too_early(hidden_states, attention_mask=None):
     real = torch.ones(hidden_states.shape[:2]) if attention_mask is None else attention_mask
     mean = (hidden_states * real[:, :, None]).sum(1) / real.sum(1, keepdim=True)
     return F.normalize(mean, dim=-1)
+
+
+@misconception("mean_pooling", "mask upside down", inputs=_POOLED[1:])
+def mask_upside_down(hidden_states, attention_mask=None):
+    """The vectors of the padding are averaged, and the real tokens are left out.
+
+    The mask is 1 at real tokens: multiply by the mask itself, not by 1 minus the mask.
+    """
+    padding = torch.zeros(hidden_states.shape[:2]) if attention_mask is None else 1 - attention_mask
+    return (hidden_states * padding[:, :, None]).sum(1) / padding.sum(1, keepdim=True)
+
+
+@misconception("mean_pooling", "[CLS] and [SEP] left out", inputs=_POOLED[:1])
+def special_tokens_left_out(hidden_states, attention_mask=None):
+    """The first and the last real token are left out. MiniLM was trained with the mean of all of them.
+
+    Every position whose mask is 1 counts, the special tokens too.
+    """
+    real = torch.ones(hidden_states.shape[:2]) if attention_mask is None else attention_mask.clone()
+    last = real.sum(1).long() - 1
+    real[:, 0] = 0
+    real[torch.arange(len(real)), last] = 0
+    return (hidden_states * real[:, :, None]).sum(1) / real.sum(1, keepdim=True)
 
 
 # their_name
@@ -665,6 +874,48 @@ def one_digit_blocks(ours, model_type, prefix=True):
     return _name(re.sub(r"layers\.(\d)\d\.", r"layers.\1.", ours), model_type, prefix)
 
 
+@misconception(
+    "their_name",
+    "query and key exchanged",
+    inputs=_in_blocks("attention.query", ["bert"]) + _in_blocks("attention.key", ["distilbert"]),
+)
+def query_and_key_exchanged(ours, model_type, prefix=True):
+    """Query and key have the same shape, so if exchanged they load without any error and give wrong numbers.
+
+    Query is attention.self.query and q_lin; key is attention.self.key and k_lin.
+    """
+    return _name(ours, model_type, prefix, swap=("attention.query", "attention.key"))
+
+
+@misconception(
+    "their_name",
+    "gamma and beta",
+    inputs=[("encoder.embeddings.norm.weight", "bert"), ("encoder.embeddings.norm.bias", "distilbert")],
+)
+def gamma_and_beta(ours, model_type, prefix=True):
+    """The layer norms get "gamma" and "beta", as in the oldest files; transformers writes "weight" and "bias".
+
+    Keep the last part of the name as it is.
+    """
+    name, old = _name(ours, model_type, prefix), {"weight": "gamma", "bias": "beta"}
+    path, _, kind = name.rpartition(".")
+    return f"{path}.{old[kind]}" if path.lower().endswith("norm") else name
+
+
+def _prefixes_the_pre_classifier(function):
+    names = (function("head.dense.weight", "distilbert"), function(*_IN_HEAD[1]))
+    return names == ("distilbert.pre_classifier.weight", "vocab_transform.bias")
+
+
+@misconception("their_name", "prefix on DistilBERT's pre_classifier", symptom=_prefixes_the_pre_classifier)
+def prefix_on_the_pre_classifier(ours, model_type, prefix=True):
+    """BERT's pooler belongs to the encoder, but DistilBERT's pre_classifier belongs to the head: no prefix.
+
+    Only a result that begins with "pooler." gets the prefix.
+    """
+    return _name(ours, model_type, prefix, prefixed=lambda inside: inside or ours.startswith("head.dense"))
+
+
 # mask_probabilities
 
 _IDS = torch.tensor([[1, 3, 5, 3, 6], [3, 2, 7, 0, 0]])
@@ -674,13 +925,13 @@ _IDS = torch.tensor([[1, 3, 5, 3, 6], [3, 2, 7, 0, 0]])
 def _same_guesses(function):
     model = _filled(MaskedLM(EncoderConfig(**_SIZES)), 0.5)
     with torch.no_grad():
-        return [function(model, _IDS, (_IDS > 0).long(), 3), function(model, _IDS, None, 3)]
+        return [function(model, _IDS.clone(), (_IDS > 0).long(), 3), function(model, _IDS.clone(), None, 3)]
 
 
 def _projects_everything(function):
     model, projected = _filled(MaskedLM(EncoderConfig(**_SIZES)), 0.5), []
     model.head.register_forward_hook(lambda module, inputs, output: projected.append(output[..., 0].numel()))
-    function(model, _IDS, None, 3)
+    function(model, _IDS.clone(), None, 3)
     return sum(projected) == 10
 
 
@@ -743,3 +994,34 @@ def only_the_masks_encoded(model, input_ids, attention_mask, mask_token_id):
     """
     alone = input_ids[input_ids == mask_token_id][:, None]
     return model.head(model.encoder(alone).last_hidden_state[:, 0]).softmax(-1)
+
+
+@misconception("mask_probabilities", "attention mask upside down", symptom_of=_same_guesses)
+def real_tokens_hidden(model, input_ids, attention_mask, mask_token_id):
+    """1 - attention_mask goes to the encoder, so it reads the padding and not the text.
+
+    Pass attention_mask as it is: 1 at real tokens.
+    """
+    seen = None if attention_mask is None else 1 - attention_mask
+    hidden = model.encoder(input_ids, seen).last_hidden_state
+    return model.head(hidden[input_ids == mask_token_id]).softmax(-1)
+
+
+@misconception("mask_probabilities", "sigmoid instead of softmax", symptom_of=_same_guesses)
+def each_word_by_itself(model, input_ids, attention_mask, mask_token_id):
+    """Each word has a probability of its own, independent of the others, and a row does not sum to 1.
+
+    The words of the vocabulary exclude one another: softmax(-1).
+    """
+    hidden = model.encoder(input_ids, attention_mask).last_hidden_state
+    return model.head(hidden[input_ids == mask_token_id]).sigmoid()
+
+
+@misconception("mask_probabilities", "logarithms of the probabilities", symptom_of=_same_guesses)
+def logarithms_of_probabilities(model, input_ids, attention_mask, mask_token_id):
+    """These are log-probabilities, all at most 0.
+
+    softmax, not log_softmax; or take exp() at the end.
+    """
+    hidden = model.encoder(input_ids, attention_mask).last_hidden_state
+    return model.head(hidden[input_ids == mask_token_id]).log_softmax(-1)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
@@ -167,6 +168,18 @@ def test_dropout_of_the_head_is_right_before_the_classifier(impl: ModuleType, ar
     torch.testing.assert_close(
         head(torch.randn(2, 5, 6)), expected, msg="with all features dropped, only the bias is left"
     )
+
+
+@pytest.mark.parametrize(("architecture", "feature"), [("bert", math.tanh(1)), ("distilbert", 1.0)])
+def test_a_feature_is_dropped_once(impl: ModuleType, architecture: str, feature: float) -> None:
+    """What is not dropped is doubled once, if half of the features are dropped."""
+    head = head_of(impl, architecture, classifier_dropout=0.5).train()
+    with torch.no_grad():
+        for linear in (head.dense, head.classifier):
+            linear.weight.copy_(torch.eye(*linear.weight.shape))
+            linear.bias.zero_()
+    scores = head(torch.ones(50, 2, 6)).unique().tolist()
+    assert {round(score, 3) for score in scores} == {0, round(2 * feature, 3)}, "0, or doubled once"
 
 
 def test_the_dropouts_of_the_architectures(impl: ModuleType) -> None:

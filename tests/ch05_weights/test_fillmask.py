@@ -139,6 +139,12 @@ def test_only_masks_are_projected(impl: ModuleType) -> None:
     assert projected == 5, f"the head should get the 5 masks, not {projected} positions"
 
 
+def test_a_model_stays_in_its_mode(impl: ModuleType) -> None:
+    model = OfficialParts().train()
+    impl.mask_probabilities(model, *some_masks(padding=True), 4)
+    assert all(module.training for module in model.modules()), "whoever calls this decides about dropout"
+
+
 def test_the_whole_function_reads_one_batch(teacher: MaskedLM, tokenizer: WordPiece) -> None:
     head = Recorded(teacher.head)
     copy = MaskedLM(TINY)

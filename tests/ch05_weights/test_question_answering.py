@@ -23,3 +23,11 @@ def test_an_answer_that_was_cut_off_is_ignored(impl: ModuleType) -> None:
     half = impl.answer_loss(start[:1], end[:1], torch.tensor([4]), torch.tensor([4]))
     losses = [functional.cross_entropy(logits[:1], torch.tensor([4])) for logits in (start, end)]
     torch.testing.assert_close(half, sum(losses) / 2, msg="the last position of a text counts")
+
+
+def test_each_end_has_a_mean_of_its_own(impl: ModuleType) -> None:
+    """Three starts are in the texts, but only one end: the end weighs as much as the three starts together."""
+    start, end = torch.randn(3, 5), torch.randn(3, 5)
+    first, last = torch.tensor([1, 0, 4]), torch.tensor([3, 5, 9])
+    expected = (functional.cross_entropy(start, first) + functional.cross_entropy(end[:1], last[:1])) / 2
+    torch.testing.assert_close(impl.answer_loss(start, end, first, last), expected)
