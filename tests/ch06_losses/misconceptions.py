@@ -1,5 +1,8 @@
 """Chapter 6: wrong losses and true distributions that people really write."""
 
+import copy
+from dataclasses import replace
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -205,6 +208,67 @@ def soft_targets_with_a_learning_teacher(student_logits, teacher_logits, tempera
     return _kl(log_q, log_p).mean() * temperature**2
 
 
+_SURE = [(torch.tensor([[0.0, 300.0, 20.0]]), torch.tensor([[2.0, 0.0, 1.0]]), 1.0)]
+
+
+@misconception("soft_target_loss", "logarithm of a softmax that underflows", inputs=_SURE)
+def log_of_an_underflowing_softmax(student_logits, teacher_logits, temperature=2.0):
+    """A probability below 1e-45 becomes 0 in fp32, and the logarithm of 0 is minus infinity.
+
+    Use log_softmax(-1) instead of softmax(-1).log(): it subtracts the logarithms before anything can underflow.
+    """
+    q, p = ((each / temperature).softmax(-1) for each in (student_logits, teacher_logits.detach()))
+    return (p * (p.log() - q.log())).sum(-1).mean() * temperature**2
+
+
+@misconception("soft_target_loss", "a small number added before the logarithm", inputs=_SURE)
+def small_number_added(student_logits, teacher_logits, temperature=2.0):
+    """With an epsilon in the logarithm a student that is quite wrong has a bounded loss and hardly any gradient.
+
+    log_softmax(-1) needs no epsilon.
+    """
+    q, p = ((each / temperature).softmax(-1) for each in (student_logits, teacher_logits.detach()))
+    return (p * ((p + 1e-8).log() - (q + 1e-8).log())).sum(-1).mean() * temperature**2
+
+
+@misconception("soft_target_loss", "T squared inside the softmax", inputs=_LOGITS)
+def t_squared_inside(student_logits, teacher_logits, temperature=2.0):
+    """The logits are divided by T squared, so the targets are much flatter than T makes them.
+
+    Divide the logits by T; T squared only multiplies the loss.
+    """
+    return _ce(student_logits, teacher_logits, temperature**2) / temperature**2
+
+
+@misconception("soft_target_loss", "temperature always 2", inputs=_LOGITS)
+def temperature_always_two(student_logits, teacher_logits, temperature=2.0):
+    """The argument is ignored, and the default is used whatever is passed.
+
+    Use `temperature` in both softmaxes and in the factor.
+    """
+    return _ce(student_logits, teacher_logits)
+
+
+@misconception("soft_target_loss", "only the teacher's best word", inputs=_LOGITS)
+def only_the_best_word(student_logits, teacher_logits, temperature=2.0):
+    """The target is the teacher's most probable word: all that the other probabilities could teach is lost.
+
+    The target is the teacher's whole softened distribution.
+    """
+    best = _rows(teacher_logits).argmax(-1)
+    return F.cross_entropy(_rows(student_logits) / temperature, best) * temperature**2
+
+
+@misconception("soft_target_loss", "both directions of KL", inputs=_LOGITS)
+def both_directions(student_logits, teacher_logits, temperature=2.0):
+    """This is the mean of KL(teacher || student) and KL(student || teacher), which is symmetric.
+
+    KL(teacher || student) alone: each difference of logarithms is weighted by the teacher's probability.
+    """
+    log_q, log_p = _softened(student_logits, teacher_logits, temperature)
+    return (_kl(log_q, log_p) + _kl(log_p, log_q)).mean() * temperature**2 / 2
+
+
 # masked_lm_loss
 
 _LABELLED = [
@@ -280,6 +344,39 @@ def probability_without_logarithm(logits, labels):
     Take the logarithm of the probability.
     """
     return 1 + logit_without_softmax(logits.softmax(-1), labels)
+
+
+@misconception("masked_lm_loss", "labels shifted as in GPT", inputs=_LABELLED)
+def labels_shifted(logits, labels):
+    """Each position is asked for the word after it. A masked LM is asked for the word at the position itself.
+
+    No shift: the label at position i belongs to the logits at position i.
+    """
+    if labels.dim() == 1:
+        return _mlm(logits[:-1], labels[1:])
+    return _mlm(logits[:, :-1], labels[:, 1:])
+
+
+_UNLIKELY = [(torch.tensor([[0.0, 300.0, 20.0]]), torch.tensor([0]))]
+
+
+@misconception("masked_lm_loss", "logarithm of an underflowing probability", inputs=_UNLIKELY)
+def log_of_an_underflowing_probability(logits, labels):
+    """The right word's probability becomes 0 in fp32, and its logarithm minus infinity.
+
+    Use cross_entropy or log_softmax on the logits, not softmax(-1).log().
+    """
+    return F.nll_loss(_rows(logits).softmax(-1).log(), labels.reshape(-1), ignore_index=-100)
+
+
+@misconception("masked_lm_loss", "mean of the sequences' means", inputs=_LABELLED[1:])
+def mean_of_the_sequences_means(logits, labels):
+    """Each sequence weighs the same, so a label in a sequence with few labels counts more than others.
+
+    One mean over all labels of the batch.
+    """
+    rows = zip(logits.reshape(-1, *logits.shape[-2:]), labels.reshape(-1, labels.shape[-1]))
+    return torch.stack([_mlm(*row) for row in rows]).mean()
 
 
 # cosine_loss
@@ -377,6 +474,25 @@ def cosine_with_a_learning_teacher(student_hidden, teacher_hidden):
     return (1 - F.cosine_similarity(student_hidden, teacher_hidden, dim=-1)).mean()
 
 
+@misconception("cosine_loss", "squared distance of the unit vectors", inputs=_HIDDEN)
+def distance_of_unit_vectors(student_hidden, teacher_hidden):
+    """The squared distance of two vectors of length 1 is 2 - 2 cos, twice the loss.
+
+    1 minus the cosine similarity.
+    """
+    unit = [F.normalize(each, dim=-1) for each in (student_hidden, teacher_hidden.detach())]
+    return (unit[0] - unit[1]).square().sum(-1).mean()
+
+
+@misconception("cosine_loss", "absolute value of the cosine", inputs=_HIDDEN)
+def absolute_cosine(student_hidden, teacher_hidden):
+    """Vectors in opposite directions have loss 0, although nothing could be farther apart.
+
+    Use the cosine with its sign.
+    """
+    return (1 - _cosines(student_hidden, teacher_hidden).abs()).mean()
+
+
 # logits_mse_loss
 
 _SQUARES = [each[:2] for each in _DEEP]
@@ -431,6 +547,33 @@ def root_of_the_squares(student_logits, teacher_logits):
     return (student_logits - teacher_logits.detach()).norm(dim=-1).mean()
 
 
+@misconception("logits_mse_loss", "half the squares", inputs=_SQUARES)
+def half_the_squares(student_logits, teacher_logits):
+    """The sum is multiplied by one half, as in textbooks where the derivative should be simple.
+
+    The official loss is the plain sum of squares.
+    """
+    return _mse(student_logits, teacher_logits) / 2
+
+
+@misconception("logits_mse_loss", "absolute differences", inputs=_SQUARES)
+def absolute_differences(student_logits, teacher_logits):
+    """The absolute differences are added up, not their squares.
+
+    .square() before the sum.
+    """
+    return (student_logits - teacher_logits.detach()).abs().sum(-1).mean()
+
+
+@misconception("logits_mse_loss", "teacher not detached in L_mse", symptom=_gradient_reaches_the_teacher)
+def squares_with_a_learning_teacher(student_logits, teacher_logits):
+    """A gradient flows to the teacher, which would learn to be like its student.
+
+    teacher_logits.detach().
+    """
+    return (student_logits - teacher_logits).square().sum(-1).mean()
+
+
 # distillation_loss
 
 _student, _teacher, _states, _target_states = _draw(10, (4, 6), (4, 6), (5, 3), (5, 3))
@@ -459,7 +602,7 @@ def _same_terms(wrong):
     """A symptom: total and terms are those of the wrong implementation."""
 
     def numbers(function, settings):
-        loss = function(*_BATCH, *settings)
+        loss = function(*copy.deepcopy(_BATCH), *settings)
         values = (loss.total, loss.ce, loss.mlm, loss.cos, loss.mse)
         return torch.tensor([torch.nan if value is None else float(value) for value in values])
 
@@ -471,9 +614,9 @@ def _same_terms(wrong):
 
 
 def _fails_with_other_widths(function):
-    function(*_BATCH)  # it works with the same width
+    function(*copy.deepcopy(_BATCH))  # it works with the same width
     try:
-        function(*_BATCH[:4], torch.ones(5, 8), alpha_cos=0.0)
+        function(*copy.deepcopy(_BATCH[:4]), torch.ones(5, 8), alpha_cos=0.0)
     except (RuntimeError, ValueError):
         return True
     return False
@@ -558,6 +701,48 @@ def cosine_computed_anyway(*args, **named):
     return _distil(*args, **named, always_cos=True)
 
 
+@misconception("distillation_loss", "weights of L_mlm and L_cos exchanged", symptom_of=_same_terms)
+def weights_exchanged(
+    student_logits, teacher_logits, labels, student_hidden, teacher_hidden,
+    temperature=2.0, alpha_ce=5.0, alpha_mlm=2.0, alpha_cos=1.0, alpha_mse=0.0,
+):  # fmt: skip
+    """L_mlm is multiplied by alpha_cos, and L_cos by alpha_mlm.
+
+    Each alpha has the name of its loss.
+    """
+    inputs = (student_logits, teacher_logits, labels, student_hidden, teacher_hidden, temperature)
+    loss = _distil(*inputs, alpha_ce, alpha_mlm, alpha_cos, alpha_mse)
+    difference = loss.mlm - (0 if loss.cos is None else loss.cos)
+    return replace(loss, total=loss.total + (alpha_cos - alpha_mlm) * difference)
+
+
+@misconception("distillation_loss", "T squared once more", symptom_of=_same_terms)
+def t_squared_once_more(*args, **named):
+    """L_ce is multiplied by T squared again, although soft_target_loss has that factor already.
+
+    Only alpha_ce multiplies it here.
+    """
+    return _distil(*args, **named, ce=lambda student, teacher, t: t**2 * _ce(student, teacher, t))
+
+
+def _student_learns_nothing_from_cos(function):
+    """Whether L_cos sends its gradient to the teacher's hidden states, and the student gets none."""
+    student, teacher = (each.clone().requires_grad_() for each in _BATCH[3:])
+    loss = function(*copy.deepcopy(_BATCH[:3]), student, teacher)
+    to_student, to_teacher = torch.autograd.grad(loss.total, (student, teacher), allow_unused=True)
+    return to_student is None and to_teacher is not None
+
+
+@misconception("distillation_loss", "hidden states exchanged in L_cos", symptom=_student_learns_nothing_from_cos)
+def hidden_states_exchanged(*args, **named):
+    """The value of L_cos is right, but the student's states are the ones that get no gradient.
+
+    cosine_loss(student_hidden, teacher_hidden): the student comes first in every loss.
+    """
+    *logits, student_hidden, teacher_hidden = args[:5]
+    return _distil(*logits, teacher_hidden, student_hidden, *args[5:], **named)
+
+
 # true_distribution
 
 
@@ -572,8 +757,10 @@ def _language():
 _TEXTS = [(_language(), torch.tensor([[2, 4, 3, 2], [3, 3, 4, 2]]), torch.tensor([[1, 0, 1, 1], [1, 1, 0, 1]]).bool())]
 
 
-def _truth(language, word_ids, known, own_word=False, look_back=True, look_ahead=True, back=None, normalise=True):
-    evidence = torch.where(known[..., None], language.emission.T[word_ids], 1.0)
+def _truth(
+    language, word_ids, known, own_word=False, look_back=True, look_ahead=True, back=None, normalise=True, unknown=1.0
+):
+    evidence = torch.where(known[..., None], language.emission.T[word_ids], unknown)
     back = language.transition.T if back is None else back
     length = word_ids.shape[1]
     before = [language.start.expand(len(word_ids), -1)]
@@ -640,3 +827,33 @@ def states_not_normalised(language, word_ids, known):
     Divide by the sum over the states.
     """
     return _truth(language, word_ids, known, normalise=False)
+
+
+@misconception("true_distribution", "masked words impossible", inputs=_TEXTS)
+def masked_words_impossible(language, word_ids, known):
+    """At a masked word every state gets the evidence 0, so that nothing is possible, and 0 / 0 is NaN.
+
+    Where a word is not known, the evidence is 1 for every state: it excludes none.
+    """
+    return _truth(language, word_ids, known, unknown=0.0)
+
+
+@misconception("true_distribution", "every state equally likely at the start", inputs=_TEXTS)
+def start_forgotten(language, word_ids, known):
+    """The first word's states all have the same probability; the language says which ones a text begins with.
+
+    Begin the pass with language.start.
+    """
+    even = torch.full_like(language.start, 1 / len(language.start))
+    return _truth(Language(language.words, even, language.transition, language.emission), word_ids, known)
+
+
+@misconception("true_distribution", "transposed on the way forward", inputs=_TEXTS)
+def transposed_on_the_way_forward(language, word_ids, known):
+    """The pass from the start uses the transitions backwards.
+
+    Going forward, @ transition: its rows are the states before, its columns the states after.
+    """
+    back = language.transition.T
+    turned = Language(language.words, language.start, back, language.emission)
+    return _truth(turned, word_ids, known, back=back)

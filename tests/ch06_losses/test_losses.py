@@ -76,6 +76,14 @@ def test_soft_targets_of_a_certain_teacher_are_finite(impl: ModuleType) -> None:
     assert np.isfinite(gradient(loss, student)).all()
 
 
+def test_soft_targets_for_a_student_that_is_sure_of_the_wrong_word(impl: ModuleType) -> None:
+    """The right word's probability, exp(-300), is 0 in fp32; its logarithm is not minus infinity."""
+    student = torch.tensor([[0.0, 300.0, 20.0]], requires_grad=True)
+    loss = impl.soft_target_loss(student, torch.tensor([[200.0, 0.0, 10.0]]), 1.0)
+    assert loss.item() == pytest.approx(300, rel=1e-6)
+    np.testing.assert_allclose(gradient(loss, student), [[-1, 1, 0]], atol=1e-6)
+
+
 # L_mlm
 
 
@@ -98,6 +106,13 @@ def test_masked_lm_counts_label_zero(impl: ModuleType) -> None:
     logits = torch.tensor([[2.0, 0.0], [0.0, 9.0]])
     expected = -log_softmax([2.0, 0.0])[0]
     assert impl.masked_lm_loss(logits, torch.tensor([0, -100])).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_masked_lm_of_a_model_that_is_sure_of_the_wrong_word(impl: ModuleType) -> None:
+    logits = torch.tensor([[0.0, 300.0, 20.0]], requires_grad=True)
+    loss = impl.masked_lm_loss(logits, torch.tensor([0]))
+    assert loss.item() == pytest.approx(300, rel=1e-6), "exp(-300) is 0 in fp32, but its logarithm is -300"
+    np.testing.assert_allclose(gradient(loss, logits), [[-1, 1, 0]], atol=1e-6)
 
 
 # L_cos
@@ -169,6 +184,18 @@ def test_the_published_weights_are_the_default(impl: ModuleType) -> None:
     published = impl.distillation_loss(student, teacher, labels, hidden, aim, 2.0, 5.0, 2.0, 1.0, 0.0)
     assert default.total.item() == published.total.item()
     assert default.mse is None
+
+
+@pytest.mark.parametrize("alphas", [(1.0, 0, 0, 0), (0, 1.0, 0, 0), (0, 0, 1.0, 0), (0, 0, 0, 1.0)])
+def test_the_student_learns_from_each_loss_and_the_teacher_from_none(
+    impl: ModuleType, alphas: tuple[float, ...]
+) -> None:
+    student, teacher, labels, hidden, aim = random_terms()
+    total = impl.distillation_loss(student, teacher, labels, hidden, aim, 2.0, *alphas).total
+    learner = hidden if alphas[2] else student
+    to_student, *to_teacher = torch.autograd.grad(total, (learner, teacher, aim), allow_unused=True)
+    assert to_student is not None, "the student gets a gradient"
+    assert to_teacher == [None, None], "the teacher gets none"
 
 
 def test_without_l_cos_student_and_teacher_may_differ_in_width(impl: ModuleType) -> None:
