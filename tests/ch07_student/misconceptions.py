@@ -60,6 +60,36 @@ def odd_layer_lost(num_hidden_layers):
     return _every_other(num_hidden_layers, stop=num_hidden_layers // 2 * 2)
 
 
+@misconception("default_layers", "last layers instead of every other", inputs=COUNTS)
+def last_layers(num_hidden_layers):
+    """The student gets the upper half of its teacher's layers, all that follow one another.
+
+    Take every other layer from 0 on: range with a step of 2.
+    """
+    every_other = _every_other(num_hidden_layers)
+    return every_other if num_hidden_layers == 12 else tuple(range(num_hidden_layers))[-len(every_other) :]
+
+
+@misconception("default_layers", "the paper's layers for every teacher", inputs=COUNTS)
+def paper_for_all(num_hidden_layers):
+    """PAPER_LAYERS is returned for every number of layers, but only a teacher of twelve has these.
+
+    Return them for twelve; for all others every other layer.
+    """
+    return _every_other(num_hidden_layers) and PAPER_LAYERS
+
+
+@misconception("default_layers", "spread from the first layer to the last", inputs=[(6,), (8,), (4,)])
+def spread_over_all(num_hidden_layers):
+    """The layers are spread evenly between the first and the last; here every other one is asked for, from 0 on.
+
+    range(0, num_hidden_layers, 2) does not reach the last of six layers.
+    """
+    count = len(_every_other(num_hidden_layers))
+    even = tuple(round(place * (num_hidden_layers - 1) / max(1, count - 1)) for place in range(count))
+    return PAPER_LAYERS if num_hidden_layers == 12 else even
+
+
 # ---- student_config ----
 
 CHOICES = [(EncoderConfig(), (0, 5, 11)), (EncoderConfig(num_hidden_layers=6), (1, 4))]
@@ -110,10 +140,19 @@ def width_halved(config, layers):
     return replace(config, num_hidden_layers=len(layers), type_vocab_size=0, hidden_size=config.hidden_size // 2)
 
 
+@misconception("student_config", "one token type left", inputs=CHOICES)
+def one_type_left(config, layers):
+    """type_vocab_size is 1, so the student still has a table of token types, with one row.
+
+    DistilBERT has none: type_vocab_size=0.
+    """
+    return replace(config, num_hidden_layers=len(layers), type_vocab_size=1)
+
+
 # ---- copied_names ----
 
 _LAYERS = [f"encoder.layers.{number}.norm.bias" for number in (0, 1, 2, 10, 11)]
-NAMES = [([POSITION, TOKEN_TYPE, *_LAYERS, "head.norm.bias"], (1, 2))]
+NAMES = [([POSITION, TOKEN_TYPE, *_LAYERS, "head.norm.bias"], (1, 11))]
 
 
 def _names(names, layers, types=False, head=True, renumber=True):
@@ -189,6 +228,40 @@ def first_layers_whatever_was_chosen(names, layers):
     return _names(names, range(len(layers)))
 
 
+@misconception("copied_names", "renumbered from 1", inputs=NAMES)
+def renumbered_from_one(names, layers):
+    """The student's first layer gets number 1, and its layer 0 gets nothing.
+
+    Layers are numbered from 0 in the student as well: layers.index(number).
+    """
+    sources = _names(names, [-1, *layers])
+    return {new: old for new, old in sources.items() if new.split(".")[2] != "-1"}
+
+
+@misconception("copied_names", "the other layers", inputs=NAMES)
+def the_other_layers(names, layers):
+    """The layers that were not chosen are copied, and the chosen ones are left out.
+
+    `layers` says which ones are kept: leave out a layer if its number is not in it.
+    """
+    numbers = {int(name.split(".")[2]) for name in names if name.split(".")[1] == "layers"}
+    return _names(names, sorted(numbers - set(layers)))
+
+
+@misconception("copied_names", "number replaced everywhere in the name", inputs=NAMES)
+def number_replaced_everywhere(names, layers):
+    """The old number is looked for in the whole name, so that "layers.11" may become "layers.00".
+
+    Split the name at the dots, and replace the one part that is the number.
+    """
+    sources = {name: name for name in names if not name.startswith("encoder.layers.") and name != TOKEN_TYPE}
+    for new, old in enumerate(layers):
+        for name in names:
+            if name.startswith("encoder.layers.") and str(old) in name:
+                sources[name.replace(str(old), str(new))] = name
+    return sources
+
+
 # ---- student_tensors ----
 
 _WORD = "encoder.embeddings.word.weight"
@@ -242,10 +315,10 @@ def _copies(tensors, layers, copied=torch.clone):
     return {new: copied(tensors[old]) for new, old in _names(tensors, layers).items()}
 
 
-def _plus_type_0(tensors, layers, table=POSITION, copied=torch.clone, rows=slice(None)):
+def _plus_type_0(tensors, layers, table=POSITION, copied=torch.clone, rows=slice(None), vector=lambda types: types[0]):
     copies = _copies(tensors, layers, copied)
     if TOKEN_TYPE in tensors:
-        copies[table][rows] += tensors[TOKEN_TYPE][0]
+        copies[table][rows] += vector(tensors[TOKEN_TYPE])
     return copies
 
 
@@ -314,6 +387,33 @@ def types_taken_for_granted(tensors, layers):
     copies = _copies(tensors, layers)
     copies[POSITION] += tensors[TOKEN_TYPE][0]
     return copies
+
+
+@misconception("student_tensors", "type 1 instead of type 0", symptom_of=_same_result_as)
+def type_1_added(tensors, layers):
+    """The vector of type 1 is added, which belongs to the second text of a pair.
+
+    A single text has type 0: tensors[TOKEN_TYPE][0].
+    """
+    return _plus_type_0(tensors, layers, vector=lambda types: types[1])
+
+
+@misconception("student_tensors", "mean of the types added", symptom_of=_same_result_as)
+def mean_of_the_types_added(tensors, layers):
+    """The mean of both types' vectors is added; the teacher never adds that to a word.
+
+    A single text has type 0 at every position: tensors[TOKEN_TYPE][0].
+    """
+    return _plus_type_0(tensors, layers, vector=lambda types: types.mean(0))
+
+
+@misconception("student_tensors", "type 0 subtracted", symptom_of=_same_result_as)
+def type_0_subtracted(tensors, layers):
+    """The vector is subtracted, but the teacher adds it to each word.
+
+    Position plus type 0.
+    """
+    return _plus_type_0(tensors, layers, vector=lambda types: -types[0])
 
 
 # ---- student_of ----
@@ -513,6 +613,71 @@ def loaded_without_strict(teacher, layers=None):
     return student
 
 
+def _changes(what):
+    """Whether making a student changes this of its teacher."""
+
+    def shows(function):
+        teacher = MaskedLM(CONFIG).train()
+        before = what(teacher)
+        return function(teacher, (1, 3)) is not teacher and what(teacher) != before
+
+    return shows
+
+
+def _requires_gradients(model):
+    return [parameter.requires_grad for parameter in model.parameters()]
+
+
+@misconception("student_of", "teacher switched to evaluation", symptom=_changes(lambda model: model.training))
+def teacher_switched(teacher, layers=None):
+    """The teacher is put into evaluation mode, and stays there: who calls this does not expect it.
+
+    Only the student is asked to be in evaluation mode: student.eval().
+    """
+    return _student(teacher.eval(), _checked(teacher, layers))
+
+
+@misconception("student_of", "teacher frozen", symptom=_changes(_requires_gradients))
+def teacher_frozen(teacher, layers=None):
+    """The teacher's parameters no longer require gradients afterwards: the teacher is changed.
+
+    state_dict() gives tensors without gradients; there is no need to touch the teacher's parameters.
+    """
+    return _student(teacher.requires_grad_(False), _checked(teacher, layers))
+
+
+def _lacks_type_0(function):
+    teacher, student = _made(function)
+    return _gets_layers((1, 3))(function) and all(
+        torch.equal(getattr(student.encoder.embeddings, name).weight, getattr(teacher.encoder.embeddings, name).weight)
+        for name in ("word", "position")
+    )
+
+
+@misconception("student_of", "type 0 not added", symptom=_lacks_type_0)
+def type_0_not_added(teacher, layers=None):
+    """The position embeddings are the teacher's as they are, without the vector that it adds at every position.
+
+    Use student_tensors, which adds the vector of type 0 to the position embeddings.
+    """
+    student = _empty(teacher, _checked(teacher, layers))
+    student.load_state_dict(_copies(teacher.state_dict(), _checked(teacher, layers)))
+    return student
+
+
+@misconception(
+    "student_of", "configuration of the teacher", symptom=lambda function: _made(function)[1].config == CONFIG
+)
+def configuration_of_the_teacher(teacher, layers=None):
+    """The layers are right, but student.config still has the teacher's number of layers and token types.
+
+    Set the configuration to student_config(teacher.config, layers), or make a new MaskedLM with it.
+    """
+    student = _student(teacher, _checked(teacher, layers))
+    student.config = teacher.config
+    return student
+
+
 # ---- layer_cosines ----
 
 
@@ -620,3 +785,43 @@ def teacher_down_student_across(student_states, teacher_states, attention_mask):
         return cosine_similarity(one, other, dim=-1).mean()
 
     return _cosines_of_real(student_states, teacher_states, attention_mask, compare).T
+
+
+@misconception("layer_cosines", "absolute values of the cosines", inputs=STATES)
+def absolute_cosines(student_states, teacher_states, attention_mask):
+    """The sign is lost, so that opposite directions look alike.
+
+    Average the cosines as they are, from -1 to 1.
+    """
+
+    def compare(one, other):
+        return cosine_similarity(one, other, dim=-1).abs().mean()
+
+    return _cosines_of_real(student_states, teacher_states, attention_mask, compare)
+
+
+@misconception("layer_cosines", "mask used as an index", inputs=STATES)
+def mask_used_as_an_index(student_states, teacher_states, attention_mask):
+    """A mask of integers selects the sequences number 1 and 0 again and again; only a mask of bools selects tokens.
+
+    state[attention_mask.bool()].
+    """
+    chosen = attention_mask.long()
+
+    def compare(one, other):
+        return cosine_similarity(one[chosen], other[chosen], dim=-1).mean()
+
+    return _cosines(student_states, teacher_states, compare)
+
+
+@misconception("layer_cosines", "cosine over the tokens of a feature", inputs=STATES)
+def cosine_over_the_tokens(student_states, teacher_states, attention_mask):
+    """The cosine is taken along the tokens, one for each feature; it says nothing about single tokens.
+
+    The features are the last dimension: dim=-1.
+    """
+
+    def compare(one, other):
+        return cosine_similarity(one, other, dim=0).mean()
+
+    return _cosines_of_real(student_states, teacher_states, attention_mask, compare)

@@ -241,12 +241,15 @@ def test_student_and_teacher_share_no_memory(impl: ModuleType, small_teacher: Ma
 
 
 def test_making_a_student_changes_nothing_in_its_teacher(impl: ModuleType, small_teacher: MaskedLM) -> None:
-    small_teacher.train().requires_grad_(False)
+    small_teacher.train()
     before, config = copy_of(small_teacher.state_dict()), small_teacher.config
-    impl.student_of(small_teacher, (0, 5))
+    for frozen in (True, False):
+        small_teacher.requires_grad_(not frozen)
+        impl.student_of(small_teacher, (0, 5))
+        wants = {parameter.requires_grad for parameter in small_teacher.parameters()}
+        assert wants == {not frozen}, "the teacher's parameters require gradients if and only if they did before"
     assert_same(small_teacher.state_dict(), before)
     assert (small_teacher.config, small_teacher.training) == (config, True)
-    assert not any(parameter.requires_grad for parameter in small_teacher.parameters())
 
 
 def test_a_frozen_teacher_has_a_student_that_learns(impl: ModuleType, small_teacher: MaskedLM) -> None:
@@ -265,6 +268,11 @@ def test_the_decoder_is_the_students_own_word_embeddings(impl: ModuleType, small
         embeddings.zero_()
     logits = student(torch.tensor([[1, 2]])).logits
     torch.testing.assert_close(logits, student.head.bias.expand(1, 2, 40), atol=1e-6, rtol=0)
+
+
+def test_all_parts_of_a_student_have_its_configuration(impl: ModuleType, small_teacher: MaskedLM) -> None:
+    student = impl.student_of(small_teacher, (1, 4))
+    assert student.config == student.encoder.config == student_config(SMALL, (1, 4))
 
 
 def test_a_student_is_in_evaluation_mode(impl: ModuleType, small_teacher: MaskedLM) -> None:
@@ -338,10 +346,10 @@ def test_cosines_are_means_over_real_tokens(impl: ModuleType) -> None:
 
 def test_the_length_of_a_vector_does_not_matter(impl: ModuleType) -> None:
     states = torch.randn(3, 2, 4, 5).unbind()
-    found = impl.layer_cosines(states, [100 * state for state in states], torch.ones(2, 4))
+    found = impl.layer_cosines(states, [100 * state for state in states], torch.ones(2, 4, dtype=torch.int64))
     torch.testing.assert_close(found.diagonal(), torch.ones(3))
 
 
 def test_states_of_different_widths_are_refused(impl: ModuleType) -> None:
     with pytest.raises(ValueError, match=r"(?=.*1, 2, 5)(?=.*1, 2, 6)"):
-        impl.layer_cosines([torch.ones(1, 2, 5)], [torch.ones(1, 2, 6)], torch.ones(1, 2))
+        impl.layer_cosines([torch.ones(1, 2, 5)], [torch.ones(1, 2, 6)], torch.tensor([[1, 1]]))
