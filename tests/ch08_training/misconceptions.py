@@ -111,6 +111,37 @@ def warm_up_forgotten(step, steps, warmup_share):
     return (steps - step) / steps
 
 
+@misconception("schedule", "a cosine on the way down", symptom_of=_same_factors_as)
+def cosine_on_the_way_down(step, steps, warmup_share):
+    """The way down is half a cosine, as in many recipes for language models; here it is a straight line.
+
+    (steps - step) / (steps - warmup).
+    """
+    warmup = math.ceil(warmup_share * steps)
+    factor = _lines(step, steps, warmup)
+    return factor if step < warmup else (1 - math.cos(math.pi * factor)) / 2
+
+
+@misconception("schedule", "constant after the warm-up", symptom_of=_same_factors_as)
+def constant_after_the_warm_up(step, steps, warmup_share):
+    """After the warm-up the rate stays at its highest value until the end.
+
+    Let it go down linearly: (steps - step) / (steps - warmup).
+    """
+    warmup = math.ceil(warmup_share * steps)
+    return _lines(step, steps, warmup) if step < warmup else 1.0
+
+
+@misconception("schedule", "warm-up that ends below 1", symptom_of=_same_factors_as)
+def warm_up_ends_below_one(step, steps, warmup_share):
+    """The steps of the warm-up are divided by warmup + 1, so its last step has a factor below 1.
+
+    The last step of the warm-up has factor 1: (step + 1) / warmup.
+    """
+    warmup = math.ceil(warmup_share * steps)
+    return (step + 1) / (warmup + 1) if step < warmup else _lines(step, steps, warmup)
+
+
 # ---- numbers_of_step ----
 
 
@@ -169,6 +200,26 @@ def blocks_instead_of_turns(step, accumulate, rank, world_size):
     return range(start, start + accumulate)
 
 
+@misconception("numbers_of_step", "counted from 1", symptom_of=_same_numbers_as)
+def numbers_from_one(step, accumulate, rank, world_size):
+    """The first micro-batch is never read: in the first step process 0 begins with number 1.
+
+    Steps, ranks and micro-batches are all counted from 0.
+    """
+    start = step * accumulate * world_size + 1
+    return range(start + rank, start + accumulate * world_size, world_size)
+
+
+@misconception("numbers_of_step", "accumulate as the stride", symptom_of=_same_numbers_as)
+def accumulate_as_the_stride(step, accumulate, rank, world_size):
+    """The numbers of a process are `accumulate` apart; two processes then read some of them twice and others never.
+
+    The processes take turns, so the stride is world_size, and each reads `accumulate` numbers.
+    """
+    start = step * accumulate * world_size + rank
+    return range(start, start + accumulate * accumulate, accumulate)
+
+
 # ---- make_optimizer ----
 
 
@@ -221,7 +272,8 @@ def _holds_frozen_ones(function):
 
 def _is_not_adamw(function):
     optimizer = function(_small(), TrainingConfig(weight_decay=0.5))
-    return not optimizer.param_groups[0].get("decoupled_weight_decay", isinstance(optimizer, torch.optim.AdamW))
+    decoupled = optimizer.param_groups[0].get("decoupled_weight_decay", isinstance(optimizer, torch.optim.AdamW))
+    return isinstance(optimizer, torch.optim.Adam) and not decoupled
 
 
 def _has_default_betas(function):
@@ -273,6 +325,78 @@ def betas_by_default(model, config):
     return _optimizer(model, config, betas=(0.9, 0.999))
 
 
+def _all_but_embeddings(name, parameter):
+    return parameter.dim() > 1 and "embeddings" not in name
+
+
+def _only_vectors(name, parameter):
+    return parameter.dim() < 2
+
+
+def _nothing(name, parameter):
+    return False
+
+
+def _setting(name, wrong):
+    """Whether the groups have this value of a setting, although the config has another."""
+    config = TrainingConfig(learning_rate=0.25, betas=(0.7, 0.9), eps=0.125)
+    return lambda function: all(group[name] == wrong for group in function(_small(), config).param_groups)
+
+
+@misconception("make_optimizer", "no decay on the embeddings", symptom=_decays(_all_but_embeddings))
+def no_decay_on_embeddings(model, config):
+    """Word and position embeddings are left out, as in GPT recipes; here every matrix is decayed.
+
+    Decide by parameter.dim() > 1 alone.
+    """
+    return _optimizer(model, config, decays=_all_but_embeddings)
+
+
+@misconception("make_optimizer", "groups exchanged", symptom=_decays(_only_vectors))
+def groups_exchanged(model, config):
+    """Biases and layer norms are decayed, and the matrices are not: the condition is the wrong way round.
+
+    weight_decay is for parameters with dim() > 1, and 0.0 for the others.
+    """
+    return _optimizer(model, config, decays=_only_vectors)
+
+
+@misconception("make_optimizer", "no decay at all", symptom=_decays(_nothing))
+def no_decay(model, config):
+    """No parameter is decayed: config.weight_decay is not used.
+
+    The group of the matrices has weight_decay=config.weight_decay.
+    """
+    return _optimizer(model, config, decays=_nothing)
+
+
+@misconception("make_optimizer", "betas exchanged", symptom=_setting("betas", (0.9, 0.7)))
+def betas_exchanged(model, config):
+    """The two betas are in the wrong order: the first is of the mean, the second of the mean of the squares.
+
+    betas=config.betas, as they are.
+    """
+    return _optimizer(model, config, betas=config.betas[::-1])
+
+
+@misconception("make_optimizer", "default eps", symptom=_setting("eps", 1e-8))
+def eps_by_default(model, config):
+    """PyTorch's eps of 1e-8 is used, but the config has another value.
+
+    Pass eps=config.eps.
+    """
+    return _optimizer(model, config, eps=1e-8)
+
+
+@misconception("make_optimizer", "default learning rate", symptom=_setting("lr", 1e-3))
+def rate_by_default(model, config):
+    """PyTorch's learning rate of 0.001 is used, but the config has another value.
+
+    Pass lr=config.learning_rate.
+    """
+    return _optimizer(model, config, lr=1e-3)
+
+
 # ---- clip_gradients ----
 
 
@@ -294,14 +418,14 @@ def _clips_like(wrong):
     """Whether gradients and returned norm are the wrong one's, for long and for short gradients."""
 
     def outcome_of(function, gradients):
-        parameters = [nn.Parameter(torch.zeros(len(each))) for each in gradients]
+        parameters = [nn.Parameter(torch.ones(len(each))) for each in gradients]
         for parameter, gradient in zip(parameters, gradients):
             parameter.grad = torch.tensor(gradient)
         norm = function(parameters, 2.0)
-        return torch.cat([torch.tensor([float(norm)]), *(each.grad for each in parameters)])
+        return torch.cat([torch.tensor([float(norm)]), *(each.grad for each in parameters), *parameters])
 
     def shows(function):
-        cases = ([[3.0, 1.0], [0.5], [0.0, 4.0]], [[0.3], [0.0, 0.4]])
+        cases = ([[3.0, 1.0], [0.5], [2.0, 4.0]], [[0.3], [0.0, 0.4]])
         return all(torch.allclose(outcome_of(function, each), outcome_of(wrong, each)) for each in cases)
 
     return shows
@@ -395,6 +519,39 @@ def gradients_taken_for_granted(parameters, max_norm):
     return norm
 
 
+@misconception("clip_gradients", "square of the norm", symptom_of=_clips_like)
+def root_left_out(parameters, max_norm):
+    """The sum of the squares is compared and returned; a norm is its square root.
+
+    math.sqrt of the sum.
+    """
+    square = _norm(parameters) ** 2
+    _shrink(parameters, square, max_norm)
+    return square
+
+
+@misconception("clip_gradients", "largest entry as the norm", symptom_of=_clips_like)
+def largest_entry(parameters, max_norm):
+    """This is the maximum norm: the largest magnitude among all entries.
+
+    Take the root of the sum of all squares.
+    """
+    largest = max(float(each.abs().max()) for each in _gradients(parameters))
+    _shrink(parameters, largest, max_norm)
+    return largest
+
+
+@misconception("clip_gradients", "largest norm of a tensor", symptom_of=_clips_like)
+def largest_norm(parameters, max_norm):
+    """Only the tensor with the longest gradient counts.
+
+    The norm is that of one vector with all entries of all tensors.
+    """
+    norm = max(_norm([each]) for each in parameters)
+    _shrink(parameters, norm, max_norm)
+    return norm
+
+
 # ---- accumulate_gradients ----
 
 
@@ -453,6 +610,25 @@ def _same_dropout(function, numbers):
             function(toy, [(number, _toy_batch(0)[1])], 56)
             gradients.append(toy.weight.grad)
     return all(torch.equal(gradients[0], each) for each in gradients)
+
+
+def _seeds_seen(function, numbers=(7, 8, 9)):
+    """The seed of PyTorch's generator at each forward pass."""
+    seen = []
+
+    class Asked(_Toy):
+        def forward(self, *inputs):
+            seen.append(torch.initial_seed())
+            return super().forward(*inputs)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        function(Asked(), [(number, _toy_batch(0)[1]) for number in numbers], 56)
+    return seen
+
+
+def _has_one_seed(function):
+    return _same_dropout(function, range(8)) and len(set(_seeds_seen(function))) == 1
 
 
 def _averages(count):
@@ -527,9 +703,7 @@ def no_seed(module, batches, seed):
     return _accumulate(module, batches, seed, draw=None)
 
 
-@misconception(
-    "accumulate_gradients", "same dropout for every micro-batch", symptom=lambda each: _same_dropout(each, range(8))
-)
+@misconception("accumulate_gradients", "same dropout for every micro-batch", symptom=_has_one_seed)
 def one_seed_for_all(module, batches, seed):
     """The generator is seeded with the seed alone, so dropout leaves out the same places each time.
 
@@ -572,6 +746,72 @@ def terms_in_bf16(module, batches, seed):
     Call float() on each term.
     """
     return _accumulate(module, batches, seed, keep=lambda value: value.detach())
+
+
+def _seeds_with(draw):
+    """Whether the generator is seeded for numbers 7, 8 and 9 with what `draw` gives."""
+    return lambda function: _seeds_seen(function) == [draw(56, number) for number in (7, 8, 9)]
+
+
+@misconception("accumulate_gradients", "seeded once a step", symptom=_seeds_with(lambda seed, number: mix(seed, 7)))
+def seeded_once_a_step(module, batches, seed):
+    """The generator is seeded before the loop only; what the second micro-batch draws depends on the first.
+
+    Call torch.manual_seed(mix(seed, number)) within the loop, before each forward pass.
+    """
+    first = batches[0][0]
+    return _accumulate(module, batches, seed, draw=lambda seed, number: mix(seed, first))
+
+
+@misconception("accumulate_gradients", "seed and number added", symptom=_seeds_with(lambda seed, number: seed + number))
+def seed_plus_number(module, batches, seed):
+    """With seed + number, a run with the next seed has the same draws, one micro-batch later.
+
+    mix(seed, number) makes seeds that have nothing in common.
+    """
+    return _accumulate(module, batches, seed, draw=lambda seed, number: seed + number)
+
+
+@misconception(
+    "accumulate_gradients", "seed and number exchanged", symptom=_seeds_with(lambda seed, number: mix(number, seed))
+)
+def seed_and_number_exchanged(module, batches, seed):
+    """mix is called with the number first: another seed than the one of a resumed run or of another process.
+
+    mix(seed, number).
+    """
+    return _accumulate(module, batches, seed, draw=lambda seed, number: mix(number, seed))
+
+
+@misconception(
+    "accumulate_gradients",
+    "place in the step instead of the number",
+    symptom=_seeds_with(lambda seed, number: mix(seed, number - 7)),
+)
+def place_instead_of_number(module, batches, seed):
+    """The seed depends on the place within the step, so every step has the same dropout.
+
+    The pairs hold the number of each micro-batch in the whole run: use that.
+    """
+    first = batches[0][0]
+    return _accumulate(module, batches, seed, draw=lambda seed, number: mix(seed, number - first))
+
+
+def _returns_shares(function):
+    """Whether the returned loss is the micro-batch's divided by the number of micro-batches."""
+    pairs = [_toy_batch(number) for number in range(3)]
+    expected = [_Toy()(*astuple(batch))["loss"].item() / 3 for _, batch in pairs]
+    found = [float(row["loss"]) for row in function(_Toy(), pairs, 56)]
+    return all(math.isclose(one, other, rel_tol=1e-4) for one, other in zip(found, expected))
+
+
+@misconception("accumulate_gradients", "divided terms returned", symptom=_returns_shares)
+def divided_terms_returned(module, batches, seed):
+    """The returned loss is divided by the number of micro-batches, so the log depends on the accumulation.
+
+    Divide only what backward() is called on, and return each micro-batch's own loss.
+    """
+    return _accumulate(module, batches, seed, keep=lambda value: value.detach().float() / len(batches))
 
 
 # ---- training_state ----
@@ -641,6 +881,49 @@ def a_state_for_every_parameter(model, optimizer):
     Check first: if parameter in optimizer.state.
     """
     return _state(model, optimizer, every=True)
+
+
+def _moments_are_swapped(function):
+    model, optimizer = _pair()
+    state, tensors = optimizer.state[model.head.bias], function(model, optimizer)
+    return all(
+        torch.equal(tensors[f"{name}.head.bias"], state[other]) for name, other in zip(MOMENTS, reversed(MOMENTS))
+    )
+
+
+@misconception("training_state", "moments exchanged", symptom=_moments_are_swapped)
+def moments_exchanged(model, optimizer):
+    """exp_avg has the mean of the squares, and exp_avg_sq the mean of the gradients.
+
+    f"{key}.{name}" is optimizer.state[parameter][key], with the same key.
+    """
+    found, other = _state(model, optimizer), dict(zip(MOMENTS, reversed(MOMENTS)))
+    return {
+        name if name.startswith("model.") else other[name.partition(".")[0]] + "." + name.partition(".")[2]: tensor
+        for name, tensor in found.items()
+    }
+
+
+@misconception("training_state", "tied weights twice", symptom_of=_same_names_as)
+def tied_weights_twice(model, optimizer):
+    """state_dict() lists a tied weight under each of its names; the word embeddings are then stored twice.
+
+    Go through model.named_parameters(), which has each parameter once.
+    """
+    return {f"model.{name}": each for name, each in model.state_dict().items()} | _state(model, optimizer)
+
+
+def _needs_gradients(function):
+    return any(tensor.requires_grad for tensor in function(*_pair()).values())
+
+
+@misconception("training_state", "parameters themselves returned", symptom=_needs_gradients)
+def parameters_returned(model, optimizer):
+    """The parameters themselves are in the dictionary, and they require gradients.
+
+    parameter.detach().
+    """
+    return _state(model, optimizer) | {f"model.{name}": each for name, each in model.named_parameters()}
 
 
 # ---- restore_state ----
@@ -737,3 +1020,60 @@ def parameters_replaced(tensors, model, optimizer, step):
         owner, _, last = name.rpartition(".")
         new = nn.Parameter(tensors[f"model.{name}"].clone(), parameter.requires_grad)
         setattr(model.get_submodule(owner), last, new)
+
+
+@misconception("restore_state", "moments exchanged on the way back", symptom_of=_same_state_as)
+def moments_restored_exchanged(tensors, model, optimizer, step):
+    """exp_avg gets the mean of the squares, and exp_avg_sq the mean of the gradients.
+
+    state[key] is tensors[f"{key}.{name}"], with the same key.
+    """
+    first, second = MOMENTS
+    swapped = {name.replace(f"{first}.", "_.", 1): each for name, each in tensors.items()}
+    swapped = {name.replace(f"{second}.", f"{first}.", 1): each for name, each in swapped.items()}
+    _restore({name.replace("_.", f"{second}.", 1): each for name, each in swapped.items()}, model, optimizer, step)
+
+
+@misconception("restore_state", "one step too many", symptom_of=_same_state_as)
+def one_step_too_many(tensors, model, optimizer, step):
+    """The optimizer believes that it has taken one step more than it has.
+
+    `step` steps have been taken: "step": torch.tensor(float(step)).
+    """
+    _restore(tensors, model, optimizer, step + 1)
+
+
+def _counts_together(function):
+    _, optimizer, _ = _restored(function)
+    steps = [state["step"] for state in optimizer.state.values() if "step" in state]
+    return len(steps) > 1 and all(step is steps[0] for step in steps)
+
+
+@misconception("restore_state", "one step tensor for all", symptom=_counts_together)
+def one_step_tensor_for_all(tensors, model, optimizer, step):
+    """All parameters share one tensor "step", and each of them adds 1 to it in the next step.
+
+    Make a new torch.tensor(float(step)) for each parameter, within the loop.
+    """
+    _restore(tensors, model, optimizer, step)
+    shared = torch.tensor(float(step))
+    for state in optimizer.state.values():
+        state["step"] = shared
+
+
+def _shares_the_weights(function):
+    tensors = {name: each.clone() for name, each in _state(*_pair()).items()}
+    model, optimizer = _pair(steps=0)
+    function(tensors, model, optimizer, 2)
+    return model.head.bias.data_ptr() == tensors["model.head.bias"].data_ptr()
+
+
+@misconception("restore_state", "weights shared with the checkpoint", symptom=_shares_the_weights)
+def weights_shared(tensors, model, optimizer, step):
+    """parameter.data becomes the tensor itself, whatever its shape: a wrong one is accepted, and training changes it.
+
+    Copy the numbers: parameter.copy_(tensor) under torch.no_grad().
+    """
+    _restore(tensors, model, optimizer, step)
+    for name, parameter in model.named_parameters():
+        parameter.data = tensors[f"model.{name}"]

@@ -101,6 +101,22 @@ def test_a_missing_weight_is_an_error(impl: ModuleType) -> None:
         impl.restore_state(tensors, model, optimizer, 0)
 
 
+def test_a_weight_of_another_shape_is_an_error(impl: ModuleType) -> None:
+    tensors, (model, optimizer) = numbers(*pair()), pair(seed=1)
+    tensors["model.head.bias"] = torch.zeros(41)
+    with pytest.raises(RuntimeError):
+        impl.restore_state(tensors, model, optimizer, 0)
+
+
+def test_the_next_step_does_not_change_the_checkpoint(impl: ModuleType) -> None:
+    tensors, other = numbers(*pair()), pair(seed=1)
+    before = {name: tensor.clone() for name, tensor in tensors.items()}
+    impl.restore_state(tensors, *other, 0)
+    walk(*other, [0])
+    changed = [name for name, tensor in tensors.items() if not torch.equal(tensor, before[name])]
+    assert not changed, f"{changed[0]} is shared with the model: copy the numbers"
+
+
 def test_what_is_kept_is_all_there_is_to_restore(impl: ModuleType) -> None:
     whole, other = pair(), pair(seed=1)
     walk(*whole, range(2))

@@ -26,7 +26,7 @@ from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.checkpoints import Progress
-from minidistil.ch08_training.feed import Batch, MemoryFeed, StreamFeed
+from minidistil.ch08_training.feed import Batch, MemoryFeed, StreamFeed, mix
 from minidistil.ch08_training.objectives import Losses, distillation_losses, masked_lm_losses
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import DistilConfig, TrainingConfig
@@ -219,7 +219,9 @@ def with_gradients(*gradients: torch.Tensor | None) -> list[torch.nn.Parameter]:
 
 def test_all_gradients_are_clipped_as_one_vector(impl: ModuleType) -> None:
     parameters = with_gradients(torch.tensor([3.0]), torch.tensor([[0.0, 4.0]]))
-    assert impl.clip_gradients(parameters, 1.0) == pytest.approx(5.0)  # its length before
+    norm = impl.clip_gradients(parameters, 1.0)
+    assert isinstance(norm, float), f"the norm is a number of Python's, not a {type(norm).__name__}: float(norm)"
+    assert norm == pytest.approx(5.0)  # its length before
     assert [parameter.grad.tolist() for parameter in parameters] == [  # type: ignore[union-attr]
         pytest.approx([0.6]),
         [pytest.approx([0.0, 0.8])],
@@ -308,6 +310,20 @@ def test_a_micro_batch_has_its_own_draws_whatever_came_before(impl: ModuleType) 
     torch.testing.assert_close(together, (alone[0] + alone[1]) / 2)
     first = [impl.accumulate_gradients(toy, [(number, batches[0][1])], 56)[0]["loss"].item() for number in range(6)]
     assert len(set(first)) > 1  # the draws depend on the number
+
+
+def test_each_micro_batch_is_seeded_by_the_runs_seed_and_its_number(impl: ModuleType) -> None:
+    seeds = []
+
+    class Asked(Toy):
+        def forward(
+            self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor
+        ) -> dict[str, torch.Tensor]:
+            seeds.append(torch.initial_seed())
+            return super().forward(input_ids, attention_mask, labels)
+
+    impl.accumulate_gradients(Asked(), [toy_batch(number) for number in (7, 8)], 56)
+    assert seeds == [mix(56, 7), mix(56, 8)]
 
 
 def test_terms_are_kept_without_their_graph_and_in_fp32(impl: ModuleType) -> None:

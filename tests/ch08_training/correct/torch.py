@@ -47,7 +47,7 @@ def training_state(model, optimizer):
 @torch.no_grad()
 def restore_state(tensors, model, optimizer, step):
     own = dict(model.named_parameters())
-    flat = parameters_to_vector([tensors[f"model.{name}"].flatten() for name in own])
+    flat = parameters_to_vector([tensors[f"model.{name}"].view_as(own[name]) for name in own])
     nn.utils.vector_to_parameters(flat, list(own.values()))
     for name, parameter in own.items():
         if parameter.requires_grad and f"exp_avg_sq.{name}" in tensors:
