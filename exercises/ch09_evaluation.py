@@ -26,7 +26,8 @@ def perplexity(losses: Sequence[Tensor]) -> float:
     Raises:
         ValueError: there is no token. The message contains the word "loss" or "losses".
 
-    >>> round(perplexity([torch.tensor([0.0, 0.0, 0.0]), torch.tensor([4.0])]), 3)  # exp(1), not (exp(0) + exp(4)) / 2
+    >>> losses = [torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([5.0])]  # a batch of 2 x 2 tokens, and one of 1
+    >>> round(perplexity(losses), 3)  # exp(1), not (exp(0) + exp(5)) / 2
     2.718
     """
     raise NotImplementedError
@@ -93,6 +94,8 @@ def resampled_sums(totals: Tensor, draws: int = 1000, generator: torch.Generator
 
 def interval(samples: Tensor, level: float = 0.95) -> tuple[float, float]:
     """The range that holds the middle `level` of the samples: as many lie below it as above.
+
+    An end that falls between two samples is interpolated linearly, as by torch.quantile and numpy.percentile.
 
     Args:
         samples: (R,) a figure of each draw.

@@ -78,6 +78,25 @@ def sum_instead_of_mean(losses):
     return math.exp(min(700.0, float(_tokens(losses).sum())))
 
 
+@misconception("perplexity", "reciprocal", inputs=LOSSES)
+def probability_instead_of_perplexity(losses):
+    """exp of minus the mean is the typical probability of the right token, and good models have a high one.
+
+    The losses are negative logarithms already: exp of their mean, without a minus.
+    """
+    return math.exp(-float(_tokens(losses).mean()))
+
+
+@misconception("perplexity", "only the last batch", inputs=LOSSES)
+def only_the_last_batch(losses):
+    """The sum is set anew in each batch, so all batches but the last one are lost.
+
+    Collect sum and number over all batches, and divide after the loop.
+    """
+    _tokens(losses)
+    return math.exp(float(losses[-1].double().mean()))
+
+
 # ---- token_cosines ----
 
 STATES = [
@@ -155,6 +174,26 @@ def padding_multiplied_by_zero(student_states, teacher_states, attention_mask):
     return padding_counted(student_states, teacher_states, attention_mask) * attention_mask.flatten()
 
 
+@misconception("token_cosines", "mask used as an index", inputs=STATES)
+def mask_used_as_an_index(student_states, teacher_states, attention_mask):
+    """A mask of integers selects the sequences number 1 and 0 again and again; only a mask of bools selects tokens.
+
+    student_states[attention_mask.bool()].
+    """
+    _require_one_shape(student_states, teacher_states)
+    chosen = attention_mask.long()
+    return cosine_similarity(student_states[chosen].float(), teacher_states[chosen].float(), dim=-1).flatten()
+
+
+@misconception("token_cosines", "absolute value of the cosine", inputs=STATES)
+def absolute_values(student_states, teacher_states, attention_mask):
+    """The sign is lost, so opposite directions look alike.
+
+    Return the cosines as they are, from -1 to 1.
+    """
+    return cosine_similarity(*_real(student_states, teacher_states, attention_mask), dim=-1).abs()
+
+
 # ---- document_totals ----
 
 TOKENS = [(torch.tensor([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0], [8.0, 80.0]]), torch.tensor([7, 3, 7, 5]))]
@@ -210,6 +249,26 @@ def last_token_wins(values, documents):
     for place, row in zip(places.tolist(), values.double(), strict=True):
         totals[place] = row
     return totals
+
+
+@misconception("document_totals", "numbers of documents returned as well", inputs=TOKENS)
+def numbers_in_the_first_column(values, documents):
+    """Each row begins with the number of its document.
+
+    Only the sums: as many columns as there are values, in the order of the numbers.
+    """
+    numbers = documents.unique()
+    sums = torch.stack([values[documents == number].double().sum(0) for number in numbers])
+    return torch.cat([numbers[:, None].double(), sums], 1)
+
+
+@misconception("document_totals", "all values added up", inputs=TOKENS)
+def columns_added_up(values, documents):
+    """The columns are added up with the tokens, so what was counted and what was right can no longer be told apart.
+
+    Sum over the tokens of a document only, the first dimension: a row of C numbers for each document.
+    """
+    return torch.stack([values[documents == number].double().sum()[None] for number in documents.unique()])
 
 
 # ---- resampled_sums ----
@@ -311,6 +370,67 @@ def generator_ignored(totals, draws=1000, generator=None):
     return totals.double()[chosen].sum(1)
 
 
+def _misses_the_last(function):
+    """Whether no draw ever holds the last of three documents."""
+    totals = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
+    sums = function(totals, 60, torch.Generator().manual_seed(0))
+    return bool((sums[:, 0] == 3).all()) and bool((sums[:, 1] == 0).all())
+
+
+def _repeats_one_draw(function):
+    sums = _draws(function)
+    return bool((sums[:, 0] == 11).all()) and bool((sums == sums[:1]).all()) and float(sums[0, 1]) != 270
+
+
+def _weights_are_no_counts(function):
+    sums = _draws(function)
+    return bool((sums[:, 0] != sums[:, 0].round()).any()) and torch.allclose(sums[:, 1], sums[:, 2])
+
+
+def _number_varies(function):
+    sums = _draws(function)
+    return bool((sums[:, 0] == sums[:, 0].round()).all()) and float(sums[:, 0].std()) > 0
+
+
+@misconception("resampled_sums", "last document never drawn", symptom=_misses_the_last)
+def last_document_never_drawn(totals, draws=1000, generator=None):
+    """The end of torch.randint does not belong to the range, so len(totals) - 1 leaves out the last document.
+
+    torch.randint(len(totals), ...) draws from 0 to len(totals) - 1.
+    """
+    chosen = torch.randint(len(totals) - 1, (draws, len(totals)), generator=generator)
+    return totals.double()[chosen].sum(1)
+
+
+@misconception("resampled_sums", "one draw repeated", symptom=_repeats_one_draw)
+def one_draw_repeated(totals, draws=1000, generator=None):
+    """The documents are drawn once, before the loop, so all rows are the same.
+
+    Draw anew for each row: (draws, len(totals)) numbers.
+    """
+    chosen = torch.randint(len(totals), (len(totals),), generator=generator)
+    return totals.double()[chosen].sum(0).expand(draws, -1)
+
+
+@misconception("resampled_sums", "random weights instead of documents", symptom=_weights_are_no_counts)
+def random_weights(totals, draws=1000, generator=None):
+    """Each document is multiplied by a random number: another method, the Bayesian bootstrap or plain noise.
+
+    Draw numbers of documents; each counts as often as it was drawn.
+    """
+    weights = -torch.rand(draws, len(totals), generator=generator).double().clamp(min=1e-9).log()
+    return weights / weights.sum(1, keepdim=True) * len(totals) @ totals.double()
+
+
+@misconception("resampled_sums", "each document kept or not", symptom=_number_varies)
+def each_document_kept_or_not(totals, draws=1000, generator=None):
+    """Each document is kept or left out at random, so the number of documents differs from draw to draw.
+
+    Draw len(totals) numbers with replacement: some documents come twice, and others not at all.
+    """
+    return (torch.rand(draws, len(totals), generator=generator) < 0.5).double() @ totals.double()
+
+
 # ---- interval ----
 
 SKEWED = [(torch.arange(60.0).square() / 100, 0.8)]
@@ -372,6 +492,36 @@ def ends_swapped(samples, level=0.95):
     Return (low, high).
     """
     return _quantiles(samples, level, (1 + level) / 2, (1 - level) / 2)
+
+
+@misconception("interval", "smallest and largest sample", inputs=SKEWED)
+def smallest_and_largest(samples, level=0.95):
+    """The ends are the extremes, so the interval grows with the number of draws and does not depend on the level.
+
+    Quantiles at (1 - level) / 2 and (1 + level) / 2.
+    """
+    return _quantiles(samples, level, 0, 1)
+
+
+@misconception("interval", "same distance from the median to both sides", inputs=SKEWED)
+def same_distance_to_both_sides(samples, level=0.95):
+    """The interval is symmetric about the median, although the samples need not be.
+
+    Take a quantile for each end.
+    """
+    _quantiles(samples, level, 0, 1)
+    middle = samples.double().quantile(0.5)
+    half = (samples.double() - middle).abs().quantile(level)
+    return float(middle - half), float(middle + half)
+
+
+@misconception("interval", "level left out at the middle", inputs=SKEWED)
+def ends_from_half_the_level(samples, level=0.95):
+    """The quantiles are level / 2 and 1 - level / 2, so with 95 % only the middle 5 % are held.
+
+    (1 - level) / 2 below and above.
+    """
+    return _quantiles(samples, level, level / 2, 1 - level / 2)
 
 
 # ---- reliability ----
@@ -446,12 +596,43 @@ def sums_not_divided(confidence, right, bins=10):
     return counts, mean * counts, accuracy * counts
 
 
+@misconception("reliability", "fractions of all guesses", inputs=GUESSES)
+def fractions_of_all_guesses(confidence, right, bins=10):
+    """Both means are divided by the number of all guesses instead of the number in the bin.
+
+    Divide the sums of each bin by its own count.
+    """
+    counts, mean, accuracy = _binned(confidence, right, bins)
+    share = counts / len(confidence)
+    return counts, mean * share, accuracy * share
+
+
+@misconception("reliability", "confidence and accuracy exchanged", inputs=GUESSES)
+def columns_exchanged(confidence, right, bins=10):
+    """The second tensor is the fraction of right guesses, the third the mean confidence.
+
+    First the number, then the mean confidence, then the fraction of right guesses.
+    """
+    counts, mean, accuracy = _binned(confidence, right, bins)
+    return counts, accuracy, mean
+
+
+@misconception("reliability", "fraction of wrong guesses", inputs=GUESSES)
+def wrong_guesses_counted(confidence, right, bins=10):
+    """The third tensor says how often guesses are wrong.
+
+    The mean of `right`, not of its opposite.
+    """
+    counts, mean, accuracy = _binned(confidence, right, bins)
+    return counts, mean, 1 - accuracy
+
+
 # ---- expected_calibration_error ----
 
 MISCALIBRATED = [
     (
         torch.tensor([0.125, 0.25, 0.375, 0.875, 0.9375, 0.96875]),
-        torch.tensor([True, True, True, True, False, False]),
+        torch.tensor([True, True, True, True, True, False]),
         4,
     )
 ]
@@ -536,3 +717,32 @@ def empty_bin_makes_nan(confidence, right, bins=10):
     """
     counts, mean, accuracy = _binned(confidence, right, bins)
     return float((counts / counts.sum() * (accuracy - mean).abs()).sum())
+
+
+@misconception("expected_calibration_error", "root of the mean square", inputs=MISCALIBRATED)
+def root_mean_square_gap(confidence, right, bins=10):
+    """The gaps are squared, averaged and the root taken: another measure, in which large gaps weigh more.
+
+    The weighted mean of the absolute gaps.
+    """
+    weights, gaps = _gaps(confidence, right, bins)
+    return float((weights * gaps.square()).sum().sqrt())
+
+
+@misconception("expected_calibration_error", "gaps not weighted", inputs=MISCALIBRATED)
+def gaps_added_up(confidence, right, bins=10):
+    """The gaps are added up without weights, so more bins give a larger error.
+
+    Multiply each gap by the bin's fraction of all guesses.
+    """
+    return float(_gaps(confidence, right, bins)[1].abs().sum())
+
+
+@misconception("expected_calibration_error", "per cent", inputs=MISCALIBRATED)
+def error_in_per_cent(confidence, right, bins=10):
+    """The error is multiplied by 100.
+
+    A number from 0 to 1.
+    """
+    weights, gaps = _gaps(confidence, right, bins)
+    return 100 * float((weights * gaps.abs()).sum())

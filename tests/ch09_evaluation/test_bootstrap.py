@@ -52,6 +52,11 @@ def test_draws_are_with_replacement_and_vary_as_theory_says(impl: ModuleType) ->
     torch.testing.assert_close(sums.std(0), theory, rtol=0.1, atol=1e-9)
 
 
+def test_each_document_is_drawn_as_often_as_the_others(impl: ModuleType) -> None:
+    often = impl.resampled_sums(torch.eye(4), 3000, seeded()).mean(0)  # of each of four documents, in a draw of four
+    torch.testing.assert_close(often, torch.ones(4).double(), rtol=0, atol=0.1, msg=f"1 each is expected, not {often}")
+
+
 def test_all_columns_of_a_draw_are_of_the_same_documents(impl: ModuleType) -> None:
     tokens = few_documents()[:, 0]
     sums = impl.resampled_sums(torch.stack([tokens, 3 * tokens, -tokens], 1), 20, seeded())
@@ -101,9 +106,15 @@ def test_an_interval_of_skewed_samples_is_numpys_percentiles(impl: ModuleType) -
     assert impl.interval(samples, 0.8) == pytest.approx(tuple(np.percentile(samples.numpy(), [10, 90])))
 
 
+def test_samples_stay_in_their_order(impl: ModuleType) -> None:
+    samples = torch.tensor([3.0, 1.0, 2.0])
+    impl.interval(samples)
+    assert samples.tolist() == [3, 1, 2], "the samples belong to the caller: samples.numpy() shares their memory"
+
+
 @pytest.mark.parametrize("level", [0.0, 1.0, 95])
 def test_a_level_is_between_0_and_1(impl: ModuleType, level: float) -> None:
-    with pytest.raises(ValueError, match=f"{level}"):
+    with pytest.raises(ValueError, match=f"{level:g}"):
         impl.interval(torch.arange(5.0), level)
 
 

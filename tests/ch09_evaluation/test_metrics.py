@@ -27,6 +27,10 @@ def test_perplexity_of_batches_is_that_of_all_their_tokens(impl: ModuleType) -> 
     assert impl.perplexity([torch.cat(losses)]) == pytest.approx(math.exp(4.0), rel=1e-6)
 
 
+def test_a_token_without_any_loss_counts(impl: ModuleType) -> None:
+    assert impl.perplexity([torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([5.0])]) == pytest.approx(math.e)
+
+
 def test_a_model_that_chooses_among_ten_has_perplexity_ten(impl: ModuleType) -> None:
     assert impl.perplexity([torch.full((3, 2), math.log(10.0)), torch.full((5,), math.log(10.0))]) == pytest.approx(10)
 
@@ -49,7 +53,7 @@ def test_a_model_that_has_blown_up_has_infinite_perplexity() -> None:
 
 @pytest.mark.parametrize("losses", [[], [torch.empty(0)]])
 def test_perplexity_of_nothing_is_refused(impl: ModuleType, losses: list[Tensor]) -> None:
-    with pytest.raises(ValueError, match="loss"):
+    with pytest.raises(ValueError, match=r"(?i)loss"):
         impl.perplexity(losses)
 
 
@@ -76,7 +80,7 @@ def test_cosines_are_scikit_learns_whatever_is_at_padding(impl: ModuleType) -> N
 
 def test_states_of_different_widths_are_refused(impl: ModuleType) -> None:
     with pytest.raises(ValueError, match=r"(?=.*1, 2, 3)(?=.*1, 2, 4)"):
-        impl.token_cosines(torch.ones(1, 2, 3), torch.ones(1, 2, 4), torch.ones(1, 2))
+        impl.token_cosines(torch.ones(1, 2, 3), torch.ones(1, 2, 4), torch.tensor([[1, 1]]))
 
 
 # ---- reliability ----
@@ -87,6 +91,7 @@ def test_bins_by_hand(impl: ModuleType) -> None:
     right = torch.tensor([False, True, False, True, True, False])
     counts, mean_confidence, accuracy = impl.reliability(confidence, right, 4)
     assert counts.tolist() == [2, 1, 0, 3]
+    assert (counts.dtype, mean_confidence.dtype, accuracy.dtype) == (torch.int64, torch.float64, torch.float64)
     assert mean_confidence.tolist() == pytest.approx([0.15, 0.4, math.nan, 0.94], abs=1e-6, nan_ok=True)
     assert accuracy.tolist() == pytest.approx([0.5, 0.0, math.nan, 2 / 3], abs=1e-6, nan_ok=True)
 
@@ -116,6 +121,7 @@ def test_bins_are_scikit_learns(impl: ModuleType) -> None:
         ([0.75, 0.75, 0.75, 0.75, 0.25], [1, 1, 1, 1, 0], 5, 0.25),  # |1 - 0.75| four times, |0 - 0.25| once
         ([0.75, 0.75, 0.75, 0.75, 0.25], [1, 1, 0, 0, 1], 5, (4 * 0.25 + 0.75) / 5),
         ([0.25, 0.25, 0.75, 0.75], [1, 1, 0, 0], 2, 0.75),  # gaps above and below do not cancel
+        ([0.625, 0.875], [1, 0], 2, 0.25),  # one bin of these two, but in ten bins each would be alone
         ([0.25] * 4 + [0.75] * 4, [1, 0, 0, 0, 1, 1, 1, 0], 10, 0),  # right as often as the confidence says
     ],
 )
