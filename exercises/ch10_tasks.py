@@ -37,7 +37,7 @@ def f1(right: Sequence[int], guessed: Sequence[int], positive: int = 1) -> float
     Precision: the fraction of the guesses `positive` that are right. Recall: the fraction of the answers `positive`
     that were found. There may be more than two classes.
 
-    >>> f1([1, 1, 0, 0], [1, 0, 1, 1])  # precision 1 / 3, recall 1 / 2
+    >>> round(f1([1, 1, 0, 0], [1, 0, 1, 1]), 4)  # precision 1 / 3, recall 1 / 2
     0.4
     """
     raise NotImplementedError
@@ -73,6 +73,7 @@ def collate(features: Sequence[Feature], pad_token_id: int, model_class: type[Ta
     Returns:
         TaskBatch(input_ids, attention_mask, labels, token_type_ids): input_ids (B, L) padded with pad_token_id;
         attention_mask (B, L), 1 at real tokens; labels (B,), (B, L) or (B, 2); token_type_ids (B, L) padded with 0.
+        All int64, except for labels that are floats.
 
     >>> features = [Feature([101, 7, 102], [0, 0, 0], [-100, 3, -100], 0), Feature([101, 102], [0, 0], [-100, -100], 1)]
     >>> batch = collate(features, 0, TokenClassifier)
@@ -161,13 +162,16 @@ def best_spans(
 
 
 def normalize_answer(text: str) -> str:
-    """A text in the form in which answers are compared: lower case, no punctuation, no a, an, the, single spaces.
+    r"""A text in the form in which answers are compared: lower case, no punctuation, no a, an, the, single spaces.
 
     These are four steps, in this order. Punctuation means the characters of `string.punctuation`; it leaves no space.
-    Articles are whole words.
+    Articles are whole words in the sense of a regular expression, with \b before and after them, as in the official
+    script of SQuAD. A curly quotation mark is not in `string.punctuation`: it stays, and ends a word.
 
     >>> normalize_answer("The well-known  Duke, an heir")
     'wellknown duke heir'
+    >>> normalize_answer("“the” end")
+    '“ ” end'
     """
     raise NotImplementedError
 
@@ -178,7 +182,7 @@ def token_f1(prediction: str, answer: str) -> float:
     Precision: the fraction of the prediction's words that are in the answer. Recall: the fraction of the answer's words
     that are in the prediction. A word counts as often as it is in both texts. If no word is in both, the result is 0.
 
-    >>> token_f1("in the 10th century", "10th century")
+    >>> round(token_f1("in the 10th century", "10th century"), 4)
     0.8
     """
     raise NotImplementedError

@@ -160,6 +160,7 @@ def normalize_answer(text: str) -> str:
     """A text in the form in which answers are compared: lower case, no punctuation, no a, an, the, single spaces.
 
     Punctuation means the characters of `string.punctuation`. It is removed before the articles, and leaves no space.
+    Other marks stay and end a word, as in the official script: of “the” in curly quotes only the quotes are left.
 
     >>> normalize_answer("The well-known  Duke, an heir")
     'wellknown duke heir'

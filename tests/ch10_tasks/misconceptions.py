@@ -1,5 +1,6 @@
 """Chapter 10: wrong metrics, batches, second distillations, answers and entities that people really write."""
 
+import copy
 import re
 import string
 from collections import Counter
@@ -24,6 +25,7 @@ def _chosen(cases, *places):
 
 _RIGHT, _GUESSED = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 1, 0, 0, 0, 0, 0]
 CLASSES = [(_RIGHT, _GUESSED), ([1, 1, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0])]
+THREE = [([2, 1, 0, 2, 1, 2], [2, 2, 1, 0, 1, 2], 2)]
 
 
 def _counts(right, guessed, positive=1):
@@ -71,7 +73,7 @@ def recall_alone(right, guessed, positive=1):
     return h / (h + m) if h else 0.0
 
 
-@misconception("f1", "positive ignored", inputs=[(*CLASSES[0], 0), (*CLASSES[1], 0)])
+@misconception("f1", "positive ignored", inputs=[(*CLASSES[0], 0), (*CLASSES[1], 0), *THREE])
 def positive_ignored(right, guessed, positive=1):
     """The positive class is always 1, whatever `positive` says.
 
@@ -104,6 +106,49 @@ def nothing_found_divides_by_zero(right, guessed, positive=1):
     h, f, m, _ = _counts(right, guessed, positive)
     precision, recall = h / (h + f), h / (h + m)
     return 2 * precision * recall / (precision + recall)
+
+
+@misconception("f1", "geometric mean", inputs=CLASSES)
+def geometric_mean(right, guessed, positive=1):
+    """This is the square root of precision times recall.
+
+    The harmonic mean is 2 p r / (p + r).
+    """
+    h, f, m, _ = _counts(right, guessed, positive)
+    return h / ((h + f) * (h + m)) ** 0.5 if h else 0.0
+
+
+@misconception("f1", "intersection over union", inputs=CLASSES)
+def intersection_over_union(right, guessed, positive=1):
+    """This is Jaccard's index, found / (found + missed + false alarms), which is smaller than F1.
+
+    What was found counts twice, above and below: 2 found / (2 found + missed + false alarms).
+    """
+    h, f, m, _ = _counts(right, guessed, positive)
+    return h / (h + f + m) if h else 0.0
+
+
+@misconception("f1", "mean weighted by the classes", inputs=CLASSES)
+def mean_weighted_by_the_classes(right, guessed, positive=1):
+    """This is the mean of both classes' F1, weighted by how often each occurs ("weighted" in scikit-learn).
+
+    F1 here is that of the class `positive` alone.
+    """
+    total = 0.0
+    for which in (0, 1):
+        h, f, m, _ = _counts(right, guessed, which)
+        total += (h + m) * (2 * h / (2 * h + f + m) if h else 0.0)
+    return total / len(right)
+
+
+@misconception("f1", "every class above 0 is positive", inputs=THREE)
+def everything_but_zero_is_positive(right, guessed, positive=1):
+    """The classes are used as true and false, so with more than two classes all but 0 count as positive.
+
+    Compare with `positive`.
+    """
+    h, f, m, _ = _counts([bool(each) for each in right], [bool(each) for each in guessed])
+    return 2 * h / (2 * h + f + m) if h else 0.0
 
 
 # matthews
@@ -151,6 +196,39 @@ def twice_accuracy_minus_one(right, guessed):
     """
     h, f, m, r = _counts(right, guessed)
     return 2 * (h + r) / (h + f + m + r) - 1
+
+
+@misconception("matthews", "the sign is lost", inputs=[([1, 1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 1, 1, 0])])
+def sign_lost(right, guessed):
+    """The absolute value is returned: a program that is wrong every time gets 1 instead of -1.
+
+    Return h r - f m over the root with its sign.
+    """
+    h, f, m, r = _counts(right, guessed)
+    below = (h + f) * (h + m) * (r + f) * (r + m)
+    return abs(h * r - f * m) / below**0.5 if below else 0.0
+
+
+@misconception("matthews", "Cohen's kappa", inputs=CLASSES)
+def cohens_kappa(right, guessed):
+    """This compares accuracy with what chance would give: another measure, close to Matthews' but not equal.
+
+    The denominator is the root of the product of the four sums.
+    """
+    h, f, m, r = _counts(right, guessed)
+    count = len(right)
+    chance = ((h + f) * (h + m) + (r + f) * (r + m)) / count**2
+    return ((h + r) / count - chance) / (1 - chance) if chance < 1 else 0.0
+
+
+@misconception("matthews", "F1", inputs=CLASSES)
+def f1_for_matthews(right, guessed):
+    """This is F1, which ignores the right guesses of class 0 and is never below 0.
+
+    Use all four counts: (h r - f m) over the root of (h + f) (h + m) (r + f) (r + m).
+    """
+    h, f, m, _ = _counts(right, guessed)
+    return 2 * h / (2 * h + f + m) if h else 0.0
 
 
 # spearman
@@ -231,6 +309,51 @@ def argsort_taken_for_ranks(right, guessed):
     return _pearson(*([float(i) for i in sorted(range(len(each)), key=lambda i: each[i])] for each in (right, guessed)))
 
 
+@misconception("spearman", "Kendall's tau", inputs=TIED)
+def kendalls_tau(right, guessed):
+    """The pairs in the same order are counted, less those in the opposite order: that is Kendall's correlation.
+
+    Pearson's correlation of the ranks.
+    """
+    pairs = [(i, j) for i in range(len(right)) for j in range(i)]
+
+    def sign(values, i, j):
+        return (values[i] > values[j]) - (values[i] < values[j])
+
+    agree = sum(sign(right, *pair) * sign(guessed, *pair) for pair in pairs)
+    untied = [sum(sign(values, *pair) != 0 for pair in pairs) for values in (right, guessed)]
+    return agree / (untied[0] * untied[1]) ** 0.5 if all(untied) else 0.0
+
+
+@misconception("spearman", "ties get the last rank", inputs=TIED)
+def ties_get_the_last_rank(right, guessed):
+    """Equal values all get the last of their ranks.
+
+    They get the mean of their ranks.
+    """
+    return _pearson(*([sum(other <= value for other in each) for value in each] for each in (right, guessed)))
+
+
+@misconception("spearman", "one column ranked downwards", inputs=TIED)
+def one_column_ranked_downwards(right, guessed):
+    """One column is ranked from the highest value and the other from the lowest, so the sign is wrong.
+
+    Rank both in the same direction.
+    """
+    return -_pearson(_middle_ranks(right), _middle_ranks(guessed))
+
+
+@misconception("spearman", "NaN for a constant", inputs=[([1.0, 2.0, 3.0], [0.5, 0.5, 0.5])])
+def nan_for_a_constant(right, guessed):
+    """If all values of a column are equal, 0 is divided by 0.
+
+    Return 0 if a column is constant.
+    """
+    a, b = torch.tensor([_middle_ranks(right), _middle_ranks(guessed)], dtype=torch.float64)
+    a, b = a - a.mean(), b - b.mean()
+    return (a @ b / (a.norm() * b.norm())).item()
+
+
 # collate
 
 _TEXTS = [Feature([4, 9, 7, 5], [0, 0, 1, 1], 1, 0), Feature([4, 5], [0, 1], 0, 1)]
@@ -259,7 +382,7 @@ def _makes_the_batches_of(wrong):
     """The symptom: the same batches, with the same types of numbers."""
 
     def same(function):
-        pairs = [(vars(function(*case)), vars(wrong(*case))) for case in BATCHES]
+        pairs = [(vars(function(*copy.deepcopy(case))), vars(wrong(*case))) for case in BATCHES]
         return all(
             found[name].dtype == tensor.dtype and torch.equal(found[name], tensor)
             for found, expected in pairs
@@ -360,6 +483,46 @@ def cut_to_the_shortest(features, pad_token_id, model_class):
         rows[:, :width] if rows.dim() == 2 else rows
         for rows in (batch.input_ids, batch.attention_mask, batch.labels, batch.token_type_ids)
     ))  # fmt: skip
+
+
+@misconception("collate", "token types lost", symptom_of=_makes_the_batches_of)
+def token_types_lost(features, pad_token_id, model_class):
+    """token_type_ids is 0 everywhere, so the model cannot tell the second text of a pair from the first.
+
+    Pad the token_type_ids of the features.
+    """
+    batch = _collated(features, pad_token_id, model_class)
+    return replace(batch, token_type_ids=torch.zeros_like(batch.input_ids))
+
+
+@misconception("collate", "token types padded with 1", symptom_of=_makes_the_batches_of)
+def token_types_padded_with_one(features, pad_token_id, model_class):
+    """Padding gets token type 1, the type of the second text.
+
+    Pad token_type_ids with 0.
+    """
+    batch = _collated(features, pad_token_id, model_class)
+    return replace(batch, token_type_ids=batch.token_type_ids.masked_fill(batch.attention_mask == 0, 1))
+
+
+@misconception("collate", "mask upside down", symptom_of=_makes_the_batches_of)
+def mask_upside_down(features, pad_token_id, model_class):
+    """attention_mask is 1 at padding and 0 at real tokens.
+
+    1 for each token that the feature has, then 0.
+    """
+    batch = _collated(features, pad_token_id, model_class)
+    return replace(batch, attention_mask=1 - batch.attention_mask)
+
+
+@misconception("collate", "rounded up to a multiple of 8", symptom_of=_makes_the_batches_of)
+def padded_to_a_multiple_of_8(features, pad_token_id, model_class):
+    """The length is rounded up to a multiple of 8, which some GPUs like; it was not asked for.
+
+    The batch is as long as its longest feature.
+    """
+    longest = max(len(feature.input_ids) for feature in features)
+    return _collated(features, pad_token_id, model_class, length=-(-longest // 8) * 8)
 
 
 # imitation_loss
@@ -531,10 +694,47 @@ def teacher_not_detached(model_class, student, teacher, batch, temperature):
     return _imitate(model_class, student, teacher, batch, temperature)
 
 
+@misconception("imitation_loss", "squared differences of all scores", inputs=[*TEXTS, *TAGS])
+def squares_everywhere(model_class, student, teacher, batch, temperature):
+    """The scores' squared differences are averaged for every task; classes are compared as distributions.
+
+    soft_target_loss over the classes; squared differences only if there is a single number.
+    """
+    if model_class is TokenClassifier:
+        student, teacher = student[batch.labels != -100], teacher[batch.labels != -100]
+    return (student - teacher.detach()).square().mean()
+
+
+@misconception("imitation_loss", "temperature of start and end only once", inputs=ANSWERS[:1])
+def t_squared_forgotten_for_answers(model_class, student, teacher, batch, temperature):
+    """For answers the logits are divided by the temperature, but the factor T squared is missing.
+
+    soft_target_loss(…, temperature) has both.
+    """
+    loss = _imitate(model_class, student, teacher, batch, temperature)
+    return loss / temperature**2 if model_class is QuestionAnswering else loss
+
+
+@misconception("imitation_loss", "mean of the texts' means", inputs=TAGS)
+def mean_of_the_texts_means(model_class, student, teacher, batch, temperature):
+    """Each text weighs the same, so a token of a short text counts more than one of a long text.
+
+    One mean over all labelled tokens of the batch.
+    """
+    if model_class is not TokenClassifier:
+        return _imitate(model_class, student, teacher, batch, temperature)
+    losses = [
+        soft_target_loss(mine[labels != -100], others[labels != -100], temperature)
+        for mine, others, labels in zip(student, teacher, batch.labels)
+    ]
+    return torch.stack(losses).mean()
+
+
 # token_span
 
 _OFFSETS = [(0, 3), (3, 5), (6, 8), (8, 12), (13, 14)]
 SPANS = [(_OFFSETS, 0, 5), (_OFFSETS, 6, 8), (_OFFSETS, 6, 12), (_OFFSETS, 1, 2), (_OFFSETS, 3, 13), (_OFFSETS, 5, 6)]
+INSIDE = [(_OFFSETS, 1, 2), (_OFFSETS, 1, 4)]
 
 
 def _span_of(offsets, belongs):
@@ -551,7 +751,7 @@ def end_as_a_character_of_the_answer(offsets, start, end):
     return _span_of(offsets, lambda first, stop: first <= end and stop > start)
 
 
-@misconception("token_span", "only whole tokens", inputs=_chosen(SPANS, 3))
+@misconception("token_span", "only whole tokens", inputs=INSIDE)
 def only_whole_tokens(offsets, start, end):
     """A token is left out if the answer begins or ends inside it.
 
@@ -577,6 +777,24 @@ def token_end_as_its_own_character(offsets, start, end):
     The second number of an offset is the character after the token: stop > start, not >=.
     """
     return _span_of(offsets, lambda first, stop: first < end and stop >= start)
+
+
+@misconception("token_span", "a token where the answer begins", inputs=INSIDE)
+def answer_must_begin_a_token(offsets, start, end):
+    """The first token is looked for by its beginning, so an answer that begins inside a token is not found.
+
+    A token counts as soon as it shares a character with the answer.
+    """
+    return _span_of(offsets, lambda first, stop: first < end and stop > start and first >= start)
+
+
+@misconception("token_span", "(0, 0) if there is no token", inputs=_chosen(SPANS, 5))
+def first_token_if_there_is_none(offsets, start, end):
+    """An answer without any token gets the span (0, 0), which is the first token of the context.
+
+    Return None.
+    """
+    return _span_of(offsets, lambda first, stop: first < end and stop > start) or (0, 0)
 
 
 # answer_positions
@@ -636,6 +854,26 @@ def last_token_of_the_window_excluded(span, begin, end, context_start):
     """
     shift = context_start - begin
     return (span[0] + shift, span[1] + shift) if _is_in(span, begin, end - 1) else (0, 0)
+
+
+@misconception("answer_positions", "`end` counted in", inputs=[((14, 30), 10, 30, 5), ((30, 30), 10, 30, 5)])
+def end_counted_in(span, begin, end, context_start):
+    """An answer whose last token is number `end` is marked, but the window ends before that token.
+
+    span[1] < end, not <=.
+    """
+    shift = context_start - begin
+    return (span[0] + shift, span[1] + shift) if _is_in(span, begin, end + 1) else (0, 0)
+
+
+@misconception("answer_positions", "the window's first token excluded", inputs=[((10, 12), 10, 30, 5)])
+def first_token_of_the_window_excluded(span, begin, end, context_start):
+    """An answer that begins with the window's first token is not marked.
+
+    begin <= span[0], not <.
+    """
+    shift = context_start - begin
+    return (span[0] + shift, span[1] + shift) if _is_in(span, begin + 1, end) else (0, 0)
 
 
 # best_spans
@@ -729,6 +967,76 @@ def single_tokens_left_out(start_logits, end_logits, context, max_answer_length=
     return _spans(start_logits, end_logits, context, n_best, lambda i, j: i < j < i + max_answer_length)
 
 
+def _all_spans(start_logits, end_logits, context, max_answer_length):
+    """Every span that is allowed, in the order of its positions."""
+    spans = _spans(start_logits, end_logits, context, None, lambda i, j: i <= j < i + max_answer_length)
+    return sorted(spans, key=lambda span: (span.first, span.last))
+
+
+@misconception("best_spans", "start times end", inputs=SCORES)
+def start_times_end(start_logits, end_logits, context, max_answer_length=30, n_best=20):
+    """The scores are multiplied. Two scores below 0 then make a good span, and one of 0 makes every span worthless.
+
+    Scores are logarithms: add them.
+    """
+    spans = [
+        span._replace(score=start_logits[span.first].item() * end_logits[span.last].item())
+        for span in _all_spans(start_logits, end_logits, context, max_answer_length)
+    ]
+    return sorted(spans, key=lambda span: -span.score)[:n_best]
+
+
+@misconception("best_spans", "in the order of their positions", inputs=SCORES)
+def in_the_order_of_their_positions(start_logits, end_logits, context, max_answer_length=30, n_best=20):
+    """The first n_best spans are returned as they come, not those with the highest scores.
+
+    Sort by the score, highest first, and then cut off.
+    """
+    return _all_spans(start_logits, end_logits, context, max_answer_length)[:n_best]
+
+
+@misconception("best_spans", "the lowest scores first", inputs=SCORES)
+def lowest_first(start_logits, end_logits, context, max_answer_length=30, n_best=20):
+    """Sorting is in ascending order by default, so the worst spans come first.
+
+    sort(key=..., reverse=True), or by the negative score.
+    """
+    spans = _all_spans(start_logits, end_logits, context, max_answer_length)
+    return sorted(spans, key=lambda span: span.score)[:n_best]
+
+
+@misconception("best_spans", "cut off before sorting", inputs=_chosen(SCORES, 0, 1))
+def cut_off_before_sorting(start_logits, end_logits, context, max_answer_length=30, n_best=20):
+    """The first n_best spans are sorted; a better one that comes later is lost.
+
+    First sort all of them, then take n_best.
+    """
+    spans = _all_spans(start_logits, end_logits, context, max_answer_length)[:n_best]
+    return sorted(spans, key=lambda span: -span.score)
+
+
+@misconception("best_spans", "of equal scores the last one first", inputs=[(torch.zeros(4), torch.zeros(4), (1, 4))])
+def last_of_equal_ones_first(start_logits, end_logits, context, max_answer_length=30, n_best=20):
+    """Of spans with equal sums the one that begins last comes first, as after reversing an ascending order.
+
+    sort(..., reverse=True) keeps the order of equal ones; [::-1] does not.
+    """
+    spans = _all_spans(start_logits, end_logits, context, max_answer_length)
+    return sorted(spans, key=lambda span: span.score)[::-1][:n_best]
+
+
+@misconception("best_spans", "the best starts with the best ends only", inputs=[(*_ONE, (1, 6), 3, 2)])
+def best_starts_with_best_ends(start_logits, end_logits, context, max_answer_length=30, n_best=20):
+    """The n_best starts are combined with the n_best ends of the window; a good pair of others is lost.
+
+    Try all pairs that are allowed, as the docstring says; then there are never too few.
+    """
+    starts, ends = (logits.topk(min(n_best, len(logits))).indices.tolist() for logits in (start_logits, end_logits))
+    spans = _all_spans(start_logits, end_logits, context, max_answer_length)
+    chosen = [span for span in spans if span.first in starts and span.last in ends]
+    return sorted(chosen, key=lambda span: -span.score)[:n_best]
+
+
 # normalize_answer
 
 _WRITTEN = ["The Duke", "theatre of a banana", "well-known", "(The) end.", "A.", "one  two", "I, an heir"]
@@ -781,6 +1089,47 @@ def lower_case_last(text):
     Change the text to lower case first.
     """
     return " ".join(_without_articles(_without_punctuation(text)).lower().split())
+
+
+_QUOTED = [("say \u201chello\u201d",), ("Rollo\u2019s caf\u00e9",)]
+
+
+@misconception("normalize_answer", "quotation marks of other kinds removed", inputs=_QUOTED)
+def all_punctuation_removed(text):
+    r"""Punctuation of all languages is removed, curly quotation marks too; the official script removes ASCII's only.
+
+    Exactly the characters of string.punctuation; \w and str.isalnum know others.
+    """
+    kept = "".join(char for char in text.lower() if char.isalnum() or char.isspace())
+    return " ".join(_without_articles(kept).split())
+
+
+@misconception("normalize_answer", "articles before punctuation", inputs=[("U.S.A.",), ("the_ end",)])
+def articles_before_punctuation(text):
+    """Articles are removed first, so what becomes an article only without its punctuation stays or goes wrongly.
+
+    The order is: lower case, punctuation, articles, spaces.
+    """
+    return " ".join(_without_punctuation(_without_articles(text.lower())).split())
+
+
+@misconception("normalize_answer", "punctuation only at the ends of words", inputs=[*_written(2), ("U.S.A.",)])
+def punctuation_at_the_ends(text):
+    """Punctuation inside a word stays: strip() removes it at both ends only.
+
+    Remove every character that is in string.punctuation, wherever it is.
+    """
+    words = " ".join(word.strip(string.punctuation) for word in text.lower().split())
+    return " ".join(_without_articles(words).split())
+
+
+@misconception("normalize_answer", "spaces left double", inputs=_written(0, 1, 5))
+def spaces_left_double(text):
+    """Where an article was removed, or where there were two spaces, more than one space is left.
+
+    End with " ".join(text.split()).
+    """
+    return _without_articles(_without_punctuation(text.lower()))
 
 
 # token_f1
@@ -868,6 +1217,47 @@ def arithmetic_mean(prediction, answer):
     return _common(one, other) * (1 / len(one) + 1 / len(other)) / 2 if one and other else 0.0
 
 
+@misconception("token_f1", "intersection over union", inputs=_chosen(PAIRS, 0, 1, 3, 5))
+def words_in_both_over_words_in_either(prediction, answer):
+    """This is Jaccard's index, which is smaller than F1.
+
+    2 common / (words of the prediction + words of the answer).
+    """
+    one, other = _words(prediction), _words(answer)
+    common = _common(one, other)
+    return common / (len(one) + len(other) - common) if common else 0.0
+
+
+@misconception("token_f1", "recall alone", inputs=_chosen(PAIRS, 0, 3, 5))
+def recall_only(prediction, answer):
+    """Words of the prediction that are not in the answer make no difference.
+
+    F1 is the harmonic mean of precision and recall.
+    """
+    one, other = _words(prediction), _words(answer)
+    return _common(one, other) / len(other) if other else 0.0
+
+
+@misconception("token_f1", "letters instead of words", inputs=_chosen(PAIRS, 0, 4))
+def letters_instead_of_words(prediction, answer):
+    """A string is a sequence of letters, and these are compared.
+
+    Split both texts into words: normalize_answer(text).split().
+    """
+    one, other = " ".join(_words(prediction)), " ".join(_words(answer))
+    return _f1(one, other, _common(one, other))
+
+
+@misconception("token_f1", "1 for two empty texts", inputs=[("the", "a"), ("", "")])
+def two_empty_texts_agree(prediction, answer):
+    """If no word is left in either text, the result is 1, as in SQuAD 2.0; here it is 0.
+
+    Without a word in both texts the result is 0.
+    """
+    one, other = _words(prediction), _words(answer)
+    return _f1(one, other, _common(one, other)) if one or other else 1.0
+
+
 # label_pieces
 
 
@@ -936,6 +1326,25 @@ def words_without_pieces_lose_their_label(words, labels, tokenizer):
         ids += pieces
         result += [label, *[-100] * (len(pieces) - 1)] if pieces else []
     return ids, result
+
+
+@misconception("label_pieces", "-1 instead of -100", inputs=LABELLED)
+def minus_one_instead_of_minus_100(words, labels, tokenizer):
+    """Pieces after the first have the label -1, which the loss takes for a class and refuses.
+
+    -100 is what the loss ignores.
+    """
+    return _labelled(words, labels, tokenizer, lambda label, n: [label] + [-1] * (n - 1))
+
+
+@misconception("label_pieces", "unknown words without a label", inputs=_chosen(LABELLED, 1))
+def unknown_words_without_a_label(words, labels, tokenizer):
+    """A word without pieces becomes [UNK], but its label becomes -100, so it is neither learned nor counted.
+
+    Its one piece is its first piece: it has the word's label.
+    """
+    ids, result = _labelled(words, labels, tokenizer, lambda label, n: [label] + [-100] * (n - 1))
+    return ids, [-100 if piece == tokenizer.unk_token_id else label for piece, label in zip(ids, result)]
 
 
 # entities
@@ -1017,3 +1426,32 @@ def o_does_not_end_a_name(tags):
         elif tag != "O":
             found.append(Entity(tag[2:], place, place))
     return found
+
+
+@misconception("entities", "each word a name of its own", inputs=_chosen(TAGGED, 0, 3, 4))
+def each_word_a_name(tags):
+    """Every tagged word is counted by itself, so a name of two words is two names.
+
+    A name is a run of words: B- or I-, then I- of the same kind.
+    """
+    return _names(tags, continues=lambda tag, before: False)
+
+
+@misconception("entities", "kind with its B- or I-", inputs=TAGGED[:4])
+def kind_with_its_prefix(tags):
+    """The kind is the whole tag, such as B-PER.
+
+    The kind comes after the hyphen: tag[2:].
+    """
+    return [name._replace(kind=tags[name.first]) for name in _names(tags)]
+
+
+@misconception("entities", "B- after a name is lost", inputs=[(["B-PER", "B-PER", "O"],)])
+def b_after_a_name_lost(tags):
+    """A B- that follows a name directly ends that name but begins none.
+
+    B- always begins a new name, whatever comes before it.
+    """
+    return [
+        name for name in _names(tags) if name.first == 0 or tags[name.first][0] == "I" or tags[name.first - 1] == "O"
+    ]

@@ -69,6 +69,11 @@ def test_an_answer_of_the_maximum_length_is_allowed_and_no_longer_one(impl: Modu
     assert tuple(impl.best_spans(starts, ends, (0, 5), 4, 1)[0])[:2] == (2, 4), "only 4 tokens are allowed"
 
 
+def test_a_span_may_have_neither_the_best_start_nor_the_best_end(impl: ModuleType) -> None:
+    starts, ends = torch.tensor([[0.0, 2, 0, 0, 9], [9.0, 0, 2, 0, 0]])
+    assert [tuple(span)[:2] for span in impl.best_spans(starts, ends, (1, 4), 30, 1)] == [(1, 2)]
+
+
 def test_there_may_be_fewer_spans_than_n_best(impl: ModuleType) -> None:
     starts, ends = torch.randn(2, 6)
     assert len(impl.best_spans(starts, ends, (1, 4), 30, 20)) == 6  # 3 + 2 + 1
@@ -95,6 +100,7 @@ def test_of_equal_scores_the_earlier_span_comes_first_then_the_shorter(impl: Mod
         ("a-b", "ab"),
         ("the the", ""),
         ("“the” end", "“ ” end"),  # not in string.punctuation
+        ("Straße", "straße"),  # lower case, not casefold
         ("", ""),
     ],
 )

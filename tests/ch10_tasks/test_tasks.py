@@ -1,5 +1,6 @@
 """What all tasks have in common: batches, scores, the losses of the three heads, and the second distillation."""
 
+import copy
 from types import ModuleType
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_a_batch_is_padded_to_its_longest_feature_only(impl: ModuleType) -> None
     assert batch.attention_mask.tolist() == [[1] * 3 + [0] * 4, [1] * 7, [1] * 5 + [0] * 2]
     assert batch.token_type_ids.tolist()[:2] == [[0, 1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1]]
     assert batch.labels.tolist() == [1, 0, 1]
-    assert batch.labels.dtype == torch.int64
+    assert {tensor.dtype for tensor in vars(batch).values()} == {torch.int64}
 
 
 def test_a_real_token_with_the_id_of_padding_is_not_masked(impl: ModuleType) -> None:
@@ -58,6 +59,13 @@ def test_labels_of_tokens_are_padded_with_minus_100(impl: ModuleType) -> None:
     assert batch.labels.tolist() == [[3, -100, -100, -100], [-100, 1, 2, -100]], "the loss ignores padding"
     two_tokens = impl.collate([feature(2, [1, 1]), feature(3, [0, 1, 0])], 0, TokenClassifier)
     assert two_tokens.labels.tolist() == [[1, 1, -100], [0, 1, 0]], "two labels of tokens are not an answer"
+
+
+def test_features_stay_as_they_are(impl: ModuleType) -> None:
+    features = [feature(2, [3, -100]), feature(4, [-100, 1, 2, -100])]
+    before = copy.deepcopy(features)
+    impl.collate(features, 0, TokenClassifier)
+    assert features == before, "the features' lists belong to the caller: make new ones, with +"
 
 
 def test_labels_of_answers_are_two_positions(impl: ModuleType) -> None:
