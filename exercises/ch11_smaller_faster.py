@@ -106,7 +106,8 @@ def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor | 
         (..., O) fp32.
 
     >>> weight = torch.tensor([[127, 0], [64, -64]], dtype=torch.int8)
-    >>> int8_linear(torch.tensor([[1.0, -1.0]]), weight, torch.tensor([[0.5], [2.0]]), torch.ones(2)).tolist()
+    >>> output = int8_linear(torch.tensor([[1.0, -1.0]]), weight, torch.tensor([[0.5], [2.0]]), torch.ones(2))
+    >>> output.round(decimals=3).tolist()
     [[64.5, 257.0]]
     """
     raise NotImplementedError
@@ -122,7 +123,7 @@ def signal_to_noise(x: Tensor, approximation: Tensor) -> float:
     Returns:
         A high number if the error is small; infinity if there is none.
 
-    >>> signal_to_noise(torch.tensor([10.0, 0.0]), torch.tensor([10.0, 1.0]))
+    >>> round(signal_to_noise(torch.tensor([10.0, 0.0]), torch.tensor([10.0, 1.0])), 4)
     20.0
     >>> signal_to_noise(torch.ones(2), torch.ones(2))
     inf

@@ -69,7 +69,7 @@ def one_scale_for_all(x, dim=None):
     return _step(x.abs().amax())
 
 
-@misconception("symmetric_scale", "a scale of 0", inputs=[(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), -1)])
+@misconception("symmetric_scale", "a scale of 0", symptom=lambda each: each(torch.zeros(2, 3), -1)[0, 0] == 0)
 def zero_row(x, dim=None):
     """A row of zeros gets the scale 0, and dividing by it gives NaN.
 
@@ -95,6 +95,39 @@ def scale_upside_down(x, dim=None):
     """
     largest = _magnitude(x, dim)
     return torch.where(largest == 0, 1.0, _LARGEST / largest)
+
+
+@misconception("symmetric_scale", "range divided by 255", inputs=_WHOLE)
+def range_divided_by_255(x, dim=None):
+    """(max - min) / 255 is the scale of the affine mapping. Without a zero point, one end of the range does not fit.
+
+    The largest magnitude divided by 127.
+    """
+    if dim is None:
+        return _step(x.amax() - x.amin(), _STEPS)
+    return _step(x.amax(dim, keepdim=True) - x.amin(dim, keepdim=True), _STEPS)
+
+
+@misconception("symmetric_scale", "mean instead of maximum", inputs=_WHOLE)
+def mean_magnitude(x, dim=None):
+    """The mean magnitude becomes 127, so about half of the values are clipped.
+
+    .amax, the largest one.
+    """
+    return _step(x.abs().mean() if dim is None else x.abs().mean(dim, keepdim=True))
+
+
+@misconception(
+    "symmetric_scale",
+    "a small number instead of 1 for zeros",
+    symptom=lambda function: 0 < function(torch.zeros(2, 3), -1)[0, 0] < 0.1,
+)
+def clamped_to_a_small_number(x, dim=None):
+    """Where all values are 0, the scale is a tiny number; asked for is 1.
+
+    torch.where(largest == 0, 1.0, largest / LARGEST).
+    """
+    return _magnitude(x, dim).clamp(min=1e-8) / _LARGEST
 
 
 def _affine(low, high, steps=_STEPS):
@@ -172,6 +205,38 @@ def no_width(x):
     return scale, (-low / scale).round().to(torch.int32)
 
 
+@misconception("affine_parameters", "int8's zero point", inputs=_RANGES)
+def zero_point_of_int8(x):
+    """The zero point is 128 too low: that is the one for integers from -128 to 127.
+
+    Here the integers go from 0 to 255: -low / scale, rounded.
+    """
+    scale, zero_point = _affine(*_ends(x))
+    return scale, zero_point - 128
+
+
+@misconception("affine_parameters", "highest value instead of the lowest", inputs=_RANGES)
+def zero_point_from_the_top(x):
+    """The zero point is counted from the upper end of the range.
+
+    -low / scale: the number of steps from the lowest value up to 0.
+    """
+    low, high = _ends(x)
+    scale, _ = _affine(low, high)
+    return scale, (high / scale).round().to(torch.int32)
+
+
+@misconception("affine_parameters", "scale upside down", inputs=_RANGES)
+def affine_scale_upside_down(x):
+    """The scale is the number of steps in 1, but it is the size of a step.
+
+    (high - low) / STEPS.
+    """
+    low, high = _ends(x)
+    scale, zero_point = _affine(low, high)
+    return 1 / scale, zero_point
+
+
 def _clipped(steps, zero_point, lowest=-_LARGEST):
     if zero_point is None:
         return steps.clamp(lowest, _LARGEST).to(torch.int8)
@@ -246,7 +311,7 @@ def zero_point_subtracted(x, scale, zero_point=None):
 @misconception(
     "quantize",
     "integers kept as fp32",
-    symptom=lambda function: function(_MATRIX, _ONE).dtype == torch.float32,
+    symptom=lambda function: function(_MATRIX.clone(), _ONE).dtype == torch.float32,
 )
 def still_floating(x, scale, zero_point=None):
     """The values are whole numbers, but each still takes four bytes.
@@ -254,6 +319,48 @@ def still_floating(x, scale, zero_point=None):
     End with to(torch.int8), or to(torch.uint8) if there is a zero point.
     """
     return _clipped((x / scale).round(), zero_point).float()
+
+
+_UPPER = [(torch.tensor([100.0, 3.0, -4.0]), _HALF, _ZERO_POINT)]
+_LOWER = [(torch.tensor([-3.0, -0.5, 4.0]), _HALF, _ZERO_POINT)]
+
+
+@misconception("quantize", "clipped to int8 before the zero point", inputs=_UPPER)
+def clipped_to_int8_first(x, scale, zero_point=None):
+    """The integers are clipped to -127 and 127 before the zero point is added, so the upper part of uint8 is lost.
+
+    First add the zero point, then clamp(0, STEPS).
+    """
+    steps = (x / scale).round().clamp(-_LARGEST, _LARGEST)
+    return _clipped(steps, zero_point)
+
+
+@misconception("quantize", "clipped to uint8 before the zero point", inputs=_LOWER)
+def clipped_to_uint8_first(x, scale, zero_point=None):
+    """The integers are clipped to 0 and 255 before the zero point is added, so every negative value becomes 0.
+
+    First add the zero point, then clamp(0, STEPS).
+    """
+    steps = (x / scale).round()
+    return _clipped(steps if zero_point is None else steps.clamp(0, _STEPS), zero_point)
+
+
+@misconception("quantize", "one half added and truncated", inputs=[(torch.tensor([-0.9, -1.6, 0.9]), _ONE)])
+def half_added_and_truncated(x, scale, zero_point=None):
+    """Adding 0.5 and dropping the fraction rounds numbers above 0 only: -1.6 becomes -1.
+
+    round(), or floor(x + 0.5), which goes down for negative numbers too.
+    """
+    return _clipped((x / scale + 0.5).trunc(), zero_point)
+
+
+@misconception("quantize", "zero point forgotten in quantize", inputs=_VALUES[1:])
+def zero_point_not_added(x, scale, zero_point=None):
+    """The type is uint8, but the zero point is not added: every negative value is clipped to 0.
+
+    Add zero_point before clamp(0, STEPS).
+    """
+    return _clipped((x / scale).round(), None if zero_point is None else 0)
 
 
 _SHIFTED = [(torch.tensor([8, 10, 200], dtype=torch.uint8), _HALF, _ZERO_POINT)]
@@ -298,6 +405,24 @@ def divided_again(quantized, scale, zero_point=None):
     A number is its integer times the scale.
     """
     return (quantized.float() - (0 if zero_point is None else zero_point)) / scale
+
+
+@misconception("dequantize", "zero point added", inputs=_SHIFTED)
+def zero_point_added(quantized, scale, zero_point=None):
+    """The zero point is added once more instead of being removed.
+
+    quantize added it, so subtract it here.
+    """
+    return (quantized.float() + (0 if zero_point is None else zero_point)) * scale
+
+
+@misconception("dequantize", "scale forgotten", inputs=_SHIFTED)
+def scale_forgotten(quantized, scale, zero_point=None):
+    """The integers are returned as they are, without their scale.
+
+    Multiply by the scale at the end.
+    """
+    return quantized.float() - (0 if zero_point is None else zero_point)
 
 
 def _rounded_tokens(x):
@@ -417,6 +542,53 @@ def tokens_clipped_instead_of_scaled(x, weight, weight_scale, bias=None):
     return _output((tokens @ weight.int().T).float() * weight_scale.T, x, weight, bias)
 
 
+_SQUARE = [(_TOKENS, _WEIGHT, torch.tensor([[0.5], [0.02]]), None)]  # as many tokens as rows of the weight
+
+
+@misconception("int8_linear", "scale of the weight not transposed", inputs=_SQUARE)
+def weight_scale_not_transposed(x, weight, weight_scale, bias=None):
+    """(O, 1) is multiplied with the rows of the (N, O) sums, which are tokens. It fits if N is O, and is wrong.
+
+    weight_scale.T is (1, O): one scale for each column of the sums.
+    """
+    sums, scale = _sums(x, weight)
+    return _output(sums * scale * weight_scale, x, weight, bias)
+
+
+@misconception("int8_linear", "tokens truncated", inputs=_LAYER)
+def tokens_truncated(x, weight, weight_scale, bias=None):
+    """The tokens lose their fraction instead of being rounded, which makes all of them smaller.
+
+    quantize rounds to the nearest integer.
+    """
+    tokens = x.reshape(-1, x.shape[-1])
+    scale = _step(tokens.abs().amax(-1, keepdim=True))
+    sums = ((tokens / scale).int() @ weight.int().T).float()
+    return _output(sums * scale * weight_scale.T, x, weight, bias)
+
+
+@misconception("int8_linear", "divided by the scales", inputs=_LAYER)
+def divided_by_the_scales(x, weight, weight_scale, bias=None):
+    """The sums are divided by both scales; an integer stands for itself times its scale.
+
+    sums * scale * weight_scale.T.
+    """
+    sums, scale = _sums(x, weight)
+    return _output(sums / scale / weight_scale.T, x, weight, bias)
+
+
+@misconception("int8_linear", "a scale for each feature", inputs=_LAYER)
+def scale_for_each_feature(x, weight, weight_scale, bias=None):
+    """The tokens are divided by a scale for each feature, which cannot be taken out of the sum over the features.
+
+    One scale for each token: symmetric_scale(tokens, dim=-1).
+    """
+    tokens = x.reshape(-1, x.shape[-1])
+    scale = _step(tokens.abs().amax(0, keepdim=True))
+    sums = ((tokens / scale).round().int() @ weight.int().T).float()
+    return _output(sums * scale.mean() * weight_scale.T, x, weight, bias)
+
+
 def _decibels(x, approximation):
     noise = float((x.double() - approximation.double()).square().sum())
     return 10 * math.log10(float(x.double().square().sum()) / noise) if noise else math.inf
@@ -476,3 +648,36 @@ def signed_error(x, approximation):
     """
     signal, noise = float(x.double().sum()) ** 2, float((x.double() - approximation.double()).sum()) ** 2
     return 10 * math.log10(signal / noise) if noise and signal else math.inf
+
+
+@misconception("signal_to_noise", "signal of the approximation", inputs=_NOISY)
+def signal_of_the_approximation(x, approximation):
+    """The signal is computed from the approximation, which contains the error.
+
+    The exact values are the signal: (x ** 2).sum().
+    """
+    ratio = float(approximation.double().square().sum() / x.double().square().sum())
+    return _decibels(x, approximation) + (10 * math.log10(ratio) if ratio else -math.inf)
+
+
+@misconception("signal_to_noise", "largest value as the signal", inputs=_NOISY[:1])
+def peak_signal(x, approximation):
+    """The largest square is compared with the mean squared error: that is the peak signal-to-noise ratio of images.
+
+    The sum of all squares over the sum of the squared errors.
+    """
+    noise = float((x.double() - approximation.double()).square().mean())
+    return 10 * math.log10(float(x.double().square().max()) / noise) if noise else math.inf
+
+
+_POSITIVE = [(torch.tensor([3.0, 4.0, 1.0]), torch.tensor([3.5, 4.0, 0.2]))]
+
+
+@misconception("signal_to_noise", "mean subtracted from the signal", inputs=_POSITIVE)
+def variance_as_the_signal(x, approximation):
+    """The variance is taken for the signal, so what all values have in common does not count.
+
+    The sum of the squares, without subtracting a mean.
+    """
+    signal, noise = x.double().var(correction=0), (x.double() - approximation.double()).square().mean()
+    return 10 * math.log10(float(signal / noise)) if noise else math.inf

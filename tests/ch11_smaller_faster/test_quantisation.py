@@ -82,6 +82,7 @@ def test_rounding_by_hand(impl: ModuleType) -> None:
     quantized = impl.quantize(x, torch.tensor(0.5))
     assert quantized.dtype == torch.int8
     assert quantized.tolist() == [2, -2, 3, -3, 127, 127, -127]
+    assert impl.quantize(torch.tensor([200.0, -150.0]), torch.tensor(2.0)).tolist() == [100, -75], "first divide"
     shifted = impl.quantize(torch.tensor([0.0, 0.9, -0.9, -5.1, 200.0]), torch.tensor(0.5), ZERO_POINT)
     assert shifted.dtype == torch.uint8
     assert shifted.tolist() == [10, 12, 8, 0, 255]
