@@ -67,6 +67,26 @@ def group_left_out(template, pieces):
     return template.replace(GROUP, ""), 0
 
 
+@misconception("prior_text", "masks without spaces", inputs=_PRIORS)
+def masks_without_spaces(template, pieces):
+    """The masks of a group follow one another without a space.
+
+    " ".join([MASK] * pieces).
+    """
+    return template.replace(GROUP, MASK * pieces), _hole(template, pieces)
+
+
+@misconception("prior_text", "number of the word instead of the mask", inputs=_PRIORS)
+def number_of_the_word(template, pieces):
+    """The place of the word's mask among all words of the sentence is returned.
+
+    Count the masks only: those of the group to its left, if there are any.
+    """
+    text = _hidden(template, pieces)
+    before = template[: template.index(MASK)].replace(GROUP, " ".join([MASK] * pieces))
+    return text, len(before.split())
+
+
 # --- bias_scores ---
 
 _generator = torch.Generator().manual_seed(11)
@@ -141,6 +161,34 @@ def prior_added(conditional, prior):
     return _difference((conditional * prior[:, :, None]).log())
 
 
+@misconception("bias_scores", "absolute values", inputs=_SCORES)
+def absolute_scores(conditional, prior):
+    """The sign is lost, which says to which of the groups the word is nearer.
+
+    Return the difference with its sign.
+    """
+    return _difference((conditional / prior[:, :, None]).log()).abs()
+
+
+@misconception("bias_scores", "decimal logarithm", inputs=_SCORES)
+def decimal_scores(conditional, prior):
+    """The logarithm has base 10.
+
+    Nats: the natural logarithm, torch.log.
+    """
+    return _difference((conditional / prior[:, :, None]).log10())
+
+
+@misconception("bias_scores", "odds instead of probabilities", inputs=_SCORES)
+def odds(conditional, prior):
+    """p / (1 - p) is compared: that is the log odds ratio, another measure.
+
+    The logarithm of the probability over its prior.
+    """
+    of_word, of_nothing = conditional / (1 - conditional), prior / (1 - prior)
+    return _difference((of_word / of_nothing[:, :, None]).log())
+
+
 # --- mean_absolute_difference ---
 
 
@@ -210,6 +258,42 @@ def summed(probabilities):
     .mean(-1).
     """
     return _ratios(probabilities).abs().sum(-1)
+
+
+@misconception("mean_absolute_difference", "median of the words", inputs=[(_probabilities,)])
+def median_of_the_words(probabilities):
+    """The median is taken, which ignores how far apart the groups are for the most different words.
+
+    .mean(-1).
+    """
+    return _ratios(probabilities).abs().median(-1).values
+
+
+@misconception("mean_absolute_difference", "difference in bits", inputs=[(_probabilities,)])
+def difference_in_bits(probabilities):
+    """The logarithm has base 2.
+
+    Nats: the natural logarithm, torch.log.
+    """
+    return _ratios(probabilities).abs().mean(-1) / math.log(2)
+
+
+@misconception("mean_absolute_difference", "words made to sum to 1", inputs=[(_probabilities,)])
+def words_made_to_sum_to_one(probabilities):
+    """Each group's probabilities are divided by their sum first, so a group that makes all words likelier is not seen.
+
+    Compare the probabilities as they are.
+    """
+    return _ratios(probabilities / probabilities.sum(-1, keepdim=True)).abs().mean(-1)
+
+
+@misconception("mean_absolute_difference", "Kullback-Leibler divergence", inputs=[(_probabilities,)])
+def divergence_of_the_groups(probabilities):
+    """The differences are weighted by the first group's probabilities, so rare words hardly count.
+
+    The plain mean of the absolute differences: every word has the same weight.
+    """
+    return (probabilities[:, 0] * _ratios(probabilities)).sum(-1)
 
 
 # --- inheritance ---
@@ -303,6 +387,54 @@ def two_kinds_of_variance(teacher, student):
     return right._replace(slope=right.slope * teacher.shape[1] / (teacher.shape[1] - 1))
 
 
+@misconception("inheritance", "variances instead of standard deviations", inputs=_TABLES)
+def variances_for_spreads(teacher, student):
+    """The spread is the ratio of the variances, the square of what is asked for.
+
+    The ratio of the standard deviations: take the root.
+    """
+    right = _inherited(teacher, student)
+    return right._replace(spread=right.spread**2)
+
+
+@misconception("inheritance", "two kinds of standard deviation", inputs=_TABLES)
+def two_kinds_of_spread(teacher, student):
+    """One standard deviation divides by W - 1 and the other by W (numpy's default): equal models do not get 1.
+
+    The same divisor for both models: it cancels.
+    """
+    right, count = _inherited(teacher, student), teacher.shape[1]
+    return right._replace(spread=right.spread * math.sqrt((count - 1) / count))
+
+
+@misconception("inheritance", "ranks instead of values", inputs=_TABLES)
+def ranks_instead_of_values(teacher, student):
+    """The correlation is that of the ranks, Spearman's.
+
+    Pearson's correlation of the words' means themselves.
+    """
+    ranks = [table.mean(0).argsort().argsort().double()[None] for table in (teacher, student)]
+    return _inherited(teacher, student)._replace(correlation=_inherited(*ranks).correlation)
+
+
+@misconception("inheritance", "correlation without subtracting the means", inputs=_TABLES)
+def cosine_as_correlation(teacher, student):
+    """This is the cosine of the two rows of means, which is high whenever all words have the same sign.
+
+    Subtract each model's mean over the words first.
+    """
+    return _inherited(teacher, student)._replace(correlation=_inherited(teacher, student, centre=False).correlation)
+
+
+@misconception("inheritance", "spread of all cells", inputs=_TABLES)
+def spread_of_all_cells(teacher, student):
+    """The standard deviations are those of the whole tables, in which the templates vary as well.
+
+    First the mean over the templates, then the standard deviation over the words.
+    """
+    return _inherited(teacher, student)._replace(spread=_inherited(teacher, student, torch.flatten).spread)
+
+
 # --- bootstrap_interval ---
 
 
@@ -329,7 +461,7 @@ _ALIKE = torch.tensor([[0.0, 1.0, 3.0, 7.0]], dtype=torch.float64).expand(5, 4) 
 
 
 def _ends(function, table, level=0.95, statistic=torch.mean):
-    return function(table, statistic, torch.Generator().manual_seed(1), level=level, resamples=300)
+    return function(table.clone(), statistic, torch.Generator().manual_seed(1), level=level, resamples=300)
 
 
 def _widths(function):
@@ -340,7 +472,7 @@ def _widths(function):
         _ends(function, _TEMPLATES.expand(5, 4)),
         _ends(function, pair, statistic=lambda rows: (rows[:, 1] - rows[:, 0]).mean()),
     )
-    return tuple(float(high - low) > 1e-9 for low, high in intervals)
+    return tuple(abs(float(high - low)) > 1e-9 for low, high in intervals)
 
 
 def _vary(*expected, symmetric=None):
@@ -354,7 +486,7 @@ def _vary(*expected, symmetric=None):
 
 def _halves_the_level(function):
     low, high = _ends(function, _TEMPLATES, level=0.5)
-    return float(high - low) < 1e-9 and _widths(function)[1]
+    return abs(float(high - low)) < 1e-9 and _widths(function)[1]
 
 
 def _draws_too_few(function):
@@ -457,6 +589,86 @@ def columns_drawn_separately(table, statistic, generator, level=0.95, resamples=
     return _percentiles(_drawn(table, statistic, generator, level, resamples, resample), level)
 
 
+def _is_centred_on_the_statistic(function):
+    """Whether the ends are equally far from a statistic whose resamples are far from symmetric."""
+    low, high = _ends(function, _TEMPLATES, statistic=lambda rows: rows.mean() ** 3)
+    right = float(_TEMPLATES.mean() ** 3)
+    return _widths(function) == (False, True, False) and abs(float(low + high) / 2 - right) < 1e-6 * right
+
+
+@misconception("bootstrap_interval", "value plus and minus z sigma", symptom=_is_centred_on_the_statistic)
+def plus_minus_z_sigma(table, statistic, generator, level=0.95, resamples=2000):
+    """The ends are the statistic plus and minus a multiple of the resamples' standard deviation: never skewed.
+
+    Take quantiles of the resampled statistics, one for each end.
+    """
+    values = _drawn(table, statistic, generator, level, resamples)
+    half = math.sqrt(2) * torch.erfinv(torch.tensor(level, dtype=torch.float64)) * values.double().std(0)
+    return torch.stack([statistic(table) - half, statistic(table) + half])
+
+
+def _is_mirrored(function):
+    """Two templates of 1 and 5 have means from 1 to 5, and 9 as the square of their mean: 18 - 25 and 18 - 1."""
+    table = torch.tensor([[1.0], [5.0]], dtype=torch.float64)
+    ends = _ends(function, table, statistic=lambda rows: rows.mean().square())
+    return torch.allclose(ends, ends.new_tensor([-7.0, 17.0]))
+
+
+@misconception("bootstrap_interval", "mirrored at the measured value", symptom=_is_mirrored)
+def mirrored_at_the_value(table, statistic, generator, level=0.95, resamples=2000):
+    """The quantiles are subtracted from twice the measured value: that is the basic bootstrap.
+
+    A percentile interval has the quantiles of the resampled statistics themselves as its ends.
+    """
+    ends = _percentiles(_drawn(table, statistic, generator, level, resamples), level)
+    return 2 * statistic(table) - ends.flip(0)
+
+
+def _begins_at_the_smallest(function):
+    seen = []
+    low, _ = _ends(function, _TEMPLATES, 0.5, lambda rows: (seen.append(float(rows.mean())), rows.mean())[1])
+    return (
+        bool(seen) and abs(float(low) - min(seen)) < 1e-9 and _widths(function)[1] and not _takes_the_extremes(function)
+    )
+
+
+@misconception("bootstrap_interval", "one-sided interval", symptom=_begins_at_the_smallest)
+def one_sided_interval(table, statistic, generator, level=0.95, resamples=2000):
+    """All that is left out is above the upper end; the lower end is the smallest resample.
+
+    Half of what is left out belongs to each end.
+    """
+    return _quantiles(_drawn(table, statistic, generator, level, resamples), 0.0, level)
+
+
+def _upper_end_first(function):
+    low, high = _ends(function, _TEMPLATES)
+    return float(low) > float(high)
+
+
+@misconception("bootstrap_interval", "upper end first", symptom=_upper_end_first)
+def upper_end_first(table, statistic, generator, level=0.95, resamples=2000):
+    """The upper end is in row 0.
+
+    The lower end first.
+    """
+    return _percentiles(_drawn(table, statistic, generator, level, resamples), level).flip(0)
+
+
+def _ignores_the_generator(function):
+    one, other = (_ends(function, _TEMPLATES) for _ in range(2))
+    return _widths(function) == (False, True, False) and not torch.equal(one, other)
+
+
+@misconception("bootstrap_interval", "generator not passed on", symptom=_ignores_the_generator)
+def generator_not_passed_on(table, statistic, generator, level=0.95, resamples=2000):
+    """The generator is not used, so the same seed gives another interval each time.
+
+    torch.randint(..., generator=generator).
+    """
+    return _percentiles(_drawn(table, statistic, None, level, resamples), level)
+
+
 # --- sign_flip_p_values ---
 
 
@@ -483,12 +695,16 @@ _CERTAIN = [[1.0, -1.0]] * 40  # the right answer is 0.01 for both
 _SINGLE = [[1.0, -2.0]]  # one template: 1 for both
 
 
+def _is_zero_if_certain(function):
+    return _gives(_CERTAIN, 0)(function) and _gives(_SINGLE, 1)(function)
+
+
 def _is_one_sided(function):
     up, down = _p_values(function, _CERTAIN)
     return up < 0.1 < 0.9 < down
 
 
-@misconception("sign_flip_p_values", "observed table not counted", symptom=_gives(_CERTAIN, 0))
+@misconception("sign_flip_p_values", "observed table not counted", symptom=_is_zero_if_certain)
 def observed_not_counted(differences, generator, resamples=9999):
     """The p-value can be 0, as if no way to swap were as far from 0, but the observed one is.
 
@@ -560,3 +776,44 @@ def fraction_nearer(differences, generator, resamples=9999):
     Count the swaps that are as far or farther.
     """
     return 1 - (1 + _as_far(differences, generator, resamples)) / (1 + resamples)
+
+
+def _flips_each_cell(function):
+    """Whether two words with the same differences in each template get different p-values."""
+    values = torch.tensor([[1.0], [0.5], [-0.25], [2.0], [0.75], [0.125]], dtype=torch.float64).expand(6, 40)
+    found = function(values.clone(), torch.Generator().manual_seed(1), 99)
+    return 0.02 < float(found.mean()) < 0.4 and float(found.std()) > 0
+
+
+@misconception("sign_flip_p_values", "a sign for each cell", symptom=_flips_each_cell)
+def sign_for_each_cell(differences, generator, resamples=9999):
+    """Each word of a template has its own random sign, but swapping the groups of a sentence swaps all of its words.
+
+    One sign for each template, (resamples, T), for all words together.
+    """
+    signs = torch.randint(2, (resamples, *differences.shape), generator=generator) * 2 - 1
+    far = (signs * differences).mean(1).abs() >= differences.mean(0).abs() - 1e-12
+    return (1 + far.sum(0).double()) / (1 + resamples)
+
+
+@misconception("sign_flip_p_values", "observed table counted twice", symptom=_gives(_CERTAIN, round(2 / 101, 6)))
+def observed_twice(differences, generator, resamples=9999):
+    """The observed table is counted twice.
+
+    (k + 1) / (resamples + 1): once above, once below.
+    """
+    return (2 + _as_far(differences, generator, resamples)) / (2 + resamples)
+
+
+def _is_zero_for_one_template_too(function):
+    return _gives(_SINGLE, 0)(function) and _gives(_CERTAIN, 0)(function)
+
+
+@misconception("sign_flip_p_values", "p-value of a t-test", symptom=_is_zero_for_one_template_too)
+def p_value_of_a_normal_distribution(differences, generator, resamples=9999):
+    """The mean is divided by its standard error and compared with a normal distribution; no group is swapped.
+
+    Draw signs and count: the differences of few templates are not normal.
+    """
+    error = differences.std(0, correction=0).clamp(min=1e-12) / math.sqrt(len(differences))
+    return torch.erfc(differences.mean(0).abs() / error / math.sqrt(2))
