@@ -246,13 +246,13 @@ def test_a_tokenizer_says_on_the_hub_too_what_it_is(
     assert WordPiece.from_pretrained("org/cased").settings == cased.settings
 
 
-def test_a_file_that_a_model_need_not_have(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert locate_if_any(NAME, "config.json") == locate(NAME, "config.json")
-    assert locate_if_any(NAME, "absent.json") is None
+def test_a_file_that_a_model_need_not_have(other: str, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert locate_if_any(other, "config.json") == locate(other, "config.json")
+    assert locate_if_any(other, "absent.json") is None
     assert locate_if_any("toy", "config.json") is None, "not pinned"
     hub.behaviour = 503
-    assert locate_if_any(NAME, "absent.json") is None
+    assert locate_if_any(other, "absent.json") is None
     with pytest.raises(FileNotFoundError, match="error 503"):
-        locate_if_any(NAME, "other.json")
+        locate_if_any(other, "other.json")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert locate_if_any(NAME, "other.json") is None
+    assert locate_if_any(other, "other.json") is None
