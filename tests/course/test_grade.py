@@ -153,7 +153,7 @@ def test_what_cannot_be_interrupted_is_killed_and_a_forged_verdict_does_not_coun
     assert stubborn.seconds < 100  # it would run forever
     (tmp_path / "in" / "ada_ch03.py").write_text(FORGED + "os._exit(0)\n")
     (forger,) = grade(tmp_path / "in")
-    assert (forger.passed, "os._exit() is called" in forger.error) == (0, True)
+    assert (forger.passed, "exit code 0" in forger.error) == (0, True)
 
 
 ESCAPES = {
