@@ -237,6 +237,7 @@ def density(x):
 
 
 IDS = torch.tensor([[3, 5, 2, 9, 1], [4, 4, 7, 8, 6]])
+PADDED = torch.tensor([[3, 5, 0, 0], [4, 0, 6, 7]])
 TYPES = torch.tensor([[0, 0, 1, 1, 1], [1, 0, 0, 0, 1]])
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
 
@@ -289,7 +290,7 @@ class _Embeddings(nn.Module):
 
 def _embed(implementation):
     module = _made(implementation)
-    return [module(IDS, TYPES), module(IDS)]
+    return [module(IDS, TYPES), module(IDS), module(PADDED)]
 
 
 def _embed_in_training(implementation):
@@ -423,11 +424,7 @@ class PositionsFromTheEnd(_Embeddings):
         return self.position.weight[-input_ids.shape[1] :]
 
 
-def _embed_padding(implementation):
-    return [_made(implementation)(torch.tensor([[3, 5, 0, 0], [4, 0, 6, 7]]))]
-
-
-@misconception("Embeddings", "padding set to 0", symptom_of=_same_outputs(_embed_padding))
+@misconception("Embeddings", "padding set to 0", symptom_of=_same_outputs(_embed))
 class PaddingSetToZero(_Embeddings):
     """The vectors of the padding are set to 0. In BERT padding has a vector like any token; only attention skips it.
 
@@ -442,7 +439,7 @@ class PaddingSetToZero(_Embeddings):
         return self.word(input_ids)
 
 
-@misconception("Embeddings", "positions count real tokens only", symptom_of=_same_outputs(_embed_padding))
+@misconception("Embeddings", "positions count real tokens only", symptom_of=_same_outputs(_embed))
 class PositionsOfRealTokens(_Embeddings):
     """This is RoBERTa's rule: positions begin after that of the padding, and padding does not count.
 
@@ -795,6 +792,9 @@ class _Encoder(nn.Module):
     def check(self, *inputs):
         check_input(self.config, *inputs)
 
+    def embed(self, input_ids, token_type_ids):
+        return self.embeddings(input_ids, token_type_ids)
+
     def visible(self, attention_mask):
         return None if attention_mask is None else attention_mask[:, None, None, :].bool()
 
@@ -810,7 +810,7 @@ class _Encoder(nn.Module):
         self, input_ids, attention_mask=None, token_type_ids=None, output_hidden_states=False, output_attentions=False
     ):
         self.check(input_ids, attention_mask, token_type_ids)
-        embedded = self.embeddings(input_ids, token_type_ids)
+        embedded = self.embed(input_ids, token_type_ids)
         states, attentions = self.run(embedded, self.visible(attention_mask), output_attentions)
         return ModelOutput(
             states[-1],
@@ -853,8 +853,8 @@ class TokenTypesNotPassedOn(_Encoder):
     Call self.embeddings(input_ids, token_type_ids).
     """
 
-    def forward(self, input_ids, attention_mask=None, token_type_ids=None, *asked, **named):
-        return super().forward(input_ids, attention_mask, None, *asked, **named)
+    def embed(self, input_ids, token_type_ids):
+        return self.embeddings(input_ids)
 
 
 @misconception("Encoder", "hidden states lack the embeddings", symptom_of=_same_outputs(_encode))
@@ -910,7 +910,7 @@ def _stds(implementation):
     torch.manual_seed(0)
     module = implementation(replace(CONFIG, initializer_range=0.3, hidden_size=32, intermediate_size=64))
     named = [(name, each) for name, each in module.named_parameters() if "layers." in name and "norm" not in name]
-    return tuple([float(each.std()) for name, each in named if kind in name] for kind in ("bias", "weight"))
+    return tuple([float(each.detach().std()) for name, each in named if kind in name] for kind in ("bias", "weight"))
 
 
 @misconception("Encoder", "initial weights not set", symptom=lambda f: any(std > 0 for std in _stds(f)[0]))
