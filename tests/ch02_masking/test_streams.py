@@ -295,7 +295,7 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_named(files: dict[str, bytes]
 
 def test_a_path_is_a_folder_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("datasets.load_dataset_builder", lambda *_, **__: pytest.fail("the hub is asked"))
-    with pytest.raises(FileNotFoundError, match="no folder some.one"):
+    with pytest.raises(FileNotFoundError, match=r"no folder some.one"):
         hub(Path("some/one"))
 
 
