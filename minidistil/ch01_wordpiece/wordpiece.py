@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from minidistil.ch01_wordpiece.normalization import count_words, normalize, plain_words, split_stretches, split_words
 from minidistil.ch01_wordpiece.tokenizer_json import tokenizer_json
 from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS, learn
+from minidistil.files import read_small
 from minidistil.hub.official import locate, official_name
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class WordPiece:
         if official_name(name) is not None or not path.is_file():
             path = locate(name, "vocab.txt")
         try:
-            return cls(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+            return cls(read_small(path).rstrip("\n").split("\n"))
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected one token a line.") from error
 

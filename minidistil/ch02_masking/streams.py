@@ -7,11 +7,13 @@ Processing"). A corpus in memory is streamed through it as well, so that both be
 import hashlib
 import traceback
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from minidistil.files import few
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -232,11 +234,11 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
         raise FileNotFoundError(f"There is no folder {name}, and {name} is a format: expected a dataset or a folder.")
     with _naming_the_file():
         dataset = builder.as_streaming_dataset("train")
-        columns = dataset.features or next(iter(dataset), {})  # some formats do not say beforehand
+        columns: Mapping[str, Any] = dataset.features or next(iter(dataset), {})  # some formats do not say beforehand
     if not columns:
         raise ValueError(f"The dataset {name} is empty: expected rows with text.")
     if "text" not in columns:
-        raise ValueError(f'The dataset {name} has no column "text", only {", ".join(columns)}.')
+        raise ValueError(f'The dataset {name} has no column "text", only {few(columns)}.')
     kind = columns["text"]
     if not isinstance(kind, str | None) and getattr(kind, "dtype", "") not in ("string", "large_string"):
         raise ValueError(f'The column "text" of the dataset {name} holds {kind}: expected a text in each row.')

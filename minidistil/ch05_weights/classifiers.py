@@ -18,6 +18,7 @@ from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.config import EncoderConfig, require_share, require_whole
 from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
 from minidistil.ch05_weights.weights import BareEncoder, Model, model_type
+from minidistil.files import read_small
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -53,7 +54,7 @@ class ClassifierConfig(EncoderConfig):
         Raises:
             ValueError: as EncoderConfig.read, or the classes are not numbered 0, 1, 2 …
         """
-        encoder, raw = EncoderConfig.read(path), json.loads(path.read_text(encoding="utf-8"))
+        encoder, raw = EncoderConfig.read(path), json.loads(read_small(path))
         names = raw.get("id2label")
         if not names:
             count = raw.get("num_labels", 2)

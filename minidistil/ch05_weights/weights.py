@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig
 from minidistil.ch05_weights.tensor_names import model_type, modern_name, our_names, shortened, their_name
-from minidistil.files import data_folder, write_atomically
+from minidistil.files import data_folder, read_small, write_atomically
 from minidistil.hub.official import Pin, locate, official_name, verify
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ class Model(nn.Module):
             _require_tied(config_path, tensors)
             if official_name(name) == "minilm":
                 tensors = add_own_layers(tensors)
-        if config.num_hidden_layers > len(tensors):  # before so many are built
-            raise ValueError(
-                f"The weights of {name} do not fit: config.json says {config.num_hidden_layers} layers, the file has "
-                f"only {len(tensors)} tensors."
-            )
+        require_enough_tensors(name, config, tensors)
         with torch.device("meta"):  # no memory, no random numbers: every tensor comes from the file
             model = cls(config)
         wanted = our_names(model, model_type(config), prefix=False)
@@ -123,10 +119,19 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path} is no whole safetensors file ({error}): copy or download it again.") from error
 
 
+def require_enough_tensors(name: str | Path, config: EncoderConfig, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError where a model has more layers than its file has tensors: before so many are built."""
+    if config.num_hidden_layers > len(tensors):
+        raise ValueError(
+            f"The weights of {name} do not fit: config.json says {config.num_hidden_layers} layers, the file has "
+            f"only {len(tensors)} tensors."
+        )
+
+
 def _require_tied(config: Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise ValueError if the masked-LM head has a matrix of its own; here it takes the word embeddings."""
     own = tensors.get("cls.predictions.decoder.weight", tensors.get("vocab_projector.weight"))
-    tied = json.loads(config.read_text(encoding="utf-8")).get("tie_word_embeddings", True)
+    tied = json.loads(read_small(config)).get("tie_word_embeddings", True)
     if not tied and own is not None and not torch.equal(own, tensors["embeddings.word_embeddings.weight"]):
         raise ValueError(
             f"{config} has tie_word_embeddings false, and the masked-LM head does not share the word embeddings: "
@@ -170,7 +175,7 @@ def add_own_layers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     path = data_folder() / f"{OWN_LAYERS}.safetensors"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: reinstall the project, or make it with `minidistil teach`.")
-    provenance = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    provenance = json.loads(read_small(path.with_suffix(".json")))
     try:
         verify(path, Pin(provenance["bytes"], provenance["sha256"]))
     except ValueError as error:

@@ -16,6 +16,7 @@ from minidistil.ch10_tasks.question_answers import best_answers, squad_scores
 from minidistil.ch10_tasks.question_windows import Answer, Question, Window, windows
 from minidistil.ch10_tasks.sources import from_hub, read_text, visible_files
 from minidistil.ch10_tasks.tasks import Dataset, Feature
+from minidistil.files import few
 
 HUB = "rajpurkar/squad"
 
@@ -137,7 +138,7 @@ def _files(place: Path) -> list[Path]:
         return [found[0] for found in named]
     files = visible_files(place, "*.json")
     if len(files) != 1:
-        names = ", ".join(path.name for path in files) or "none"
+        names = few(path.name for path in files) or "none"
         raise FileNotFoundError(
             f"{place} should have SQuAD's train-v1.1.json and dev-v1.1.json, or a single JSON file; its JSON files: "
             f"{names}. Give the file itself if it is one of several."

@@ -10,6 +10,7 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch12_bias.bias import Probe
 from minidistil.ch12_bias.probe import figures, inherited
 from minidistil.cli.options import MODEL, add_command, words
+from minidistil.files import read_small
 
 CAUTION = (
     "These are differences of probabilities in made-up sentences: near 0 does not mean fair, and none of them is a "
@@ -54,8 +55,8 @@ def _lines(path: Path | None) -> list[str] | None:
     if path is None:
         return None
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+        lines = read_small(path).removeprefix("\ufeff").split("\n")
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: expected a UTF-8 text file with a template in each line.") from error
     return [line.strip() for line in lines if line.strip()]
 

@@ -143,7 +143,7 @@ def _watched_bar(watch: Watch, size: int | None) -> Any:
         """Updated before a part is written."""
 
         def __init__(self, *args: Any, **kwargs: Any):
-            self.received = 0
+            self.received = 0.0
             self.limit = size if kwargs.get("name") == "huggingface_hub.http_get" else None  # other ways are bounded
             watch.waits_for(constants.ENDPOINT)
             super().__init__(*args, **kwargs)
