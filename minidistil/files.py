@@ -1,10 +1,10 @@
-"""Files: the cache folder, writing a file as a whole or not at all, hashes, and free space."""
+"""Files: the cache folder, reading small files, writing a file as a whole or not at all, hashes, and free space."""
 
 import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -19,6 +19,44 @@ def data_folder() -> Path:
     """The project's own data: beside the package in a checkout, inside the package if it is installed."""
     package = Path(__file__).parent
     return package / "data" if (package / "data").is_dir() else package.parent / "data"
+
+
+def few(names: Iterable[str]) -> str:
+    """The names in one line, at most ten of them: for an error.
+
+    >>> few(map(str, range(12)))
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more'
+    """
+    every = list(names)
+    more = f" and {len(every) - 10} more" if len(every) > 10 else ""
+    return ", ".join(every[:10]) + more
+
+
+def read_small(path: Path, most: int = 2**26) -> str:
+    """The text of a file in UTF-8 that ought to be small; one of more than `most` bytes is not read.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+        ValueError: it is too large, no regular file, or not UTF-8.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no regular file: expected a text file.")
+    if (size := path.stat().st_size) > most:
+        raise ValueError(f"{path} has {size:,} bytes: expected a text file of {most:,} at most.")
+    return path.read_text(encoding="utf-8")
+
+
+def append(path: Path, text: str) -> None:
+    """Write text at the end of a file.
+
+    Raises:
+        OSError: as `write_atomically`; a part may have been written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise _not_written(path, error) from error
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], optional: bool = False) -> None:
@@ -44,10 +82,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], optional: bool
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         if not optional:
-            raise OSError(
-                f"{path} could not be written: {_reason(error)}. Expected a folder that you may write to, with enough "
-                "free space: free some space, or choose another folder."
-            ) from error
+            raise _not_written(path, error) from error
 
 
 def sha256(path: Path) -> str:
@@ -74,6 +109,13 @@ def require_space(folder: Path, needed: int) -> None:
             f"Only {free / 2**20:.0f} MiB are free in {folder}, but this run needs {needed / 2**20:.0f} MiB: "
             "free some space, or choose another folder with --out."
         )
+
+
+def _not_written(path: Path, error: Exception) -> OSError:
+    return OSError(
+        f"{path} could not be written: {_reason(error)}. Expected a folder that you may write to, with enough free "
+        "space: free some space, or choose another folder."
+    )
 
 
 def _reason(error: Exception) -> str:

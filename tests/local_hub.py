@@ -4,6 +4,7 @@ HEAD and GET of /{repository}/resolve/{revision}/{file}; the answer has the comm
 for large files) and the size. X-Error-Code says what is absent.
 """
 
+import contextlib
 import hashlib
 import re
 import threading
@@ -19,13 +20,17 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """What the server has and how it behaves.
 
-    behaviour: "good"; "slow" (no answer in time); "stalls" (the body never comes); "truncated" (half of the body
-    sent as if it were all); "altered" (one byte changed); a number (that HTTP status for everything).
+    behaviour: "good"; "slow" (no answer in time); "stalls" (the body never comes); "drips" (it comes byte by byte);
+    "endless" (more and more of it comes); "truncated" (half of the body sent as if it were all); "altered" (one byte
+    changed); a number (that HTTP status for everything).
     """
 
     files: dict[str, bytes] = field(default_factory=dict)  # by repository/file
     behaviour: str | int = "good"
     recovers_after: int | None = None  # good again after so many answers
+    retry_after: str | None = None  # what bad answers say
+    etag: str | None = None  # if not the sha256
+    sent: int = 0  # bytes of endless bodies
     asked: list[str] = field(default_factory=list)  # method and file of each request
     url: str = ""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -66,24 +71,33 @@ class _Handler(BaseHTTPRequestHandler):
         if code:
             self.send_header("X-Error-Code", code)
         self.send_header("X-Repo-Commit", COMMIT)
+        if self.hub.retry_after:
+            self.send_header("Retry-After", self.hub.retry_after)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def _send(self, content: bytes, body: bool, mood: str) -> None:
         self.send_response(200)
         self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        self.send_header("X-Linked-ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        for name in ("ETag", "X-Linked-ETag"):
+            self.send_header(name, f'"{self.hub.etag or hashlib.sha256(content).hexdigest()}"')
         self.send_header("X-Linked-Size", str(len(content)))
         half, sent = len(content) // 2, content
         if body and mood == "truncated":
             sent = content[:half]
         if body and mood == "altered":
             sent = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
-        self.send_header("Content-Length", str(len(sent)))
+        if body and mood == "endless":
+            self.close_connection = True  # where no length is announced, the end of the connection ends the body
+        else:
+            self.send_header("Content-Length", str(len(sent)))
         self.end_headers()
         if body and mood == "stalls":
             self.hub.closing.wait(5)
+        elif body and mood in ("drips", "endless"):
+            with contextlib.suppress(OSError):  # the other side has had enough
+                while not self.hub.closing.wait(0.05 if mood == "drips" else 0) and self.hub.sent < 10**8:
+                    self.hub.sent += self.wfile.write(b"x" if mood == "drips" else content)
         elif body:
             self.wfile.write(sent)
 

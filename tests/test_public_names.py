@@ -58,6 +58,16 @@ def test_the_version_is_semantic_and_has_its_changes() -> None:
     assert newest[1] == minidistil.__version__
 
 
+def test_the_library_alone_does_not_install_the_course() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    alone = project.partition("\ndependencies = [")[2].partition("\n]")[0]
+    assert not re.search("minilm|transformers|scikit|scipy|jupyter|pytest", alone)
+    needed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    whole = project.partition("[project.scripts]")[0]  # with the extras
+    brought = {"-e", "transformers", "sentence-transformers", "ruff", "mypy"}  # by another one, or not for learners
+    assert not [name for name in needed if name not in brought and f'"{name}' not in whole]
+
+
 USER = """import minidistil as md
 reveal_type(md.MaskedLM.from_pretrained("minilm"))
 md.student_of("not a model")

@@ -88,6 +88,21 @@ def test_a_file_that_is_no_configuration_is_explained(text: bytes, tmp_path: Pat
         EncoderConfig.read(tmp_path / "config.json")
 
 
+@pytest.mark.parametrize("name", ["config.json", "vocab.txt"])
+@pytest.mark.parametrize("kind", ["sparse", "pipe"])
+def test_a_file_that_would_not_end_is_not_read(name: str, kind: str, tmp_path: Path) -> None:
+    MaskedLM(EncoderConfig(**SIZES)).save_pretrained(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(tmp_path / name)
+    else:
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(200 * 2**30)
+    for read in (MaskedLM, SequenceClassifier) if name == "config.json" else (WordPiece,):
+        with pytest.raises((ValueError, OSError), match=rf"{name}.* expected|has no {name}"):
+            read.from_pretrained(tmp_path)
+
+
 def mutated(content: bytes, draw: random.Random) -> bytes:
     """Bits flipped in the header or anywhere, a piece lost, another length, or noise."""
     header = 8 + struct.unpack("<Q", content[:8])[0]

@@ -13,7 +13,7 @@ from typing import Any
 
 from minidistil.ch01_wordpiece.tokenizer_json import NAMED_TOKENS, tokenizer_config, tokenizer_json
 from minidistil.ch01_wordpiece.vocabulary import SPECIAL_TOKENS
-from minidistil.files import write_atomically
+from minidistil.files import read_small, write_atomically
 from minidistil.hub.official import locate, locate_if_any, official_name
 
 _UNCASED = {"do_lower_case": True, "strip_accents": None, "tokenize_chinese_chars": True}
@@ -78,14 +78,14 @@ _ONLY = "only BERT's WordPiece with its five special tokens is supported, use tr
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        return read_small(path).rstrip("\n").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected one token a line.") from error
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_small(path))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: copy or download it again.") from error
     if not isinstance(value, dict):

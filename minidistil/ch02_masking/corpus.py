@@ -113,12 +113,14 @@ docs_are_cached = docstrings.are_cached
 def text_files(paths: Sequence[str | Path], whole: bool = False) -> Corpus:
     """UTF-8 text files, also compressed ones (.gz): each line is a document, or with `whole` each file.
 
-    WikiText's escapes are undone (" @-@ " is "-", <unk> is [UNK]).
+    Lines end as in `datasets`: at a line feed, a carriage return or both. WikiText's escapes are undone (" @-@ " is
+    "-", <unk> is [UNK]).
 
     Raises:
         TypeError: paths is one path, not several.
         FileNotFoundError: a path is not a file.
         ValueError: no path was given, a file is not UTF-8 or a damaged .gz, or there is no text in any.
+        MemoryError: a file is too large to be held in memory.
     """
     if isinstance(paths, str | Path):
         raise TypeError(f"Expected several paths, got one, {str(paths)!r}: wrap it in a list.")
@@ -130,23 +132,25 @@ def text_files(paths: Sequence[str | Path], whole: bool = False) -> Corpus:
         for mark in "-,.":
             text = text.replace(f" @{mark}@ ", mark)
         text = text.replace("<unk>", "[UNK]")
-        documents += [text] if whole else text.splitlines()
+        documents += [text] if whole else text.split("\n")
     return from_documents(", ".join(Path(path).name for path in paths), documents)
 
 
 def _read(path: Path) -> str:
-    """Text of a file, decompressed if its name ends in .gz."""
+    """Text of a file, decompressed if its name ends in .gz; without a byte order mark, lines end in a line feed."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no text file {path}: expected a UTF-8 file, plain or .gz.")
-    data, of_content = path.read_bytes(), ""
-    if path.suffix == ".gz":
-        of_content = " of its decompressed content"
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path} is not a gzip file or is damaged ({error}): compress it again.") from error
+    of_content = " of its decompressed content" if path.suffix == ".gz" else ""
     try:
-        return data.decode("utf-8")
+        data = path.read_bytes()
+        if of_content:
+            data = gzip.decompress(data)
+        text = data.decode("utf-8").removeprefix("\ufeff")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    except MemoryError as error:
+        raise MemoryError(f"{path} is too large: stream the folder with `corpus.hub` (--hub), or give less.") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is not a gzip file or is damaged ({error}): compress it again.") from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}{of_content}. "

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from minidistil.files import cache_folder, write_atomically
+from minidistil.files import cache_folder, read_small, write_atomically
 
 PACKAGES = ("torch", "numpy", "scipy", "matplotlib", "datasets", "pandas", "sklearn")
 _SKIPPED_FOLDERS = {"test", "tests", "idlelib", "lib2to3", "site-packages", "__pycache__", "pydoc_data"}
@@ -30,7 +30,7 @@ def documents() -> list[str]:
     """The prose of each docstring. Parsing takes half a minute once, then the extract is in the cache."""
     cached, packages = _cache()
     try:
-        return json.loads(cached.read_text(encoding="utf-8"))
+        return json.loads(read_small(cached))
     except (OSError, ValueError):  # absent, unreadable or cut short: made again
         extract = list(_extract(packages))
         text = json.dumps(extract)

@@ -5,10 +5,15 @@ Processing"). A corpus in memory is streamed through it as well, so that both be
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import traceback
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from minidistil.files import few
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -63,9 +68,10 @@ class DocumentStream:
 
     def __iter__(self) -> Iterator[str]:
         self._dataset.load_state_dict(self.state_dict())
-        for row in self._dataset:
-            self._loaded = None
-            yield row["text"]
+        with _naming_the_file():
+            for row in self._dataset:
+                self._loaded = None
+                yield _text(row)
         self._loaded = self._start
 
     def state_dict(self) -> dict[str, Any]:
@@ -75,6 +81,20 @@ class DocumentStream:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a state that `state_dict()` gave for the same documents, rank and world_size."""
         self._loaded = state
+
+
+@contextmanager
+def _naming_the_file() -> Iterator[None]:
+    """Where a file cannot be read, say which: the readers of `datasets` have it in a variable, not in their errors."""
+    try:
+        yield
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        variables = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+        names = [each["file"] for each in variables if isinstance(each.get("file"), str)]
+        if not names:
+            raise
+        path = names[-1].rpartition("::")[2]  # gzip://a.txt::/folder/a.txt.gz
+        raise ValueError(f"{path} cannot be read ({error}): repair it, or leave it out.") from error
 
 
 class AlternatingStream(DocumentStream):
@@ -165,30 +185,39 @@ class HubCorpus:
         return self._version
 
     def _stream(self, splits: Sequence[str], rank: int = 0, world_size: int = 1) -> DocumentStream:
-        wanted = {"input_columns": "text", "fn_kwargs": {"splits": splits}}
-        streams = [DocumentStream(dataset.filter(_belongs, **wanted), rank, world_size) for dataset in self._datasets]
+        kept = [dataset.filter(_belongs, fn_kwargs={"splits": splits}) for dataset in self._datasets]
+        streams = [DocumentStream(dataset, rank, world_size) for dataset in kept]
         return streams[0] if len(streams) == 1 else AlternatingStream(streams)
 
 
-def _belongs(text: str | None, splits: Sequence[str]) -> bool:
-    return bool(text and text.strip() and split_of(text) in splits)  # some rows of web text have none
+def _belongs(row: dict[str, str | None], splits: Sequence[str]) -> bool:
+    text = _text(row)
+    return bool(text.strip() and split_of(text) in splits)
+
+
+def _text(row: dict[str, str | None]) -> str:
+    """Without a byte order mark; some rows of web text have none at all."""
+    return (row["text"] or "").removeprefix("\ufeff")
 
 
 def hub(name: str | Path, config: str | None = None, revision: str | None = None) -> HubCorpus:
     """The train split of a dataset on the hub, or of a folder of text, JSON or Parquet files.
 
     Args:
-        name: such as "wikimedia/wikipedia", or a folder.
+        name: such as "wikimedia/wikipedia", or a folder; a Path is always a folder.
         config: which of the dataset's configurations, such as "20231101.en".
         revision: commit to read. A run that will be resumed weeks later should name one.
 
     Raises:
         FileNotFoundError: the dataset cannot be reached or does not exist.
-        ValueError: it has no such configuration, no train split, no column "text" or no row, or needs a loading script.
+        ValueError: it has no such configuration, no train split, no column "text" with text, no row, or a file that
+            cannot be read; or it needs a loading script.
     """
     from datasets import load_dataset_builder
 
     folder = Path(name).is_dir()
+    if isinstance(name, Path) and not folder:
+        raise FileNotFoundError(f"There is no folder {name}: expected one with text, JSON or Parquet files.")
     source = str(Path(name).resolve()) if folder else str(name)
     try:
         builder = load_dataset_builder(source, config, revision=revision)
@@ -203,12 +232,16 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
         ) from error
     if not folder and builder.repo_id is None:  # "text" and "json" name a format: all such files of the current folder
         raise FileNotFoundError(f"There is no folder {name}, and {name} is a format: expected a dataset or a folder.")
-    dataset = builder.as_streaming_dataset("train")
-    columns = dataset.column_names or list(next(iter(dataset), {}))  # some formats do not say beforehand
+    with _naming_the_file():
+        dataset = builder.as_streaming_dataset("train")
+        columns: Mapping[str, Any] = dataset.features or next(iter(dataset), {})  # some formats do not say beforehand
     if not columns:
         raise ValueError(f"The dataset {name} is empty: expected rows with text.")
     if "text" not in columns:
-        raise ValueError(f'The dataset {name} has no column "text", only {", ".join(columns)}.')
+        raise ValueError(f'The dataset {name} has no column "text", only {few(columns)}.')
+    kind = columns["text"]
+    if not isinstance(kind, str | None) and getattr(kind, "dtype", "") not in ("string", "large_string"):
+        raise ValueError(f'The column "text" of the dataset {name} holds {kind}: expected a text in each row.')
     title = " ".join(part for part in (str(name), config, revision) if part)
     files = frozenset(map(str, builder.config.data_files["train"]))
     return HubCorpus(title, [dataset.select_columns(["text"])], str(builder.hash), files)

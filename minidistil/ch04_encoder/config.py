@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from minidistil.files import read_small
+
 DISTILBERT_EPS = 1e-12  # a constant of the official implementation
 
 
@@ -68,7 +70,7 @@ class EncoderConfig:
             ValueError: not JSON, another architecture, a missing entry or an unsupported option.
         """
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = json.loads(read_small(path))
             names = _HF_NAMES[raw["model_type"]]
             values = {name: raw[entry] for name, entry in names.items() if raw.get(entry) is not None}
         except (ValueError, KeyError, TypeError, RecursionError) as error:

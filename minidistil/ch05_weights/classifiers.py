@@ -19,6 +19,7 @@ from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
 from minidistil.ch04_encoder.inputs import require_tensor, whole_labels
 from minidistil.ch05_weights.heads import class_loss
 from minidistil.ch05_weights.weights import BareEncoder, Model, model_type
+from minidistil.files import read_small
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -64,7 +65,7 @@ class ClassifierConfig(EncoderConfig):
         Raises:
             ValueError: as EncoderConfig.read, or as the class itself.
         """
-        encoder, raw = EncoderConfig.read(path), json.loads(path.read_text(encoding="utf-8"))
+        encoder, raw = EncoderConfig.read(path), json.loads(read_small(path))
         names = raw.get("id2label")
         if not names:
             count = raw.get("num_labels", 2)

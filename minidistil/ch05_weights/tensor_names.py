@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.files import few
 
 _NAMES = (  # this package's, BERT's, DistilBERT's
     ("embeddings.word", "embeddings.word_embeddings", "embeddings.word_embeddings"),
@@ -72,7 +73,7 @@ def modern_name(name: str) -> str:
 
 
 def shortened(names: Iterable[str]) -> str:
-    """All names in one line; those that differ only in the layer become one.
+    """The names in one line, ten at most; those that differ only in the layer become one.
 
     >>> shortened(["layer.0.bias", "layer.1.bias", "norm.bias"])
     'layer.{0,1}.bias, norm.bias'
@@ -83,4 +84,4 @@ def shortened(names: Iterable[str]) -> str:
         start, end = (match[1], match[3]) if match else (name, "")
         layers.setdefault((start, end), []).extend([int(match[2])] if match else [])
     numbers = {key: ",".join(map(str, sorted(found))) for key, found in layers.items()}
-    return ", ".join(key[0] + (f"{{{each}}}" if "," in each else each) + key[1] for key, each in numbers.items())
+    return few(key[0] + (f"{{{each}}}" if "," in each else each) + key[1] for key, each in numbers.items())

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig
 from minidistil.ch04_encoder.modes import without_numbers
 from minidistil.ch05_weights.tensor_names import model_type, modern_name, our_names, shortened, their_name
-from minidistil.files import data_folder, write_atomically
+from minidistil.files import data_folder, read_small, write_atomically
 from minidistil.hub.official import Pin, locate, official_name, verify
 
 if TYPE_CHECKING:
@@ -73,11 +73,7 @@ class Model(nn.Module):
             tensors = _tied(config_path, tensors)
             if official_name(name) == "minilm":
                 tensors = add_own_layers(tensors)
-        if config.num_hidden_layers > len(tensors):  # before so many are built
-            raise ValueError(
-                f"The weights of {name} do not fit: config.json says {config.num_hidden_layers} layers, the file has "
-                f"only {len(tensors)} tensors."
-            )
+        require_enough_tensors(name, config, tensors)
         with without_numbers():
             model = cls(config)
         wanted = our_names(model, model_type(config), prefix=False)
@@ -149,6 +145,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path} is no whole safetensors file ({error}): copy or download it again.") from error
 
 
+def require_enough_tensors(name: str | Path, config: EncoderConfig, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError where a model has more layers than its file has tensors: before so many are built."""
+    if config.num_hidden_layers > len(tensors):
+        raise ValueError(
+            f"The weights of {name} do not fit: config.json says {config.num_hidden_layers} layers, the file has "
+            f"only {len(tensors)} tensors."
+        )
+
+
 def require_finite(name: str | Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise ValueError that names every tensor in which a number is NaN or infinite."""
     # A sum is NaN or infinite if one of its numbers is; it takes one pass and no memory.
@@ -176,7 +181,7 @@ def _tied(config: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     if (bias := tensors.pop("cls.predictions.decoder.bias", None)) is not None:
         tensors["cls.predictions.bias"] = bias
     own = [tensors.pop(name) for name in _DECODERS if name in tensors]
-    said = json.loads(config.read_text(encoding="utf-8")).get("tie_word_embeddings", True)
+    said = json.loads(read_small(config)).get("tie_word_embeddings", True)
     word = tensors.setdefault(_WORD, own[0]) if own else tensors.get(_WORD)
     if word is not None and (not all(torch.equal(word.float(), each.float()) for each in own) or not (own or said)):
         has = "has a matrix of its own" if own else "lacks the matrix of its own that config.json announces"
@@ -223,7 +228,7 @@ def add_own_layers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     path = data_folder() / f"{OWN_LAYERS}.safetensors"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: reinstall the project, or make it with `minidistil teach`.")
-    provenance = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    provenance = json.loads(read_small(path.with_suffix(".json")))
     try:
         verify(path, Pin(provenance["bytes"], provenance["sha256"]))
     except ValueError as error:

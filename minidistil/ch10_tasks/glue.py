@@ -18,6 +18,7 @@ from minidistil.ch05_weights.classifiers import SequenceClassifier
 from minidistil.ch10_tasks import task_metrics
 from minidistil.ch10_tasks.sources import first_file, from_hub, read_text
 from minidistil.ch10_tasks.tasks import Dataset, Feature
+from minidistil.files import few
 
 HUB = "nyu-mll/glue"
 HIGHEST = 5  # of STS-B's scores: the two texts mean the same
@@ -171,7 +172,7 @@ def read_tsv(path: Path, task: GlueTask) -> list[Example]:
     columns = list(task.header) or next(rows, (0, []))[1]
     if missing := [name for name in (*task.texts, task.label) if name not in columns]:
         raise ValueError(
-            f"{path}, line 1: there is no column {', '.join(missing)} among {', '.join(columns) or 'none at all'}. "
+            f"{path}, line 1: there is no column {', '.join(missing)} among {few(columns) or 'none at all'}. "
             f"Expected GLUE's file of {task.folder}."
         )
     examples = []

@@ -7,7 +7,7 @@ table 2, report the accuracy on its test set.
 from pathlib import Path
 
 from minidistil.ch10_tasks.glue import Example, TextTask
-from minidistil.ch10_tasks.sources import from_hub, read_text
+from minidistil.ch10_tasks.sources import from_hub, read_text, visible_files
 from minidistil.ch10_tasks.tasks import Dataset
 
 HUB = "stanfordnlp/imdb"
@@ -52,7 +52,7 @@ def read_reviews(folder: Path) -> list[Example]:
     """
     result = []
     for label, name in enumerate(("neg", "pos")):
-        paths = sorted((folder / name).glob("*.txt"))
+        paths = visible_files(folder / name, "*.txt")
         if not paths:
             raise FileNotFoundError(f"There is no review in {folder / name}: expected {LAYOUT}.")
         result += [Example(read_text(path, LAYOUT), None, label) for path in paths]

@@ -23,6 +23,11 @@ def read_text(path: Path, expected: str) -> str:
         raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected {expected}.") from error
 
 
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder that match, sorted; without hidden ones, such as the ._a.txt that macOS adds to a.txt."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
 def first_file(folder: Path, names: Sequence[str]) -> Path:
     """The first of several files that exists in a folder; the first name if none of them does."""
     return next((folder / name for name in names if (folder / name).is_file()), folder / names[0])

@@ -14,8 +14,9 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.question_answering import QuestionAnswering
 from minidistil.ch10_tasks.question_answers import best_answers, squad_scores
 from minidistil.ch10_tasks.question_windows import Answer, Question, Window, windows
-from minidistil.ch10_tasks.sources import from_hub, read_text
+from minidistil.ch10_tasks.sources import from_hub, read_text, visible_files
 from minidistil.ch10_tasks.tasks import Dataset, Feature
+from minidistil.files import few
 
 HUB = "rajpurkar/squad"
 
@@ -86,7 +87,7 @@ def read_squad(path: Path) -> list[Question]:
     text = read_text(path, "a JSON file of SQuAD v1.1, such as dev-v1.1.json")
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON ({error}): expected a file of SQuAD v1.1.") from error
     _require_format(content, FORMAT, path)
     questions = [
@@ -132,12 +133,12 @@ def _files(place: Path) -> list[Path]:
     if not place.is_dir():
         return [place]
     place = place / "squad" if (place / "squad").is_dir() else place
-    named = [sorted(place.glob(f"{name}*.json")) for name in ("train", "dev")]
+    named = [visible_files(place, f"{name}*.json") for name in ("train", "dev")]
     if all(len(found) == 1 for found in named):
         return [found[0] for found in named]
-    files = sorted(place.glob("*.json"))
+    files = visible_files(place, "*.json")
     if len(files) != 1:
-        names = ", ".join(path.name for path in files) or "none"
+        names = few(path.name for path in files) or "none"
         raise FileNotFoundError(
             f"{place} should have SQuAD's train-v1.1.json and dev-v1.1.json, or a single JSON file; its JSON files: "
             f"{names}. Give the file itself if it is one of several."
@@ -145,22 +146,31 @@ def _files(place: Path) -> list[Path]:
     return files
 
 
-# Names and types of a file in JSON; [x] is a list of x.
+# Names and types of a file in JSON; [x] is a list of x. In version 2.0 a question may have no answer.
 _QUESTION = {"id": str, "question": str, "answers": [{"text": str, "answer_start": int}]}
+_UNANSWERED = {"id": str, "question": str, "is_impossible": bool}
 FORMAT = {"data": [{"title": str, "paragraphs": [{"context": str, "qas": [_QUESTION]}]}]}
-_KINDS: dict[type, str] = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+_KINDS: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    int: "a whole number",
+    bool: "true or false",
+}
 
 
 def _require_format(value: Any, expected: Any, path: Path, place: str = "") -> None:
     """Raise ValueError unless a value from JSON is as FORMAT says; `place` is such as data[0].title."""
     kind: type = expected if isinstance(expected, type) else type(expected)
-    if not isinstance(value, kind):
+    if expected is _QUESTION and isinstance(value, dict) and value.get("is_impossible", False) is not False:
+        expected = _UNANSWERED
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         where = place or "the content"
         raise ValueError(f"{path}: expected {where} to be {_KINDS[kind]}, as in SQuAD v1.1, got {value!r:.60}.")
     if isinstance(value, list):
         for number, each in enumerate(value):
             _require_format(each, expected[0], path, f"{place}[{number}]")
-    elif isinstance(value, dict) and not (expected is _QUESTION and value.get("is_impossible")):
+    elif isinstance(value, dict):
         for name, inner in expected.items():
             _require_format(value.get(name), inner, path, f"{place}.{name}".lstrip("."))
 

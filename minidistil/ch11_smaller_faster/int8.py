@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from minidistil.ch04_encoder.modes import without_numbers
 from minidistil.ch05_weights.heads import MaskedLMHead
-from minidistil.ch05_weights.weights import Model, read_tensors, require_finite, save_config
+from minidistil.ch05_weights.weights import Model, read_tensors, require_enough_tensors, require_finite, save_config
 from minidistil.ch11_smaller_faster.quantisation import dequantize, int8_linear, quantize, symmetric_scale
 from minidistil.files import write_atomically
 from minidistil.hub.official import locate
@@ -122,9 +122,10 @@ def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, holds NaN or infinity, or belongs to a model of another class or size.
     """
+    config, tensors = cls.read_config(folder, locate(folder, "config.json")), read_tensors(locate(folder, FILE))
+    require_enough_tensors(folder, config, tensors)
     with without_numbers():
-        model = to_int8(cls(cls.read_config(folder, locate(folder, "config.json"))))
-    tensors = read_tensors(locate(folder, FILE))
+        model = to_int8(cls(config))
     found, expected = (
         {name: (each.shape, each.dtype) for name, each in those.items()} for those in (tensors, _named_once(model))
     )

@@ -11,6 +11,7 @@ from minidistil.ch08_training.device import best_device
 from minidistil.ch12_bias.bias import Probe
 from minidistil.ch12_bias.probe import figures, inherited
 from minidistil.cli.options import MODEL, add_command, words
+from minidistil.files import read_small
 
 CAUTION = (
     "These are differences of probabilities in made-up sentences: near 0 does not mean fair, and none of them is a "
@@ -55,8 +56,8 @@ def _lines(path: Path | None) -> list[str] | None:
     if path is None:
         return None
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+        lines = read_small(path).removeprefix("\ufeff").split("\n")
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: expected a UTF-8 text file with a template in each line.") from error
     return [line.strip() for line in lines if line.strip()]
 

@@ -14,6 +14,7 @@ import torch
 from minidistil.ch02_masking.corpus import docs_are_cached
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.device import autocast, best_device, described, precisions
+from minidistil.cli.messages import one_line
 from minidistil.cli.options import add_command, say
 from minidistil.files import cache_folder
 from minidistil.hub.download import reachability
@@ -110,7 +111,7 @@ def _own_layers() -> str:
     try:
         MaskedLM.from_pretrained("minilm")
     except (OSError, ValueError) as error:
-        return f"not usable: {error}"
+        return f"not usable: {one_line(error)}"
     except NotImplementedError:  # a copy of the course without solutions
         return "not loaded: they need code that is not written yet"
     return "verified"

@@ -17,7 +17,7 @@ from minidistil.ch10_tasks.load import load
 from minidistil.ch10_tasks.tasks import Task
 from minidistil.cli.models import require_one_vocabulary
 from minidistil.cli.options import MODEL, add_command, add_settings, given, say, say_if_finished
-from minidistil.files import write_atomically
+from minidistil.files import read_small, write_atomically
 
 
 def add(commands: Any) -> None:
@@ -100,9 +100,9 @@ def record(path: Path, metrics: Mapping[str, Any], settings: Mapping[str, Any]) 
 def _table(path: Path) -> dict[str, Any]:
     """The file of many runs; an empty table if the file does not exist yet."""
     try:
-        table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+        table = json.loads(read_small(path)) if path.exists() else {"runs": []}
         for each in table["runs"]:
             each["task"], each["settings"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} holds no figures of runs: give another file with --results.") from error
     return table

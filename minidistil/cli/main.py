@@ -10,6 +10,7 @@ from pathlib import Path
 
 from minidistil import __version__
 from minidistil.cli import ablate, bias, course, distil, doctor, export, finetune, models, teach
+from minidistil.cli.messages import one_line, out_of_memory
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,7 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"minidistil: {name} in {file} is not written yet: solve its exercise first.", file=sys.stderr)
         return 2
     except (ValueError, OSError) as error:
-        print(f"minidistil: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"minidistil: {one_line(error)}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not (advice := out_of_memory(error)):
+            raise
+        print(f"minidistil: {one_line(advice)}", file=sys.stderr)
         return 2
 
 

@@ -41,13 +41,18 @@ class OfficialModel:
 
 _VOCAB = Pin(231508, "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3")
 
-# All three models share one vocabulary, byte for byte.
+# All three models share one vocabulary, byte for byte, and the two larger ones one tokenizer.json. That file is for the
+# official tokenizers, which ours are compared with.
+_TOKENIZER = Pin(466062, "ce64fce797c24f68df90b40a3f74f579b336a493db14bd583fd520ea0d8c9a98")
+
 OFFICIAL = {
     "distilbert-base-uncased": OfficialModel(
         hub_id="distilbert/distilbert-base-uncased",
         revision="12040accade4e8a0f71eabdb258fecc2e7e948be",
         pins={
+            "config.json": Pin(483, "69c94b0222d5d1f4b0ad027ca7416cdafb98378cbbb8305d0bf47c9365c60c83"),
             "vocab.txt": _VOCAB,
+            "tokenizer.json": _TOKENIZER,
             "model.safetensors": Pin(267954768, "5e3f1108e3cb34ee048634875d8482665b65ac713291a7e32396fb18f6ff0063"),
         },
     ),
@@ -55,7 +60,9 @@ OFFICIAL = {
         hub_id="google-bert/bert-base-uncased",
         revision="86b5e0934494bd15c9632b12f734a8a67f723594",
         pins={
+            "config.json": Pin(570, "7160e1553ad2ca51d8c1cb066be533db31826e12d173824c1bb0cb1a4f187d20"),
             "vocab.txt": _VOCAB,
+            "tokenizer.json": _TOKENIZER,
             "model.safetensors": Pin(440449768, "68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3"),
         },
     ),
@@ -63,7 +70,9 @@ OFFICIAL = {
         hub_id="sentence-transformers/all-MiniLM-L6-v2",
         revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
         pins={
+            "config.json": Pin(612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
             "vocab.txt": _VOCAB,
+            "tokenizer.json": Pin(466247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
             "model.safetensors": Pin(90868376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
             "modules.json": Pin(349, "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf"),
             "1_Pooling/config.json": Pin(190, "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23"),
@@ -75,17 +84,15 @@ OFFICIAL = {
 
 
 def official_name(name: str | Path) -> str | None:
-    """The short name of an official model, given by that name or by its hub id; None for any other model."""
-    if name in OFFICIAL:
-        return str(name)
-    return next((short for short, model in OFFICIAL.items() if model.hub_id == str(name)), None)
+    """The short name of an official model, given by that name or by its hub id; None for another model or a Path."""
+    return next((short for short, model in OFFICIAL.items() if name in (short, model.hub_id)), None)
 
 
 def locate(name: str | Path, filename: str) -> Path:
     """The path of a file of a model, fetched if necessary and verified if official.
 
     Args:
-        name: an official model's name ("minilm"), a hub id ("org/name") or a folder.
+        name: an official model's name ("minilm"), a hub id ("org/name") or a folder; a Path is always a folder.
         filename: "config.json", "vocab.txt", "model.safetensors" …
 
     Raises:
@@ -94,12 +101,13 @@ def locate(name: str | Path, filename: str) -> Path:
     """
     short = official_name(name)
     if short is None:
-        return _locate_unpinned(str(name), filename)
+        return _locate_unpinned(name, filename)
     model, pin = OFFICIAL[short], OFFICIAL[short].pins.get(filename)
     path = _on_this_machine(model, filename, pin)
     if path is not None:
         return path
-    path = hub.fetch(model.hub_id, filename, model.revision, again=_in_cache(model, filename) is not None)
+    again = _in_cache(model, filename) is not None
+    path = hub.fetch(model.hub_id, filename, model.revision, again, pin.size if pin else None)
     if pin is not None:
         try:
             verify(path, pin)
@@ -148,14 +156,16 @@ def _on_this_machine(model: OfficialModel, filename: str, pin: Pin | None) -> Pa
 
 
 def available_offline(name: str) -> str:
-    """A line for people: where an official model's weights are without a network, or how to get them."""
+    """A line for people: where an official model's files are without a network, or how to get them."""
     model = OFFICIAL[name]
     path = _in_cache(model, "model.safetensors") or _in_package(model, "model.safetensors")
     if path is None:
         megabytes = model.pins["model.safetensors"].size / 1e6
         return f"not on this machine; its first use downloads {megabytes:.0f} MB from the hub ({model.hub_id})"
     try:
-        verify(path, model.pins["model.safetensors"])
+        for filename, pin in model.pins.items():
+            if found := _in_cache(model, filename) or _in_package(model, filename):
+                verify(found, pin)
     except ValueError as error:
         return f"damaged: {error} The next use looks for another copy, or fetches it again."
     return f"verified: {path}"
@@ -171,7 +181,7 @@ def verify(path: Path, pin: Pin) -> None:
         raise ValueError(f"{path.name} has sha256 {digest}, expected {pin.sha256}.")
 
 
-def _locate_unpinned(name: str, filename: str) -> Path:
+def _locate_unpinned(name: str | Path, filename: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / filename).is_file():
@@ -180,6 +190,8 @@ def _locate_unpinned(name: str, filename: str) -> Path:
         return folder / filename
     if folder.exists():
         raise ValueError(f"{folder} is a file; expected the folder of a model in Hugging Face format.")
+    if isinstance(name, Path):
+        raise FileNotFoundError(f"There is no folder {folder}: expected one of a model in Hugging Face format.")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         path = hub.fetch(name, filename)
         if not hub.is_whole(path):

@@ -42,6 +42,7 @@ from minidistil.ch10_tasks.tasks import (
     predict,
     task_losses,
 )
+from minidistil.files import read_small
 from minidistil.runs.report import finetuning_report, minutes
 from minidistil.runs.run_folder import Run, RunFolder, Say, fingerprint
 from minidistil.runs.run_log import RunLog
@@ -238,7 +239,7 @@ def _figures(folder: RunFolder, task: Task, epochs: list[dict[str, Any]]) -> dic
         "best_epoch": best["epoch"],
         "epochs": epochs,
         "classes": list(task.id2label),
-        "confusion": json.loads((folder.folder / "confusion.json").read_text(encoding="utf-8")),
+        "confusion": json.loads(read_small(folder.folder / "confusion.json")),
     }
 
 

@@ -22,7 +22,7 @@ from torch import nn
 from minidistil import plots
 from minidistil.ch08_training.parallel import from_first, rank
 from minidistil.ch08_training.plan import Plan
-from minidistil.files import require_space, write_atomically
+from minidistil.files import append, read_small, require_space, write_atomically
 
 Say = Callable[[str], None]
 
@@ -131,8 +131,8 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        except ValueError:
+            value = json.loads(read_small(path))
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, kind):
             raise ValueError(
@@ -177,8 +177,17 @@ class RunFolder:
 
         Args:
             metrics: the final figures, in the first process.
+
+        Raises:
+            OSError: a file cannot be written, or what was written is no longer there.
         """
         self.append_log(log, -1)
+        written = ("config.json", "report.md", "model/config.json", "model/model.safetensors", "model/vocab.txt")
+        if lost := from_first([name for name in written if not (self.folder / name).is_file()]):
+            raise OSError(
+                f"{self.folder} has lost {', '.join(lost)} while the run went on: something else deletes its files. "
+                "Run the command again."
+            )
         self.write_json("metrics.json", metrics)
         if rank() == 0:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
@@ -191,8 +200,8 @@ class RunFolder:
             return None
         path = self.folder / "metrics.jsonl"
         try:
-            log = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError) as error:
+            log = [json.loads(line) for line in read_small(path, most=2**30).splitlines()]
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(
                 f"The run in {self.folder} is finished, but {path} is missing or damaged ({error}): delete the folder "
                 "to start afresh, or choose another with --out."
@@ -203,10 +212,11 @@ class RunFolder:
         """Bring metrics.jsonl, which has `written` lines of the log, up to date; below 0: write it anew."""
         if rank():
             return
-        path = self.folder / "metrics.jsonl"
-        new = log if written < 0 else log[written:]
-        with path.open("w" if written <= 0 else "a", encoding="utf-8") as file:
-            file.writelines(json.dumps(line) + "\n" for line in new)
+        lines = "".join(json.dumps(line) + "\n" for line in log[max(written, 0) :])
+        if written > 0:
+            append(self.folder / "metrics.jsonl", lines)
+        else:
+            self.write_text("metrics.jsonl", lines)
 
 
 def fingerprint(model: nn.Module) -> str:

@@ -17,7 +17,7 @@ from minidistil.ch08_training.cost import device_operations
 from minidistil.ch08_training.device import device_of, peak_memory_mib
 from minidistil.ch08_training.feed import Feed, MemoryFeed, StreamFeed
 from minidistil.ch08_training.objectives import Losses
-from minidistil.ch08_training.parallel import from_first, gather, rank, world_size
+from minidistil.ch08_training.parallel import from_first, gather, in_all, rank, world_size
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import TrainingConfig
 from minidistil.ch08_training.training import validation_is_due
@@ -58,7 +58,7 @@ def text_settings(model: MaskedLM, corpus: Corpus | HubCorpus, config: TrainingC
 def open_feed(corpus: Corpus | HubCorpus, tokenizer: WordPiece, config: TrainingConfig) -> Feed:
     """The corpus' train split as micro-batches."""
     if isinstance(corpus, HubCorpus):
-        return StreamFeed(corpus, tokenizer, config, rank(), world_size())
+        return in_all("share of the text", lambda: StreamFeed(corpus, tokenizer, config, rank(), world_size()))
     return MemoryFeed(sequences(corpus.train, tokenizer, config.max_length), tokenizer, config, world_size())
 
 

@@ -5,9 +5,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from datasets import load_dataset
 from scipy.stats import chisquare
 
-from minidistil.ch02_masking.corpus import Corpus, from_documents, text_files
+from minidistil.ch02_masking.corpus import Corpus, from_documents, hub, text_files
 
 
 def test_docs_are_large_split_and_without_repetition(docs_corpus: Corpus) -> None:
@@ -44,6 +45,29 @@ TEXT = "A well @-@ known <unk> of 1 @,@ 000 .\nAnother line.\n\nAnother line.\n"
 def test_a_line_is_a_document(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     assert sorted(text_files([tmp_path / "text.txt"])) == ["A well-known [UNK] of 1,000 .", "Another line."]
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_lines_end_as_in_datasets(start: str, tmp_path: Path) -> None:
+    marks = "\u2028 \u2029 \x85 \x0b \x0c \x1c \x1d \x1e \ufeff"
+    path = tmp_path / "in" / "text.txt"
+    path.parent.mkdir()
+    path.write_bytes(f"{start}One {marks} line.\nTwo.\r\nThree.\rFour.\n\n\rFive.".encode())
+    theirs = load_dataset("text", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))["text"]
+    expected = [line.removeprefix("\ufeff") for line in theirs if line]
+    assert expected == [f"One {marks} line.", "Two.", "Three.", "Four.", "Five."]
+    for corpus in (text_files([path]), hub(path.parent)):
+        assert sorted(corpus) == sorted(expected)
+
+
+def test_a_file_that_does_not_fit_in_memory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(data: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(gzip, "decompress", fail)
+    (tmp_path / "text.txt.gz").write_bytes(b"")
+    with pytest.raises(MemoryError, match=r"text\.txt\.gz is too large: .*--hub"):
+        text_files([tmp_path / "text.txt.gz"])
 
 
 def test_a_whole_file_is_a_document(tmp_path: Path) -> None:

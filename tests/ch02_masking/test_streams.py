@@ -1,5 +1,6 @@
 """Chapter 2, streams: split between processes without loss or repetition, resumed exactly, from the hub too."""
 
+import gzip
 import json
 from collections.abc import Callable
 from itertools import chain, islice, zip_longest
@@ -261,6 +262,41 @@ def test_bad_input_is_explained(corpus: Corpus | HubCorpus, tmp_path: Path) -> N
         hub(tmp_path / "program")
     with pytest.raises(FileNotFoundError, match=r"no folder .*absent"):
         hub(str(tmp_path / "absent"))
+
+
+def jsonl(values: list[object]) -> bytes:
+    return "\n".join(json.dumps({"text": value}) for value in values).encode()
+
+
+LINES = "\n".join(TEXTS).encode()
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a.jsonl": jsonl([["one"], ["two"]])}, r"holds List.*: expected a text in each row"),
+        ({"a.jsonl": jsonl([1, 2])}, r"holds Value\('int64'\): expected a text"),
+        ({"a.jsonl": jsonl(["one", 2])}, r"holds Json.*: expected a text"),
+        ({"a.csv": b"text\n1\n2\n"}, r"holds 1: expected a text"),
+        ({"a.txt.gz": gzip.compress(LINES)[:-40]}, r"a\.txt\.gz cannot be read \(Compressed file ended"),
+        ({"a.txt": LINES, "b.txt.gz": gzip.compress(LINES)[:-40]}, r"[^:]*b\.txt\.gz cannot be read \(Compressed"),
+        ({"a.txt.gz": LINES}, r"a\.txt\.gz cannot be read \(Not a gzipped file"),
+        ({"a.txt": LINES, "b.txt": LINES + b"\xff"}, r"b\.txt cannot be read \('utf-8' codec"),
+        ({"a.jsonl": jsonl([*TEXTS]), "b.jsonl": b'{"text":\n'}, r"b\.jsonl cannot be read \(JSON parse error"),
+        ({"a.parquet": b"PAR1 and more"}, r"a\.parquet cannot be read \(Parquet"),
+    ],
+)
+def test_a_file_of_a_folder_that_cannot_be_read_is_named(files: dict[str, bytes], message: str, tmp_path: Path) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        list(hub(tmp_path))
+
+
+def test_a_path_is_a_folder_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("datasets.load_dataset_builder", lambda *_, **__: pytest.fail("the hub is asked"))
+    with pytest.raises(FileNotFoundError, match=r"no folder some.one"):
+        hub(Path("some/one"))
 
 
 def test_a_dataset_of_the_hub_without_a_network_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:

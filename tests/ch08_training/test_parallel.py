@@ -4,8 +4,10 @@ import json
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -240,6 +242,118 @@ def test_a_nan_in_one_process_stops_all_and_keeps_the_last_good_checkpoint(
     assert all(tensor.isfinite().all() for tensor in load_file(checkpoint).values())
     kept = json.loads((tmp_path / "run" / "checkpoints" / "not-finite.json").read_text())
     assert kept["micro_batch"] == 5  # of the second process: odd numbers are its own
+
+
+def by_hand(*command: str | Path) -> list[subprocess.Popen[str]]:
+    """Two processes of a command, started without torchrun, which has its own words and would end both."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    return [
+        subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            env=ONE_THREAD | place | {"RANK": rank, "LOCAL_RANK": rank}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in "01"
+    ]  # fmt: skip
+
+
+def test_an_empty_share_of_a_stream_is_one_sentence_in_each_process(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").mkdir()
+    for file, lines in enumerate(([SENTENCE.format(number) for number in range(400)], [""])):
+        table = pyarrow.table({"text": lines})
+        pyarrow.parquet.write_table(table, tmp_path / "text" / f"train-{file:05d}-of-00002.parquet")
+    settings = f"--teacher {folder / 'teacher'} --steps 2 --hub {tmp_path / 'text'} --out {tmp_path / 'run'}"
+    for process in by_hand("-m", "minidistil", "distil", *settings.split()):
+        _, printed = process.communicate(timeout=300)
+        assert process.returncode == 2
+        (line,) = printed.splitlines()
+        assert "Process 1's share of the text: The corpus is empty" in line
+
+
+GONE = """
+import os, signal, sys, time
+from minidistil.ch08_training import parallel
+
+parallel.SILENCE = 3.0
+with parallel.processes():
+    print(os.getpid(), flush=True)
+    if os.environ["RANK"] == "1" and sys.argv[1] == "dies":
+        os._exit(3)
+    if os.environ["RANK"] == "1" and sys.argv[1] == "stops":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if sys.argv[1] == "leaves":
+        time.sleep(0 if os.environ["RANK"] == "1" else 6)
+    else:
+        parallel.gather(time.sleep(100 if sys.argv[1] == "lives" else 2))
+"""
+
+
+@pytest.fixture
+def gone(tmp_path: Path) -> Path:
+    (tmp_path / "gone.py").write_text(GONE)
+    return tmp_path / "gone.py"
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("stops", "process 1 has given no sign of life for 3 seconds"), ("dies", "Process 0 has lost another one")],
+)
+def test_a_process_that_is_gone_ends_the_other(how: str, said: str, gone: Path) -> None:
+    first, second = by_hand(gone, how)
+    try:
+        _, printed = first.communicate(timeout=60)
+        assert first.returncode == 1
+        assert said in printed
+        assert "the same command goes on" in printed.lower()
+    finally:
+        second.kill()
+        second.communicate()
+
+
+def test_a_process_that_leaves_first_is_not_missed(gone: Path) -> None:
+    for process in by_hand(gone, "leaves"):
+        _, printed = process.communicate(timeout=60)
+        assert process.returncode == 0, printed
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_no_process_outlives_torchrun(gone: Path) -> None:
+    command = [*TORCHRUN, str(gone), "lives"]
+    torchrun = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ONE_THREAD)
+    assert torchrun.stdout
+    pids = [int(torchrun.stdout.readline()) for _ in range(2)]
+    assert all(map(is_running, pids))
+    torchrun.kill()
+    torchrun.wait()
+    start = time.monotonic()
+    while any(map(is_running, pids)):
+        assert time.monotonic() - start < 30
+        time.sleep(0.1)
+
+
+def test_a_port_in_use_is_one_sentence(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}
+        command = [sys.executable, "-m", "minidistil", "distil", "--teacher", str(folder / "teacher")]
+        done = subprocess.run(command, env=ONE_THREAD | place, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("minidistil: ")]
+    assert f"port {port} of 127.0.0.1" in line
+    assert "--master-port" in line
+    assert "Traceback" not in done.stderr
 
 
 FAILING = """

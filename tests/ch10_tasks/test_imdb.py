@@ -18,7 +18,13 @@ SAMPLE = data_folder() / "samples" / "reviews"
 
 
 def test_folders_are_classes(tmp_path: Path) -> None:
-    for name, text in (("neg/1_2.txt", "Bad."), ("neg/0_3.txt", "Dull."), ("pos/0_9.txt", "Good."), ("pos/x.md", "")):
+    for name, text in (
+        ("neg/1_2.txt", "Bad."),
+        ("neg/0_3.txt", "Dull."),
+        ("pos/0_9.txt", "Good."),
+        ("pos/x.md", ""),
+        ("pos/._0_9.txt", "Mac"),
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert read_reviews(tmp_path) == [Example("Dull.", None, 0), Example("Bad.", None, 0), Example("Good.", None, 1)]

@@ -66,6 +66,9 @@ def test_questions_that_the_text_does_not_answer_are_left_out(tmp_path: Path) ->
         ({"data": [article(answers=[{"text": "Rollo", "answer_start": 1}])]}, "'Rollo' should begin at character 1"),
         ({"data": [article(answers=[{"text": "Rollo", "answer_start": -22}])]}, "'Rollo' should begin"),
         ({"data": [article(answers=[{"text": "", "answer_start": 3}])]}, "'' should begin"),
+        ({"data": [article(answers=[{"text": "Rollo", "answer_start": False}])]}, "answer_start to be a whole number"),
+        ({"data": [article(is_impossible="false")]}, "qas[0].is_impossible to be true or false"),
+        ({"data": [article(is_impossible=0)]}, "qas[0].is_impossible to be true or false"),
         ({"data": [article(), article()]}, "question q1: another question has the same id"),
     ],
 )
@@ -84,6 +87,7 @@ def test_a_file_that_is_not_json_is_named(tmp_path: Path) -> None:
 def test_splits_from_a_folder_and_from_one_file(tmp_path: Path) -> None:
     titles = [{**article(id=f"q{number}"), "title": f"T{number}"} for number in range(7)]
     one = written(tmp_path, {"data": titles}, "all.json")
+    (tmp_path / "._all.json").write_bytes(b"macOS")
     for place in (one, tmp_path):
         dataset = load_squad(place)
         assert [question.title for question in dataset.train] == [f"T{number}" for number in range(6)]

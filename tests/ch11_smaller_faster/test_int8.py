@@ -1,5 +1,6 @@
 """Chapter 11: whole models in int8, in memory and in files."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,14 @@ def test_a_file_of_another_kind_or_damaged_is_refused(tmp_path: Path) -> None:
         load_int8(MaskedLM, tmp_path)
     path.unlink()
     with pytest.raises(FileNotFoundError):
+        load_int8(MaskedLM, tmp_path)
+
+
+def test_more_layers_than_tensors_are_never_built(tmp_path: Path) -> None:
+    save_int8(to_int8(MaskedLM(SMALL)), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 5000}))
+    with pytest.raises(ValueError, match=r"config\.json says 5000 layers, the file has only"):
         load_int8(MaskedLM, tmp_path)
 
 

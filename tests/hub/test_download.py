@@ -10,19 +10,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from huggingface_hub import constants
 
 from minidistil.ch01_wordpiece.vocabulary import SPECIAL_TOKENS
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights import weights
 from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.hub import waiting
 from minidistil.hub.download import reachability
 from minidistil.hub.official import OFFICIAL, OfficialModel, Pin, locate, locate_if_any
 from tests.ch05_weights.test_weights import SMALL
 from tests.local_hub import COMMIT, Hub, running_hub
 
 NAME = "org/toy"
-WEIGHTS = f"{NAME}/model.safetensors"
+FILE = "model.safetensors"
+WEIGHTS = f"{NAME}/{FILE}"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,8 @@ def test_a_model_is_fetched_once_and_then_needs_no_hub(hub: Hub, toy: dict[str, 
         ("good", "moved", "config.json", f"{{hub}} lacks revision {'f' * 40}. Check HF_ENDPOINT"),
         (404, "toy", "config.json", "{hub} answered with error 404."),
         (503, "toy", "config.json", "{hub} answered with error 503. Try again later"),
+        (401, "toy", "config.json", "{hub} refuses access (error 401). Log in with `hf auth login`, or set HF_HOME"),
+        (403, "toy", "config.json", "{hub} refuses access (error 403). Log in with `hf auth login`, or set HF_HOME"),
         ("truncated", "toy", "model.safetensors", "the download from {hub} failed (Consistency check failed"),
     ],
 )
@@ -98,6 +103,77 @@ def test_a_slow_hub_is_not_waited_for(hub: Hub, behaviour: str, setting: str, mo
     hub.behaviour = behaviour
     with pytest.raises(FileNotFoundError, match=rf"did not answer in time.*{setting}"):
         locate("toy", "model.safetensors")
+
+
+def test_a_hub_that_asks_to_wait_is_asked_again_after_that_time(
+    hub: Hub, toy: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    hub.behaviour, hub.recovers_after, hub.retry_after = 429, 3, "400"
+    assert whole(toy)
+    assert max(slept) >= 400
+
+
+def test_a_wait_that_the_hub_asks_for_is_longer_than_the_patience(
+    hub: Hub, toy: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.3)
+    monkeypatch.setattr(time, "sleep", lambda seconds: hub.closing.wait(1) if seconds >= 1 else None)
+    hub.behaviour, hub.recovers_after, hub.retry_after = 429, 3, "1"
+    assert whole(toy)
+
+
+def test_a_hub_that_drips_is_not_waited_for_without_end(
+    hub: Hub, toy: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 1.0)
+    hub.behaviour = "drips"
+    with pytest.raises(FileNotFoundError, match=r"nothing came for 1 seconds from (.*)\. Try again later") as caught:
+        locate("toy", "model.safetensors")
+    assert f"from {hub.url}. Try" in str(caught.value)
+    assert f"waiting for {hub.url}" in caplog.text
+    assert 5 < hub.sent < 100
+
+
+def test_another_process_that_fetches_the_same_file_is_not_waited_for_without_end(
+    hub: Hub, toy: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.5)
+    path = Path(constants.HF_HUB_CACHE) / ".locks" / "models--org--toy" / f"{OFFICIAL['toy'].pins[FILE].sha256}.lock"
+    path.parent.mkdir(parents=True)
+    with FileLock(path), pytest.raises(FileNotFoundError, match=r"another process that fetches model\.safetensors"):
+        locate("toy", FILE)
+    monkeypatch.setattr(waiting, "PATIENCE", 30)
+    assert whole(toy)
+
+
+@pytest.mark.parametrize("name", ["toy", "org/toy"])
+def test_a_file_without_an_end_is_not_written(hub: Hub, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    hub.behaviour = "endless"
+    with pytest.raises(FileNotFoundError, match=r"more came than the \d+ bytes of the file"):
+        locate(name, FILE)
+    assert hub.sent < 10**8
+    sizes = [path.stat().st_size for path in Path(constants.HF_HUB_CACHE).rglob("*") if path.is_file()]
+    assert max(sizes) < 10_000
+
+
+@pytest.mark.parametrize("etag", ["a/b", "W/a", "a b"])
+def test_any_etag_will_do(hub: Hub, toy: dict[str, bytes], etag: str) -> None:
+    hub.etag = etag
+    assert whole(toy)
+    locate("toy", FILE).resolve().write_bytes(b"damaged")
+    assert whole(toy)
+    assert locate("org/toy", FILE).read_bytes() == toy[WEIGHTS]
+
+
+@pytest.mark.parametrize("etag", ["../../../evil", "{folder}/evil"])
+def test_an_etag_that_leads_out_of_the_cache_is_refused(hub: Hub, tmp_path: Path, etag: str) -> None:
+    hub.etag = etag.format(folder=tmp_path)
+    with pytest.raises(FileNotFoundError, match="evil, which is no name for a file"):
+        locate("toy", FILE)
+    assert not list(tmp_path.rglob("evil*"))
 
 
 def test_a_hub_that_cannot_be_reached(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from minidistil.runs.distillation import distil
 from minidistil.runs.run_folder import RunFolder
 from tests.conftest import TINY
 
+LARGE = "128 GiB"
 CONFIG = DistilConfig(steps=4, batch_size=4, max_length=32, precision="fp32", log_every=1, validate_every=None)
 
 
@@ -80,6 +81,10 @@ def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path) -> None:
         ("metrics.json", "[1, 2]"),
         ("metrics.jsonl", None),
         ("metrics.jsonl", "{"),
+        ("metrics.json", "[" * 100_000),
+        ("metrics.json", LARGE),
+        ("metrics.jsonl", LARGE),
+        ("config.json", LARGE),
         ("config.json", "[]"),
         ("config.json", "{}"),
     ],
@@ -90,7 +95,10 @@ def test_a_damaged_file_of_a_finished_run_is_named(
     folder = tmp_path / "copy"
     shutil.copytree(finished, folder)
     (folder / name).unlink()
-    if content is not None:
+    if content == LARGE:
+        with (folder / name).open("wb") as file:
+            file.truncate(2**37)  # 128 GiB, of which nothing is on the disk
+    elif content is not None:
         (folder / name).write_text(content)
     with pytest.raises(ValueError, match=str(folder / name)):
         distil(teacher, student_of(teacher), corpus, CONFIG, folder)
@@ -123,6 +131,37 @@ def test_a_setting_that_an_older_version_did_not_write_blocks_nothing(tmp_path: 
     RunFolder(tmp_path, {"kind": "some", "config": {"seed": 1, "new": 2}, "more": 3}, print)
     with pytest.raises(ValueError, match="seed 1 there, 2 now"):
         RunFolder(tmp_path, {"kind": "some", "config": {"seed": 2, "new": 2}}, print)
+
+
+@pytest.mark.parametrize("lost", ["model", "config.json", "."])
+def test_a_folder_that_is_deleted_while_the_run_ends_is_no_finished_run(
+    lost: str, teacher: MaskedLM, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, write = tmp_path / "run", RunFolder.write_text
+
+    def deleting(self: RunFolder, name: str, text: str) -> None:
+        write(self, name, text)
+        if name == "report.md":
+            shutil.rmtree(folder / lost, ignore_errors=True)
+            (folder / lost).unlink(missing_ok=True)
+
+    monkeypatch.setattr(RunFolder, "write_text", deleting)
+    with pytest.raises(OSError, match=f"run has lost .*{'model.safetensors' if lost != 'config.json' else lost}"):
+        distil(teacher, student_of(teacher), corpus, CONFIG, folder)
+    assert not (folder / "metrics.json").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux' full disk")
+def test_a_disk_that_is_full_when_the_log_grows_is_one_sentence(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, {"kind": "some"}, print)
+    folder.append_log([{"step": 1}], -1)
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n'
+    folder.append_log([{"step": 1}, {"step": 2}], 1)
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
+    (tmp_path / "metrics.jsonl").unlink()
+    (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"metrics\.jsonl could not be written: No space left .*free some space"):
+        folder.append_log([{"step": 1}, {"step": 2}], 1)
 
 
 def rewritten(folder: Path, change: str) -> None:
