@@ -69,11 +69,12 @@ def split_words(characters: Characters) -> Iterator[Characters]:
 def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
     """The pieces of a word: the longest one of the vocabulary that it begins with, then the same with the rest.
 
-    All pieces but the first are in the vocabulary with "##" before them.
+    All pieces but the first are in the vocabulary with "##" before them. A piece that was taken stays, even if nothing
+    fits after it.
 
     Returns:
         The pieces as written in the vocabulary. None if the word has more than MAX_WORD_LENGTH characters or cannot be
-        covered to its end: it becomes [UNK] as a whole.
+        covered to its end: whoever calls this puts [UNK] in its place.
 
     >>> longest_match("unhappy", {"un": 0, "##happy": 1, "##h": 2, "##ap": 3, "##py": 4})
     ['un', '##happy']
@@ -129,7 +130,7 @@ def count_pairs(words: Iterable[tuple[Sequence[str], int]]) -> Counter[Pair]:
 def merge_pair(pieces: Sequence[str], pair: Pair) -> list[str]:
     """The pieces of a word with each occurrence of the pair made one piece, from left to right.
 
-    `join_pair` gives the name of the new piece.
+    `join_pair` gives the name of the new piece. `pieces` is not changed.
 
     >>> merge_pair(["h", "##u", "##g", "##s"], ("##u", "##g"))
     ['h', '##ug', '##s']

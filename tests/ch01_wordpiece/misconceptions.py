@@ -1,5 +1,6 @@
 """Chapter 1: wrong implementations that people really write, each with inputs on which it shows."""
 
+import re
 import string
 import unicodedata
 from collections import Counter
@@ -29,33 +30,86 @@ def only_ascii_punctuation(char):
     return char in string.punctuation
 
 
+def _takes(*chars, but=""):
+    """The symptom: all these characters count as punctuation, and none of `but` does."""
+    return lambda is_punctuation: all(map(is_punctuation, chars)) and not any(map(is_punctuation, but))
+
+
+@misconception("is_punctuation", "everything but letters and digits", symptom=_takes("€", "_", "\u0301", "$"))
+def everything_but_letters_and_digits(char):
+    """`not char.isalnum()` is also true of symbols such as € and ©, and of accents: all of them would split a word.
+
+    Beyond ASCII only the categories that begin with P count: unicodedata.category(char).
+    """
+    return not char.isalnum()
+
+
+@misconception("is_punctuation", "the underscore taken for a letter", symptom=_takes("€", "$", but="_"))
+def underscore_taken_for_a_letter(char):
+    r"""In a regular expression \w includes the underscore, and what is neither \w nor \s includes symbols such as €.
+
+    "_" is punctuation; beyond ASCII only the categories that begin with P count: unicodedata.category(char).
+    """
+    return re.match(r"[^\w\s]", char) is not None
+
+
+@misconception("is_punctuation", "symbols of all scripts", symptom=_takes("€", "_", "$", but=" a\u0301"))
+def symbols_of_all_scripts(char):
+    """The categories of symbols (Sc, Sk, Sm, So) count everywhere, so €, © and emoji split words.
+
+    Symbols count in ASCII only; beyond it only the categories that begin with P.
+    """
+    return unicodedata.category(char)[0] in "PS"
+
+
+@misconception("is_punctuation", "the space counted as punctuation", symptom=_takes(" ", "$", but="€"))
+def space_counted(char):
+    """A space is a word of its own, and so [UNK], at every gap between words.
+
+    ASCII punctuation begins at code 33, "!": the space, 32, is not part of it.
+    """
+    return char == " " or char in string.punctuation or unicodedata.category(char).startswith("P")
+
+
+@misconception("is_punctuation", "the end of each range missing", symptom=_takes("$", "^", "|", but="`~"))
+def end_of_each_range_missing(char):
+    """range(33, 47) ends at 46: of the four ASCII ranges the last characters are missing, "`" and "~" for good.
+
+    range(first, last) leaves out its end: write range(33, 48), or 33 <= code <= 47.
+    """
+    ranges = (range(33, 47), range(58, 64), range(91, 96), range(123, 126))
+    return any(ord(char) in each for each in ranges) or unicodedata.category(char).startswith("P")
+
+
 # ---- normalize ----
 
 
-def _letters(char, accents=False):
-    parts = char if accents else unicodedata.normalize("NFD", char)
-    return [low for part in parts if accents or unicodedata.category(part) != "Mn" for low in part.lower()]
+def _accent(part):
+    return unicodedata.category(part) == "Mn"
 
 
-def _normalize(text, accents=False, controls=False, ideographs=True):
+def _normalize(text, form="NFD", dropped=_accent, lower=str.lower, control=is_control, ideographs=True, spaces=True):
     result = []
     for index, char in enumerate(text):
-        if char.isspace():
+        if control(char):
+            continue
+        if spaces and char.isspace():
             result.append((" ", index))
-        elif controls or not is_control(char):
-            letters = [(letter, index) for letter in _letters(char, accents)]
-            apart = ideographs and is_chinese(char)
-            result += [(" ", index), *letters, (" ", index)] if apart else letters
+            continue
+        parts = unicodedata.normalize(form, char) if form else char
+        letters = [(low, index) for part in parts if not dropped(part) for low in lower(part)]
+        apart = ideographs and is_chinese(char)
+        result += [(" ", index), *letters, (" ", index)] if apart else letters
     return result
 
 
-@misconception("normalize", "accents kept", inputs=[("café",), ("Ångström",), ("e\u0301",)])
+@misconception("normalize", "accents kept", inputs=[("café",), ("Ångström",)])
 def accents_kept(text):
     """Letters keep their accents, so the uncased vocabulary, which has “cafe”, does not have “café”.
 
     Decompose each character (unicodedata.normalize("NFD", char)) and drop the parts of category Mn.
     """
-    return _normalize(text, accents=True)
+    return _normalize(text, form=None, dropped=lambda part: False)
 
 
 @misconception("normalize", "control characters kept", inputs=[("a\x00b",), ("soft\xadhyphen",), ("zero\u200bwidth",)])
@@ -64,7 +118,7 @@ def control_characters_kept(text):
 
     Skip a character if is_control(char), before anything else is done with it.
     """
-    return _normalize(text, controls=True)
+    return _normalize(text, control=lambda char: False)
 
 
 @misconception("normalize", "no spaces around Chinese characters", inputs=[("北京",), ("in 中国!",)])
@@ -96,6 +150,115 @@ def everything_but_ascii_dropped(text):
     return [(" " if part.isspace() else part.lower(), index) for part, index in kept]
 
 
+@misconception("normalize", "tabs and newlines dropped", inputs=[("a\tb",), ("one\ntwo",), ("x\r\ny",)])
+def tabs_and_newlines_dropped(text):
+    """Tabs and newlines are in Unicode's category Cc too; dropped as control characters, they join two words into one.
+
+    Use `is_control`, which leaves them out, or ask for white space before you ask for the category.
+    """
+    return _normalize(text, control=lambda char: unicodedata.category(char)[0] == "C" or char == "\ufffd")
+
+
+@misconception("normalize", "compatibility decomposition", inputs=[("ﬁne",), ("½",), ("x²",), ("ﬁé",)])
+def compatibility_decomposition(text):
+    """NFKD also replaces characters by similar ones: ﬁ by “fi”, ² by “2”. BERT leaves these as they are.
+
+    Use the form NFD, without the K.
+    """
+    return _normalize(text, form="NFKD")
+
+
+@misconception("normalize", "combining class instead of category", inputs=[("é❤\ufe0f",), ("é कु",)])
+def combining_class_instead_of_category(text):
+    """Some marks have the combining class 0, so unicodedata.combining misses them.
+
+    Drop the parts for which unicodedata.category(part) is "Mn".
+    """
+    return _normalize(text, dropped=unicodedata.combining)
+
+
+@misconception("normalize", "all marks dropped", inputs=[("कि",), ("தமி",)])
+def all_marks_dropped(text):
+    """Vowel signs that take room (category Mc) are dropped as well, and Hindi and Tamil lose their vowels.
+
+    Drop category Mn only, not everything that begins with M.
+    """
+    return _normalize(text, dropped=lambda part: unicodedata.category(part)[0] == "M")
+
+
+@misconception("normalize", "not lower-cased", inputs=[("Hello",), ("ABC É",)])
+def not_lower_cased(text):
+    """Capital letters stay, but the uncased vocabulary has small letters only.
+
+    Lower-case what is left of each character: part.lower().
+    """
+    return _normalize(text, lower=str)
+
+
+@misconception("normalize", "casefold instead of lower", inputs=[("straße",), ("ẞ",)])
+def casefold_instead_of_lower(text):
+    """str.casefold goes beyond the lower case: ß becomes “ss”, which the official tokenizer does not do.
+
+    Use part.lower().
+    """
+    return _normalize(text, lower=str.casefold)
+
+
+@misconception("normalize", "the whole text lower-cased first", inputs=[("İa",), ("ΣΑΣ",)])
+def whole_text_lower_cased_first(text):
+    """The lower case of İ has two characters, so all later indices are off; and a Σ at the end of a word becomes ς.
+
+    Take each character of the original text with its index first, then lower-case its parts.
+    """
+    return _normalize(text.lower())
+
+
+@misconception("normalize", "the whole text decomposed first", inputs=[("éa",), ("Ångström",)])
+def whole_text_decomposed_first(text):
+    """The decomposed text is longer, so the indices after an accented letter are not those of the original text.
+
+    Take each character of the original text with its index first, then decompose it.
+    """
+    return _normalize(unicodedata.normalize("NFD", text))
+
+
+def _groups(text):
+    """What is left of each character, as one string."""
+    for index, char in enumerate(text):
+        yield "".join(letter for letter, _ in _normalize(char, ideographs=False)), index, is_chinese(char)
+
+
+@misconception("normalize", "several letters in one pair", symptom=lambda f: any(len(each) > 1 for each, _ in f("한")))
+def several_letters_in_one_pair(text):
+    """A character that becomes several letters, as the Korean 한 does, gives one pair with a string of several letters.
+
+    Each pair holds one character: loop over the letters, and give each of them the same index.
+    """
+    result = []
+    for letters, index, apart in _groups(text):
+        result += [(" ", index), (letters, index), (" ", index)] if apart else [(letters, index)]
+    return [pair for pair in result if pair[0]]
+
+
+@misconception("normalize", "white space kept as it is", inputs=[("a\nb",), ("a\xa0b",), ("a\tb",)])
+def white_space_kept(text):
+    """Newlines, tabs and wide spaces stay, so what splits at " " does not see them.
+
+    Every character for which char.isspace() is true becomes " ".
+    """
+    return _normalize(text, spaces=False)
+
+
+@misconception("normalize", "white space made one", inputs=[("a  b",), ("x \n y",)])
+def white_space_made_one(text):
+    """Several spaces in a row become one; the official normalizer keeps each of them.
+
+    Each white-space character gives one (" ", index).
+    """
+    pairs = _normalize(text)
+    return [pair for place, pair in enumerate(pairs) if not (pair[0] == " " and place and pairs[place - 1][0] == " ")]
+
+
 # ---- split_words ----
 
 
@@ -115,8 +278,12 @@ def _split(characters, punctuation=True, marks=True, last=True):
         yield word
 
 
+def _at(text):
+    return [(char, index) for index, char in enumerate(text)]
+
+
 def _indexed(*texts):
-    return [([(char, index) for index, char in enumerate(text)],) for text in texts]
+    return [(_at(text),) for text in texts]
 
 
 @misconception("split_words", "split at spaces only", inputs=_indexed("end.", "it's (so)"))
@@ -146,19 +313,89 @@ def last_word_forgotten(characters):
     return _split(characters, last=False)
 
 
+@misconception(
+    "split_words",
+    "empty words",
+    symptom=lambda f: any(not len(word) for text in ("a  b", ".", "a") for word in f(_at(text))),
+)
+def empty_words(characters):
+    """A word is yielded even if it has no characters, as between two spaces.
+
+    Yield the word collected so far only `if word`, also after the loop.
+    """
+    word = []
+    for char, index in [*characters, (" ", None)]:
+        mark = char in string.punctuation or unicodedata.category(char).startswith("P")
+        if char == " " or mark:
+            yield word
+            word = []
+        if mark:
+            yield [(char, index)]
+        elif char != " ":
+            word.append((char, index))
+
+
+def _one_object(function):
+    words = list(function(_at("one two three")))
+    return len(words) > 1 and len(set(map(id, words))) < len(words)
+
+
+@misconception("split_words", "one list for all words", symptom=_one_object)
+def one_list_for_all_words(characters):
+    """The list that was yielded is cleared and filled again, so all words become the last one.
+
+    Begin a new list after each word: word = [], not word.clear().
+    """
+    shared = []
+    for word in _split(characters):
+        shared[:] = word
+        yield shared
+
+
+@misconception("split_words", "marks in a row made one word", inputs=_indexed("...", "a?!"))
+def marks_in_a_row_made_one(characters):
+    """Several punctuation marks in a row become one word; each is a word of its own.
+
+    Yield [(char, index)] at once for every mark.
+    """
+    word = []
+    for each in _split(characters):
+        mark = len(each) == 1 and each[0][0] in string.punctuation
+        if word and not (mark and word[-1][0] in string.punctuation and word[-1][1] + 1 == each[0][1]):
+            yield word
+            word = []
+        word = [*word, *each]
+    if word:
+        yield word
+
+
+@misconception("split_words", "the mark before its word", inputs=_indexed("end.", "so? no"))
+def mark_before_its_word(characters):
+    """A punctuation mark is yielded before the word that it follows.
+
+    First yield the word collected so far, then the mark.
+    """
+    words = list(_split(characters))
+    for place, word in enumerate(words[1:], 1):
+        before = words[place - 1]
+        if len(word) == 1 and word[0][0] in string.punctuation and before[-1][1] + 1 == word[0][1]:
+            words[place - 1 : place + 1] = [word, before]
+    return words
+
+
 # ---- longest_match ----
 
 _VOCAB = {piece: index for index, piece in enumerate(["a", "ab", "abc", "##c", "##d", "##cd", "##bcd", "##b"])}
-_WITHOUT_MARKS = _VOCAB | {"b": 8, "c": 9, "d": 10, "cd": 11}
+_WITHOUT_MARKS = {"ab": 0, "abc": 1, "d": 2}
 _ENDS, _A = {"ab": 0, "##c": 1, "a": 2, "##bc": 3}, {"a": 0, "##a": 1}
 
 
-def _match(word, vocab, mark="##", limit=MAX_WORD_LENGTH, rest=None, shortest=False):
+def _match(word, vocab, mark="##", limit=MAX_WORD_LENGTH, rest=None, shortest=False, least=1):
     if len(word) > limit:
         return None
     pieces, start = [], 0
     while start < len(word):
-        ends = range(len(word), start, -1)
+        ends = range(len(word), start + least - 1, -1)
         for end in reversed(ends) if shortest else ends:
             piece = (mark if start else "") + word[start:end]
             if piece in vocab:
@@ -227,9 +464,117 @@ def only_the_rest_unknown(word, vocab):
     return _match(word, vocab, rest="[UNK]")
 
 
+@misconception("longest_match", '["[UNK]"] instead of None', inputs=[("abx", _VOCAB), ("xab", _VOCAB)])
+def unk_instead_of_none(word, vocab):
+    """An unknown word gives a list with [UNK], which looks like a word that was found.
+
+    Return None: whoever calls the function puts [UNK] in its place.
+    """
+    return _match(word, vocab) or ["[UNK]"]
+
+
+def _unk_if_too_long(function):
+    return function("a" * 101, _A) == ["[UNK]"] and function("xab", _VOCAB) is None
+
+
+@misconception("longest_match", '["[UNK]"] for a word that is too long', symptom=_unk_if_too_long)
+def unk_if_too_long(word, vocab):
+    """A word of more than 100 characters gives a list with [UNK]; every other unknown word gives None.
+
+    Return None for both: whoever calls the function puts [UNK] in its place.
+    """
+    return ["[UNK]"] if len(word) > MAX_WORD_LENGTH else _match(word, vocab)
+
+
+@misconception("longest_match", "an empty list instead of None", inputs=[("abx", _VOCAB), ("xab", _VOCAB)])
+def empty_list_instead_of_none(word, vocab):
+    """An unknown word gives an empty list, which looks like a word without pieces.
+
+    Return None.
+    """
+    return _match(word, vocab) or []
+
+
+@misconception("longest_match", "the pieces found so far", inputs=[("abx", _VOCAB), ("axc", _VOCAB)])
+def pieces_found_so_far(word, vocab):
+    """Where nothing fits, the pieces found so far are returned, and the rest of the word is lost.
+
+    A word that cannot be covered to its end is unknown as a whole: return None.
+    """
+    return (_match(word, vocab, rest="") or [])[:-1] if _match(word, vocab) is None else _match(word, vocab)
+
+
+def _nothing_short(function):
+    return function("abbcd", _VOCAB) == ["ab", "##bcd"] and function("abd", _VOCAB) is function("acd", _VOCAB) is None
+
+
+@misconception("longest_match", "no piece of one character", symptom=_nothing_short)
+def no_piece_of_one_character(word, vocab):
+    """The ends stop one too early: a piece of one character is never tried, and words that need one are unknown.
+
+    The last end to try is start + 1: range(len(word), start, -1) includes it.
+    """
+    return _match(word, vocab, least=2)
+
+
+def _refuses_100(function):
+    return function("a" * 100, _A) is None and len(function("a" * 99, _A)) == 99
+
+
+@misconception("longest_match", "exactly 100 characters refused", symptom=_refuses_100)
+def exactly_100_refused(word, vocab):
+    """A word of exactly MAX_WORD_LENGTH characters is refused; it is still cut into pieces.
+
+    Return None only for more: len(word) > MAX_WORD_LENGTH, not >=.
+    """
+    return _match(word, vocab, limit=MAX_WORD_LENGTH - 1)
+
+
+def _goes_back(function):
+    goes_back = function("abc", {"ab": 0, "a": 1, "##bc": 2}) == ["a", "##bc"]
+    return goes_back and function("abcd", _VOCAB) == ["abc", "##d"]
+
+
+@misconception("longest_match", "back from a dead end", symptom=_goes_back)
+def back_from_a_dead_end(word, vocab):
+    """Where the rest cannot be covered, a shorter piece is tried before it. WordPiece is greedy and never goes back.
+
+    Once the longest piece is taken it stays: if nothing fits after it, the word is unknown.
+    """
+
+    def rest(start):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab and (after := rest(end)) is not None:
+                return [piece, *after]
+        return None if start < len(word) else []
+
+    return rest(0) if len(word) <= MAX_WORD_LENGTH else None
+
+
+@misconception("longest_match", "## missing in the result", inputs=[("abd", _VOCAB), ("acd", _VOCAB)])
+def mark_missing_in_the_result(word, vocab):
+    """The pieces are looked up with “##” but returned without it, so they are other entries of the vocabulary.
+
+    Return the pieces as they are written in the vocabulary.
+    """
+    pieces = _match(word, vocab)
+    return pieces and [piece.removeprefix("##") for piece in pieces]
+
+
 # ---- truncate ----
 
 _FIVE_AND_TWO = ([[1, 2, 3, 4, 5], [6, 7]], 4)
+
+
+def _share(parts, room, first_is_longer):
+    lengths = [len(part) for part in parts]
+    if len(parts) == 1:
+        return [room]
+    while sum(lengths) > room:
+        drop_from_first = lengths[0] > lengths[1] or (lengths[0] == lengths[1] and not first_is_longer)
+        lengths[0 if drop_from_first else 1] -= 1
+    return lengths
 
 
 def _cut(parts, lengths):
@@ -260,17 +605,76 @@ def truncated_on_the_left(parts, room):
 
     Keep part[:length], not part[-length:].
     """
+    lengths = _share(parts, room, first_is_longer=len(parts[0]) > len(parts[-1]))
+    return [part[max(0, len(part) - length) :] for part, length in zip(parts, lengths)]
+
+
+def _kept(function, *rooms):
+    """How many tokens two texts keep; an item of `rooms` is (length of the first, of the second, room)."""
+    parts = (function([[1] * first, [2] * second], room) for first, second, room in rooms)
+    return [tuple(map(len, pair)) for pair in parts]
+
+
+def _odd_token(*expected):
+    """The symptom: what is kept of lengths 3 and 3, 3 and 4, 4 and 3, rightly (2, 3), (2, 3) and (3, 2)."""
+    return lambda function: _kept(function, (3, 3, 5), (3, 4, 5), (4, 3, 5), (8, 2, 5)) == [*expected, (3, 2)]
+
+
+@misconception("truncate", "the odd token always to the first", symptom=_odd_token((3, 2), (3, 2), (3, 2)))
+def odd_token_to_the_first(parts, room):
+    """Google's loop drops from the second text when both are equally long, so the first keeps an odd token.
+
+    Decide before you drop anything which text is the longer one: it keeps the odd token; of two equal ones the second.
+    """
+    return _cut(parts, _share(parts, room, first_is_longer=True))
+
+
+@misconception("truncate", "the odd token always to the second", symptom=_odd_token((2, 3), (2, 3), (2, 3)))
+def odd_token_to_the_second(parts, room):
+    """The first text loses a token when both are equally long, even if it was the longer one at the beginning.
+
+    Decide before you drop anything which text is the longer one: it keeps the odd token; of two equal ones the second.
+    """
+    return _cut(parts, _share(parts, room, first_is_longer=False))
+
+
+@misconception("truncate", "of equal texts the first keeps more", symptom=_odd_token((3, 2), (2, 3), (3, 2)))
+def of_equal_texts_the_first(parts, room):
+    """Of two texts that are equally long from the beginning the first keeps the odd token; it must be the second.
+
+    Compare with >, not with >=, when you ask whether the first is the longer one.
+    """
+    return _cut(parts, _share(parts, room, first_is_longer=len(parts[0]) >= len(parts[-1])))
+
+
+@misconception(
+    "truncate", "in proportion to the lengths", symptom=lambda f: _kept(f, (8, 2, 5), (6, 3, 6)) == [(4, 1), (4, 2)]
+)
+def in_proportion(parts, room):
+    """Both texts lose the same fraction, so the shorter one loses tokens although it is the shorter one.
+
+    The longer one loses tokens until both are equally long.
+    """
+    total = sum(map(len, parts))
+    first = len(parts[0]) if total <= room else room * len(parts[0]) // total
+    return _cut(parts, [first, min(total, room) - first])
+
+
+@misconception("truncate", "only the longer text cut", inputs=[([[1] * 5, [2] * 4], 6), ([[1] * 4, [2] * 6], 6)])
+def only_the_longer_cut(parts, room):
+    """One text loses everything that is too much, even when it is the shorter one by then.
+
+    When both are equally long, each gets half of the room.
+    """
     lengths = [len(part) for part in parts]
-    if len(parts) == 1:
-        lengths = [min(lengths[0], room)]
-    elif sum(lengths) > room:
-        shorter = 1 if lengths[0] > lengths[1] else 0
-        lengths[shorter] = min(lengths[shorter], room // 2)
-        lengths[1 - shorter] = room - lengths[shorter]
-    return [part[len(part) - length :] for part, length in zip(parts, lengths)]
+    longer = lengths.index(max(lengths))
+    lengths[longer] = max(0, lengths[longer] - max(0, sum(lengths) - room))
+    return _cut(parts, lengths)
 
 
 # ---- join_pieces ----
+
+_REPLACED = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
 @misconception("join_pieces", "clean-up forgotten", inputs=[(["a", "."],), (["i", "'", "m", "so", ",", "no"],)])
@@ -288,10 +692,70 @@ def space_before_pieces(pieces):
 
     A piece that continues a word is appended without a space.
     """
-    text = " ".join(pieces).replace("##", "")
-    for spaced in (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"):
+    return _join([piece.removeprefix("##") for piece in pieces])
+
+
+def _join(pieces, replaced=_REPLACED):
+    text = " ".join(pieces).replace(" ##", "")
+    for spaced in replaced:
         text = text.replace(spaced, spaced.strip())
     return text
+
+
+@misconception("join_pieces", "every # stripped", inputs=[(["c", "###"],), (["c", "####"],)])
+def every_hash_stripped(pieces):
+    """piece.lstrip("##") removes every # at the beginning: the piece "###", which continues a word by a #, is lost.
+
+    lstrip takes a set of characters. Remove two characters: piece[2:], or piece.removeprefix("##").
+    """
+    text = ""
+    for piece in pieces:
+        text += piece.lstrip("#") if text and piece.startswith("##") else f" {piece}" if text else piece
+    return _join([text])
+
+
+@misconception("join_pieces", "## removed from the first piece", symptom=lambda f: f(["##b", "a", "##b"]) == "b ab")
+def removed_from_the_first(pieces):
+    """A text that begins in the middle of a word, "##ness", loses its mark; the official decoder keeps it.
+
+    The first piece stays as it is.
+    """
+    return _join(pieces).removeprefix("##")
+
+
+def _cleaned(function, *texts):
+    return [function(text.split()) for text in texts]
+
+
+@misconception(
+    "join_pieces", "contractions forgotten", symptom=lambda f: _cleaned(f, "a .", "i n't 's") == ["a.", "i n't 's"]
+)
+def contractions_forgotten(pieces):
+    """The spaces before punctuation are removed, but not those before n't, 'm, 's, 've and 're.
+
+    Replace " n't" by "n't" and so on, for all five endings.
+    """
+    return _join(pieces, _REPLACED[:5])
+
+
+@misconception(
+    "join_pieces", "apostrophes forgotten", symptom=lambda f: _cleaned(f, "i ' x .", "i 's") == ["i ' x.", "i's"]
+)
+def apostrophes_forgotten(pieces):
+    """An apostrophe between two words keeps its spaces: "i ' m".
+
+    Replace " ' ", with both spaces, by "'", before the contractions.
+    """
+    return _join(pieces, (*_REPLACED[:4], *_REPLACED[5:]))
+
+
+@misconception("join_pieces", "other marks cleaned up too", inputs=[(["a", ";", "b"],), (["c", ":", "d"],)])
+def other_marks_cleaned_up(pieces):
+    """The space before every punctuation mark is removed; the official clean-up does it for . ? ! and , only.
+
+    Make the replacements that the docstring lists, and no others.
+    """
+    return re.sub(r" ([^\w\s])", r"\1", _join(pieces))
 
 
 # ---- count_pairs ----
@@ -310,7 +774,7 @@ def word_counts_ignored(words):
     return Counter(pair for pieces, _ in words for pair in zip(pieces, pieces[1:]))
 
 
-@misconception("count_pairs", "pairs counted once per word", inputs=[_counted(anana=1), _counted(abbb=2)])
+@misconception("count_pairs", "pairs counted once per word", inputs=[_counted(anana=1, banana=2), _counted(abbbb=2)])
 def pairs_counted_once_per_word(words):
     """A pair that occurs twice in one word, as in “banana”, is counted once.
 
@@ -320,6 +784,70 @@ def pairs_counted_once_per_word(words):
     for pieces, count in words:
         for pair in set(zip(pieces, pieces[1:])):
             pairs[pair] += count
+    return pairs
+
+
+@misconception("count_pairs", "pairs across words", inputs=[_counted(ab=2, cd=2), _counted(a=1, b=1)])
+def pairs_across_words(words):
+    """The last piece of a word and the first of the next are counted as a pair, but words never merge.
+
+    Take the pairs of each word by itself.
+    """
+    pairs, before = Counter(), []
+    for pieces, count in words:
+        for pair in zip([*before, *pieces], [*before, *pieces][1:]):
+            pairs[pair] += count
+        before = list(pieces[-1:])
+    return pairs
+
+
+@misconception("count_pairs", "overlapping pairs counted once", inputs=[_counted(aaaaaa=1), _counted(hmmmmm=2)])
+def overlapping_counted_once(words):
+    """In a row of equal pieces every second pair is left out, as if the pairs were merged already.
+
+    Count every place: zip(pieces, pieces[1:]) gives one pair for each piece but the last.
+    """
+    pairs = Counter()
+    for pieces, count in words:
+        before = None
+        for pair in zip(pieces, pieces[1:]):
+            before = None if pair == before and pair[0] == pair[1] else pair
+            pairs[pair] += count if before else 0
+    return pairs
+
+
+@misconception("count_pairs", "the order of the pieces ignored", inputs=[_counted(abab=1), _counted(banana=2)])
+def order_ignored(words):
+    """A pair and its reverse are counted together, but they become different pieces.
+
+    The key is (left, right), in the order of the word: do not sort it.
+    """
+    pairs = Counter()
+    for pieces, count in words:
+        for pair in zip(pieces, pieces[1:]):
+            pairs[tuple(sorted(pair))] += count
+    return pairs
+
+
+@misconception("count_pairs", "the count overwritten", inputs=[_counted(ab=2, abc=3), _counted(anan=1, xanan=1)])
+def count_overwritten(words):
+    """Each time a pair is found, the count of this word takes the place of what was counted before.
+
+    Add: pairs[pair] += count, not =.
+    """
+    return Counter({pair: count for pieces, count in words for pair in zip(pieces, pieces[1:])})
+
+
+@misconception("count_pairs", "the last pair missing", inputs=[_counted(abc=1), _counted(ab=5, abcd=2)])
+def last_pair_missing(words):
+    """The loop ends one pair too early.
+
+    n pieces have n - 1 pairs: range(len(pieces) - 1), or zip(pieces, pieces[1:]).
+    """
+    pairs = Counter()
+    for pieces, count in words:
+        for place in range(len(pieces) - 2):
+            pairs[pieces[place], pieces[place + 1]] += count
     return pairs
 
 
@@ -370,3 +898,48 @@ def merged_piece_marked_in_the_middle(pieces, pair):
         merged.append(pair[0] + pair[1] if found else pieces[place])
         place += 2 if found else 1
     return merged
+
+
+@misconception("merge_pair", "the second piece kept", inputs=[_merge("hugs", "ug"), _merge("hug", "hu")])
+def second_piece_kept(pieces, pair):
+    """After a merge the second piece of the pair follows once more: i += 1 inside `for i in range(…)` skips nothing.
+
+    A `for` loop sets i anew each time. Use `while place < len(pieces)`, and add 2 after a merge.
+    """
+    merged = []
+    for place, piece in enumerate(pieces):
+        found = tuple(pieces[place : place + 2]) == pair
+        merged.append(join_pair(pair) if found else piece)
+    return merged
+
+
+@misconception("merge_pair", "the last piece lost", inputs=[_merge("hugs", "ug"), (["a"], ("a", "##a"))])
+def last_piece_lost(pieces, pair):
+    """The loop ends before the last piece, which then is missing in the result unless it is part of a merge.
+
+    Go on to len(pieces); only the comparison needs a next piece.
+    """
+    merged, place = [], 0
+    while place < len(pieces) - 1:
+        found = (pieces[place], pieces[place + 1]) == pair
+        merged.append(join_pair(pair) if found else pieces[place])
+        place += 2 if found else 1
+    return merged
+
+
+@misconception("merge_pair", "replaced in the joined text", inputs=[(["x", "##a", "##bc"], ("##a", "##b"))])
+def replaced_in_the_joined_text(pieces, pair):
+    """str.replace on the joined pieces also finds the pair where its second name is only the beginning of a piece.
+
+    Compare whole pieces: (pieces[place], pieces[place + 1]) == pair.
+    """
+    return " ".join(pieces).replace(" ".join(pair), join_pair(pair)).split()
+
+
+@misconception("merge_pair", "every # stripped", inputs=[(["c", "####", "##d"], ("c", "####"))])
+def every_hash_stripped_in_merge(pieces, pair):
+    """lstrip("##") or replace("##", "") takes more than the mark: of the piece "####", which is ## in a word, all.
+
+    Only the first two characters are the mark: join_pair(pair) removes them.
+    """
+    return [pair[0] + pair[1].lstrip("#"), *pieces[2:]] if tuple(pieces[:2]) == pair else list(pieces)

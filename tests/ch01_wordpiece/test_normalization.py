@@ -19,6 +19,7 @@ TEXTS = {
     "length changes": "İstanbul ﬁ ẞ ŉ",
     "no final sigma": "ΣΊΣΥΦΟΣ",
     "control characters": "nul\x00 bell\x07 zero\u200bwidth soft\xadhyphen bom\ufeff replacement\ufffd private\ue000",
+    "spaces at the ends": "  a b ",
     "white space": "tabs\tand\nlines\r\nand\xa0hard\u3000wide\u2028ones",
     "ideographs": "北京大学 is in 中国",
     "kana and hangul form words": "かな カタカナ 한국어",
@@ -45,6 +46,7 @@ def test_each_normalized_character_knows_where_it_came_from(impl: ModuleType) ->
         *[(" ", 4), ("北", 4), (" ", 4), ("!", 5)],
     ]
     assert impl.normalize("İa\u0301\u0301b") == [("i", 0), ("a", 1), ("b", 4)]
+    assert impl.normalize("x한") == [("x", 0), ("\u1112", 1), ("\u1161", 1), ("\u11ab", 1)], "a pair for each letter"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ def test_pairs_count_as_often_as_their_words(impl: ModuleType) -> None:
 def test_a_pair_may_occur_twice_in_a_word(impl: ModuleType) -> None:
     expected = {("a", "##n"): 3, ("##n", "##a"): 6, ("##a", "##n"): 3}
     assert dict(impl.count_pairs([(["a", "##n", "##a", "##n", "##a"], 3)])) == expected
+    assert dict(impl.count_pairs([(["h", *["##m"] * 5], 2)])) == {("h", "##m"): 2, ("##m", "##m"): 8}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,8 @@ def test_a_pair_may_occur_twice_in_a_word(impl: ModuleType) -> None:
         (["h", "##u", "##g"], ("##g", "##u"), ["h", "##u", "##g"]),
         (["a"], ("a", "##a"), ["a"]),
         (["a", "##a", "##a"], ("##a", "##a"), ["a", "##aa"]),
+        (["x", "##a", "##bc"], ("##a", "##b"), ["x", "##a", "##bc"]),
+        (["c", "####", "##d"], ("c", "####"), ["c##", "##d"]),
     ],
 )
 def test_merging_makes_each_occurrence_one_piece(

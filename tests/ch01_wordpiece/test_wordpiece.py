@@ -69,6 +69,19 @@ def test_the_longest_piece_wins_at_each_step(impl: ModuleType) -> None:
     assert impl.longest_match("aab", vocab) is None, "'ab' may begin a word only: inside it would be '##ab'"
 
 
+def test_a_word_that_is_too_long_is_unknown(impl: ModuleType) -> None:
+    vocab = {"a": 0, "##a": 1}
+    assert impl.longest_match("a" * 101, vocab) is None
+    assert impl.longest_match("a" * 100, vocab) == ["a"] + ["##a"] * 99
+
+
+def test_the_match_is_greedy_and_never_goes_back(impl: ModuleType) -> None:
+    vocab = {"[UNK]": 0, "ab": 1, "a": 2, "##bc": 3}
+    official = OfficialModel(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+    assert [token.value for token in official.tokenize("abc")] == ["[UNK]"]
+    assert impl.longest_match("abc", vocab) is None, "after 'ab' nothing fits: 'a' is not tried"
+
+
 def test_truncation_is_official(impl: ModuleType, tokenizer: WordPiece, changing: Tokenizer) -> None:
     for first, second, room in product(range(7), range(7), range(2, 10)):
         changing.enable_truncation(room + 3)
@@ -93,6 +106,8 @@ def test_one_text_alone_is_cut_at_its_end(impl: ModuleType) -> None:
         (["you", "'re", "we", "'ve", "she", "'s", "i", "'m"], "you're we've she's i'm"),
         (["a", ";", "b", ":", "c", "-", "d"], "a ; b : c - d"),
         (["rock", "'", "'", "roll"], "rock'' roll"),
+        (["a", "'", "."], "a '."),
+        (["c", "###", "b", "####", "##d", "##e##f"], "c# b##de##f"),
         ([], ""),
     ],
 )
