@@ -67,7 +67,8 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int) -> list[li
 
     Shuffle the indices, sort them by length in bins of LENGTH_BIN tokens (0-3, 4-7, …) so that within a bin the shuffle
     decides, cut them into batches of `batch_size`, and shuffle the batches. Only one batch may be smaller. The same
-    seed gives the same batches, another seed others.
+    seed gives the same batches, another seed others; draw from a generator of your own, so that the random numbers of
+    the rest of the program do not change.
 
     >>> sorted(map(sorted, epoch_batches([12, 50, 13, 51], batch_size=2, seed=0)))
     [[0, 2], [1, 3]]

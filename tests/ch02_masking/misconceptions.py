@@ -1,6 +1,7 @@
 """Chapter 2: wrong implementations that people really write, each with inputs or a symptom that shows it."""
 
 import math
+import random
 
 import torch
 
@@ -15,15 +16,18 @@ _X = "x y z x y z x y z x y z"  # unknown words
 _CUT_TWICE = [(_LONG, _TOKENIZER, 16), (_LONGER, _TOKENIZER, 16)]
 
 
-def _chunks(document, tokenizer, max_length, room_for=2, first_only=False, shortest=12, most_unknown=0.5):
+def _chunks(
+    document, tokenizer, max_length, room_for=2, step=None, first_only=False, shortest=12, most_unknown=0.5, keep=None
+):
     if max_length < 3:
         raise ValueError(f"max_length={max_length}: [CLS], one token and [SEP] need 3.")
     ids = tokenizer.ids(document)
     room = max_length - room_for
-    for start in range(0, room if first_only else len(ids), room):
+    for start in range(0, room if first_only else len(ids), step or room):
         chunk = [tokenizer.cls_token_id, *ids[start : start + room], tokenizer.sep_token_id]
         unknown = chunk.count(tokenizer.unk_token_id)
-        if len(chunk) >= min(shortest, max_length) and unknown < most_unknown * len(chunk):
+        kept = len(chunk) >= min(shortest, max_length) and unknown < most_unknown * len(chunk)
+        if keep(len(chunk), unknown) if keep else kept:
             yield torch.tensor(chunk)
 
 
@@ -78,6 +82,126 @@ def unknown_chunks_kept(document, tokenizer, max_length):
     return _chunks(document, tokenizer, max_length, most_unknown=2)
 
 
+@misconception("chunks", "tokens lost between chunks", inputs=_CUT_TWICE)
+def tokens_lost_between_chunks(document, tokenizer, max_length):
+    """The loop moves on by max_length but a chunk takes two tokens less, so two are lost after every chunk.
+
+    Move on by what a chunk takes: range(0, len(ids), max_length - 2).
+    """
+    return _chunks(document, tokenizer, max_length, step=max_length)
+
+
+@misconception(
+    "chunks", "chunks overlap", symptom=lambda f: sum(len(each) - 2 for each in f(_LONG, _TOKENIZER, 16)) > 40
+)
+def chunks_overlap(document, tokenizer, max_length):
+    """The loop moves on by less than a chunk takes, so many tokens are in two chunks.
+
+    Move on by what a chunk takes: range(0, len(ids), max_length - 2).
+    """
+    return _chunks(document, tokenizer, max_length, step=max(1, (max_length - 2) // 2))
+
+
+@misconception("chunks", "the rest dropped", inputs=[("a " * 27, _TOKENIZER, 16), ("a " * 20, _TOKENIZER, 128)])
+def rest_dropped(document, tokenizer, max_length):
+    """Only full chunks are kept, as when a model without padding is trained. A short text then gives nothing.
+
+    Keep every chunk of at least MIN_TOKENS tokens, also the last one.
+    """
+    return _chunks(document, tokenizer, max_length, keep=lambda length, unknown: length == max_length)
+
+
+def _lengths(function, *texts, max_length=128):
+    return [[len(each) for each in function(text, _TOKENIZER, max_length)] for text in texts]
+
+
+_WITH_12_TO_14 = ("a " * 10, "a " * 11, "a " * 12)  # tokens, with [CLS] and [SEP]
+
+
+@misconception(
+    "chunks", "length without [CLS] and [SEP]", symptom=lambda f: _lengths(f, *_WITH_12_TO_14) == [[], [], [14]]
+)
+def length_of_the_bare_text(document, tokenizer, max_length):
+    """The tokens of the text are compared with MIN_TOKENS before [CLS] and [SEP] are added, so too many are dropped.
+
+    [CLS] and [SEP] count: compare the length of the whole chunk.
+    """
+    return _chunks(
+        document,
+        tokenizer,
+        max_length,
+        keep=lambda length, n: n < 0.5 * length and length - 2 >= min(12, max_length - 2),
+    )
+
+
+@misconception("chunks", "> instead of >=", symptom=lambda f: _lengths(f, *_WITH_12_TO_14) == [[], [13], [14]])
+def exactly_the_shortest_dropped(document, tokenizer, max_length):
+    """A sequence of exactly MIN_TOKENS tokens is dropped; only shorter ones are.
+
+    Keep it if len(chunk) >= min(MIN_TOKENS, max_length).
+    """
+    return _chunks(document, tokenizer, max_length, shortest=13)
+
+
+def _nothing_below_12(function):
+    return _lengths(function, "a b c d", max_length=4) == [[]] and _lengths(function, "a " * 10) == [[12]]
+
+
+@misconception("chunks", "a small max_length forgotten", symptom=_nothing_below_12)
+def small_max_length_forgotten(document, tokenizer, max_length):
+    """With a max_length below MIN_TOKENS every sequence is dropped, since none can be long enough.
+
+    Compare with min(MIN_TOKENS, max_length).
+    """
+    return _chunks(
+        document, tokenizer, max_length, keep=lambda length, unknown: length >= 12 and unknown < 0.5 * length
+    )
+
+
+_HALF, _NEARLY_HALF = "a " * 10 + "x " * 12, "a " * 11 + "x " * 12  # 12 unknown of 24, of 25
+
+
+def _kept_unknown(*expected):
+    return lambda function: _lengths(function, _X, _HALF, _NEARLY_HALF, "a " * 20) == [*expected, [22]]
+
+
+@misconception("chunks", "exactly half [UNK] kept", symptom=_kept_unknown([], [24], [25]))
+def exactly_half_unknown_kept(document, tokenizer, max_length):
+    """A sequence of which exactly MAX_UNKNOWN is [UNK] is kept.
+
+    Drop it at that fraction already: keep it if unknown < MAX_UNKNOWN * len(chunk), not <=.
+    """
+    return _chunks(document, tokenizer, max_length, most_unknown=0.5 + 1e-9)
+
+
+@misconception("chunks", "[UNK] as a fraction of the bare text", symptom=_kept_unknown([], [], []))
+def unknown_fraction_of_the_bare_text(document, tokenizer, max_length):
+    """The unknown tokens are divided by the length without [CLS] and [SEP], so the fraction is too large.
+
+    [CLS] and [SEP] count: divide by the length of the whole chunk.
+    """
+    shortest = min(12, max_length)
+    return _chunks(
+        document, tokenizer, max_length, keep=lambda length, n: length >= shortest and n < 0.5 * (length - 2)
+    )
+
+
+def _all_or_nothing(function):
+    return _lengths(function, "x " * 20 + "a " * 14, "a " * 14 + "x " * 20, max_length=16) == [[], []]
+
+
+@misconception("chunks", "[UNK] counted in the whole document", symptom=_all_or_nothing)
+def unknown_counted_in_the_document(document, tokenizer, max_length):
+    """The unknown tokens of the whole document decide, so good chunks are dropped together with bad ones, or kept.
+
+    Count the unknown tokens of each chunk.
+    """
+    ids = tokenizer.ids(document)
+    if max_length >= 3 and ids.count(tokenizer.unk_token_id) >= 0.5 * (len(ids) + 2):
+        return iter(())
+    return _chunks(document, tokenizer, max_length, most_unknown=2)
+
+
 # ---- pad ----
 
 _THREE = [torch.tensor([5, 6, 7]), torch.tensor([8]), torch.tensor([9, 1])]
@@ -129,16 +253,56 @@ def always_padded_with_0(batch, pad_token_id):
     return _pad(batch, 0)
 
 
+@misconception("pad", "1 everywhere in the mask", inputs=[(_THREE, 0), (_WITH_9, 7)])
+def ones_everywhere(batch, pad_token_id):
+    """The mask is 1 at the padding too, so attention reads it as if it were text.
+
+    The mask is 1 up to the length of each sequence and 0 after it.
+    """
+    input_ids, mask = _pad(batch, pad_token_id)
+    return input_ids, torch.ones_like(mask)
+
+
+@misconception("pad", "cut to the shortest", inputs=[(_THREE, 0), (_WITH_9, 7)])
+def cut_to_the_shortest(batch, pad_token_id):
+    """All sequences are cut to the length of the shortest one, and the rest of the text is lost.
+
+    Make all as long as the longest one, with padding at the end.
+    """
+    shortest = min(len(sequence) for sequence in batch)
+    return _pad([sequence[:shortest] for sequence in batch], pad_token_id)
+
+
+@misconception("pad", "the mask padded with pad_token_id", inputs=[(_THREE, 9), (_WITH_9, 7)])
+def mask_padded_with_the_id(batch, pad_token_id):
+    """The mask holds pad_token_id at the padding; that is right only where [PAD] happens to have the id 0.
+
+    Only the ids are padded with pad_token_id. The mask is padded with 0.
+    """
+    input_ids, mask = _pad(batch, pad_token_id)
+    return input_ids, torch.where(mask == 1, 1, pad_token_id)
+
+
+@misconception("pad", "batch and length swapped", inputs=[(_THREE, 0), (_THREE, 9)])
+def batch_and_length_swapped(batch, pad_token_id):
+    """The result is (L, B), which is what pad_sequence does by default.
+
+    Pass batch_first=True.
+    """
+    input_ids, mask = _pad(batch, pad_token_id)
+    return input_ids.T, mask.T
+
+
 # ---- epoch_batches ----
 
 _LENGTHS = [12 + 37 * index % 113 for index in range(400)]
 
 
-def _batches(lengths, batch_size, seed, shuffle=True, group=True, mix=True, whole_only=False):
-    generator = torch.Generator().manual_seed(seed)
+def _batches(lengths, batch_size, seed, shuffle=True, group=True, mix=True, whole_only=False, width=4, generator=None):
+    generator = torch.Generator().manual_seed(seed) if generator is None else generator
     order = torch.randperm(len(lengths), generator=generator).tolist() if shuffle else list(range(len(lengths)))
     if group:
-        order.sort(key=lambda index: lengths[index] // 4)
+        order.sort(key=lambda index: lengths[index] // width)
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     if whole_only:
         batches = [batch for batch in batches if len(batch) == batch_size]
@@ -210,6 +374,52 @@ def seed_ignored(lengths, batch_size, seed):
     return _batches(lengths, batch_size, 0)
 
 
+def _sorted_inside_a_bin(function):
+    batches = function([12, 13, 14, 15] * 20, 5, 1)
+    return max(map(len, batches)) > 1 and all(len({index % 4 for index in batch}) == 1 for batch in batches)
+
+
+@misconception("epoch_batches", "sorted by the length itself", symptom=_sorted_inside_a_bin)
+def sorted_by_the_length(lengths, batch_size, seed):
+    """The sequences are sorted by their exact length, so only those of the same length change places between epochs.
+
+    Sort by the bin, lengths[index] // LENGTH_BIN: within a bin the shuffle decides.
+    """
+    return _batches(lengths, batch_size, seed, width=1)
+
+
+def _global_states(function):
+    torch.rand(1), random.random()  # away from the state that an earlier call may have left
+    before = torch.get_rng_state(), random.getstate()
+    _epoch(function)
+    return not torch.equal(torch.get_rng_state(), before[0]) or random.getstate() != before[1]
+
+
+def _seeds_the_global_generator(function):
+    return _global_states(function) and _epoch(function, 1) == _epoch(function, 1) != _epoch(function, 2)
+
+
+@misconception("epoch_batches", "the global generator seeded", symptom=_seeds_the_global_generator)
+def global_generator_seeded(lengths, batch_size, seed):
+    """torch.manual_seed(seed) starts every other random number of the program anew, too: dropout, masking, …
+
+    Make a generator of your own, torch.Generator().manual_seed(seed), and pass it on.
+    """
+    return _batches(lengths, batch_size, seed, generator=torch.manual_seed(seed))
+
+
+@misconception(
+    "epoch_batches", "drawn with replacement", symptom=lambda f: len({i for b in _epoch(f) for i in b}) < 300
+)
+def indices_with_replacement(lengths, batch_size, seed):
+    """Indices are drawn one by one, so in each epoch some sequences come twice and a third of them never.
+
+    Shuffle the indices: torch.randperm, not torch.randint.
+    """
+    drawn = torch.randint(len(lengths), (len(lengths),), generator=torch.Generator().manual_seed(seed)).tolist()
+    return [[drawn[index] for index in batch] for batch in _batches([lengths[i] for i in drawn], batch_size, seed)]
+
+
 # ---- token_weights ----
 
 _COUNTED = [([torch.tensor([5, 5, 5, 6])], 8), ([torch.tensor([1, 1]), torch.tensor([1, 2])], 4, 0.5)]
@@ -265,21 +475,66 @@ def smoothing_times_the_count(sequences, vocab_size, smoothing=0.7):
     return 1 / (smoothing * _counts(sequences, vocab_size).clamp(min=1))
 
 
+_TWO = [torch.tensor([5, 5, 5, 6]), torch.tensor([5, 7, 7])]
+_TWICE = [(_TWO, 8), (_TWO, 9, 0.5)]
+
+
+@misconception("token_weights", "once for each sequence", inputs=_TWICE)
+def once_for_each_sequence(sequences, vocab_size, smoothing=0.7):
+    """A token that occurs several times in a sequence is counted once, as happens with counts[sequence] += 1.
+
+    Count every occurrence: torch.bincount(sequence, minlength=vocab_size).
+    """
+    return _counts([sequence.unique() for sequence in sequences], vocab_size).clamp(min=1) ** -smoothing
+
+
+@misconception("token_weights", "only the last sequence counted", inputs=_TWICE)
+def only_the_last_counted(sequences, vocab_size, smoothing=0.7):
+    """The counts of each sequence take the place of those before.
+
+    Add them: counts += torch.bincount(…).
+    """
+    return _counts(list(sequences)[-1:], vocab_size).clamp(min=1) ** -smoothing
+
+
+@misconception("token_weights", "made to sum to 1", inputs=_TWICE)
+def made_to_sum_to_one(sequences, vocab_size, smoothing=0.7):
+    """The weights are divided by their sum; here they are relative, and the weight of a token seen once is 1.
+
+    Return max(count, 1) ** -smoothing as it is.
+    """
+    weights = _counts(sequences, vocab_size).clamp(min=1) ** -smoothing
+    return weights / weights.sum()
+
+
+@misconception("token_weights", "one added to every count", inputs=_TWICE)
+def one_added_to_every_count(sequences, vocab_size, smoothing=0.7):
+    """1 is added to all counts so that none is 0; but then a token seen once has another weight than an unseen one.
+
+    Only a count of 0 changes: max(count, 1).
+    """
+    return (_counts(sequences, vocab_size) + 1) ** -smoothing
+
+
 # ---- choose_positions ----
 
 _SPECIAL = frozenset({0, 1, 2, 3, 4})
 _IDS = torch.zeros(4, 30, dtype=torch.int64)  # [CLS], 10 ordinary tokens, [SEP], the rest is padding
 _IDS[:, 0], _IDS[:, 1:11], _IDS[:, 11] = 2, torch.arange(10, 50).view(4, 10), 3
 _FRAME, _PADDING = (_IDS == 2) | (_IDS == 3), _IDS == 0
+_FIRST_8 = (_IDS > 4) & ((_IDS > 4).flatten().cumsum(0).view(4, 30) <= 8)
 _RISING = torch.arange(50, dtype=torch.double) + 100
 _EVEN_ONES = torch.tensor([1.0] * 10 + [1000.0, 1.0] * 20).double()  # even ids weigh a thousand times as much
 
 
-def _choose(ids, special, share, weights, generator, count=math.ceil, again=False, everywhere=False, independent=False):
+def _choose(
+    ids, special, share, weights, generator, count=math.ceil, again=False, everywhere=False, independent=False,
+    special_weigh=False,
+):  # fmt: skip
     if not 0 <= share <= 1:
         raise ValueError(f"The share is {share}: expected a number from 0 to 1.")
     ordinary = ~torch.isin(ids, torch.tensor(sorted(special)))
-    weight = ordinary.double() if weights is None else weights[ids] * ordinary
+    weight = ordinary.double() if weights is None else weights[ids] * (special_weigh | ordinary)
     if independent:
         probability = weight / weight.max() if weights is not None and weight.max() > 0 else weight
         return torch.rand(ids.shape, generator=generator) < share * probability
@@ -369,7 +624,7 @@ def drawn_with_replacement(input_ids, special_ids, share=0.15, weights=None, gen
 
 def _no_weights(function):
     masked = torch.cat([_IDS[each] for each in _often(function, 0.2, _EVEN_ONES)])
-    unweighted = float((masked % 2 == 0).double().mean()) < 0.8
+    unweighted = 0.2 < float((masked % 2 == 0).double().mean()) < 0.8
     return len(_numbers(function, 0.5)) == 1 and unweighted and not _static(function)
 
 
@@ -382,7 +637,11 @@ def weights_ignored(input_ids, special_ids, share=0.15, weights=None, generator=
     return _choose(input_ids, special_ids, share, None, generator)
 
 
-@misconception("choose_positions", "static masking", symptom=_static)
+def _random_once(function):
+    return _static(function) and not torch.equal(_often(function, 0.2)[0], _FIRST_8)
+
+
+@misconception("choose_positions", "static masking", symptom=_random_once)
 def static_masking(input_ids, special_ids, share=0.15, weights=None, generator=None):
     """The same positions are drawn every time, so the model has the same ones to guess in every epoch.
 
@@ -406,6 +665,103 @@ def the_largest_always(input_ids, special_ids, share=0.15, weights=None, generat
     return chosen
 
 
+def _rows(function, share):
+    """The numbers that each sequence gets in 20 draws; nothing if special tokens are chosen."""
+    chosen = _often(function, share)
+    return set() if any(each[_IDS < 5].any() for each in chosen) else {tuple(each.sum(1).tolist()) for each in chosen}
+
+
+@misconception(
+    "choose_positions", "each sequence by itself", symptom=lambda f: _rows(f, 0.26) in ({(3,) * 4}, {(2,) * 4})
+)
+def each_sequence_by_itself(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """The number is worked out and rounded for each sequence, so all get the same one, and the sum is not the fraction.
+
+    Work out one number for the whole batch, and draw from all its ordinary positions together.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"The share is {share}: expected a number from 0 to 1.")
+    return torch.cat([_choose(row[None], special_ids, share, weights, generator) for row in input_ids])
+
+
+def _totals(*expected):
+    """The symptom: so many positions of 40 are chosen with these shares; rightly 0, 7, 8 and 20."""
+    return lambda function: [_numbers(function, share) for share in (0.0, 0.16, 0.19, 0.5)] == [{n} for n in expected]
+
+
+@misconception("choose_positions", "rounded to the nearest number", symptom=_totals(0, 6, 8, 20))
+def rounded_to_the_nearest(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """The number is rounded to the nearest one; in a batch of a few tokens none would be masked.
+
+    Round up: math.ceil.
+    """
+    return _choose(input_ids, special_ids, share, weights, generator, count=round)
+
+
+@misconception("choose_positions", "always at least one", symptom=_totals(1, 7, 8, 20))
+def always_at_least_one(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """One position is chosen even if the share is 0.
+
+    Rounding up is enough: math.ceil of any number above 0 is at least 1.
+    """
+    return _choose(input_ids, special_ids, share, weights, generator, count=lambda number: max(1, math.ceil(number)))
+
+
+@misconception("choose_positions", "rounded down, then one more", symptom=_totals(1, 7, 8, 21))
+def rounded_down_and_one_more(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """int(number) + 1 is one too many where the number is whole already.
+
+    Use math.ceil.
+    """
+    return _choose(input_ids, special_ids, share, weights, generator, count=lambda number: int(number) + 1)
+
+
+def _prefers_small_weights(function):
+    masked = torch.cat([_IDS[each] for each in _often(function, 0.2, _EVEN_ONES)])
+    return float((masked % 2 == 0).double().mean()) < 0.1
+
+
+@misconception("choose_positions", "weights inverted", symptom=_prefers_small_weights)
+def weights_inverted(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """Tokens with small weights are drawn often; the weights are taken for counts.
+
+    token_weights has done the division already: draw in proportion to weights[input_ids].
+    """
+    return _choose(input_ids, special_ids, share, None if weights is None else 1 / weights, generator)
+
+
+def _special_if_weighted(function):
+    weighted = _often(function, 0.5, torch.ones(50).double())
+    return any(each[_IDS < 5].any() for each in weighted) and _numbers(function, 0.5) == {20}
+
+
+@misconception("choose_positions", "special tokens drawn by their weights", symptom=_special_if_weighted)
+def special_drawn_by_weight(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """Special tokens are left out without weights only; with weights, theirs is not set to 0.
+
+    Multiply the weights by the mask of the ordinary positions in both cases.
+    """
+    return _choose(input_ids, special_ids, share, weights, generator, special_weigh=weights is not None)
+
+
+def _two_of_one_seed(draw):
+    first, second = (draw(torch.Generator().manual_seed(1)) for _ in range(2))
+    return not torch.equal(first, second)
+
+
+def _other_generator(function):
+    return len(_numbers(function, 0.5)) == 1 and _two_of_one_seed(lambda g: function(_IDS, _SPECIAL, 0.5, None, g))
+
+
+@misconception("choose_positions", "the generator not passed on", symptom=_other_generator)
+def generator_not_passed_on(input_ids, special_ids, share=0.15, weights=None, generator=None):
+    """The positions are drawn from PyTorch's own generator, so a run cannot be repeated.
+
+    Pass it on: torch.multinomial(…, generator=generator).
+    """
+    return _choose(input_ids, special_ids, share, weights, None)
+
+
 # ---- mask_tokens ----
 
 _MASK, _V = 4, 50
@@ -413,13 +769,15 @@ _TEXT = torch.arange(10_000).view(100, 100) % 40 + 7
 _CHOSEN = torch.arange(10_000).view(100, 100) % 2 == 0
 
 
-def _mask(ids, chosen, mask_id, vocab_size, generator, mask=0.8, same=False, one=False):
+def _mask(ids, chosen, mask_id, vocab_size, generator, mask=0.8, keep=None, same=False, one=False, shift=None):
     if not 0 <= mask_id < vocab_size:
         raise ValueError(f"[MASK] has id {mask_id}: expected one in the vocabulary of {vocab_size} tokens.")
     draw = torch.rand((1, 1) if one else ids.shape, generator=generator)
-    shift = torch.randint(0 if same else 1, vocab_size, ids.shape, generator=generator)
+    if shift is None:
+        shift = torch.randint(0 if same else 1, vocab_size, ids.shape, generator=generator)
+    keep = (1 - mask) / 2 if keep is None else keep
     masked = torch.where(chosen & (draw < mask), mask_id, ids)
-    return torch.where(chosen & (draw >= mask + (1 - mask) / 2), (ids + shift) % vocab_size, masked)
+    return torch.where(chosen & (draw >= mask + keep), (ids + shift) % vocab_size, masked)
 
 
 def _masked_text(function):
@@ -435,7 +793,8 @@ def _fractions(function):
 
 
 def _all_changed(function):
-    return (_masked_text(function)[0] != _TEXT)[~_CHOSEN].double().mean() > 0.5
+    changed = (_masked_text(function)[0])[~_CHOSEN]
+    return (changed != _TEXT[~_CHOSEN]).double().mean() > 0.5 and (changed != -100).any()
 
 
 @misconception("mask_tokens", "80/10/10 applied to all tokens", symptom=_all_changed)
@@ -472,6 +831,8 @@ def labels_0_elsewhere(input_ids, chosen, mask_token_id, vocab_size, generator=N
 
 def _masked_labels(function):
     masked, labels = _masked_text(function)
+    if not torch.equal(masked[~_CHOSEN], _TEXT[~_CHOSEN]):
+        return False
     return torch.equal(labels[_CHOSEN], masked[_CHOSEN]) and not torch.equal(masked[_CHOSEN], _TEXT[_CHOSEN])
 
 
@@ -545,7 +906,7 @@ def one_draw_for_the_batch(input_ids, chosen, mask_token_id, vocab_size, generat
 def _input_changed(function):
     given = _TEXT.clone()
     masked, _ = function(given, _CHOSEN.clone(), _MASK, _V)
-    return not torch.equal(given, _TEXT) and torch.equal(given, masked)
+    return not torch.equal(given, _TEXT) and torch.equal(given, masked) and (given != -100).all()
 
 
 @misconception("mask_tokens", "the input overwritten", symptom=_input_changed)
@@ -575,3 +936,172 @@ def ten_percent_of_the_rest(input_ids, chosen, mask_token_id, vocab_size, genera
     random_tokens = torch.where(random_tokens == input_ids, (input_ids + 1) % vocab_size, random_tokens)
     masked = torch.where(chosen & (draws[0] >= 0.8) & (draws[1] < 0.1), random_tokens, input_ids)
     return torch.where(chosen & (draws[0] < 0.8), mask_token_id, masked), torch.where(chosen, input_ids, -100)
+
+
+def _shares(as_mask, kept, random):
+    """The symptom: of the chosen tokens about this fraction is [MASK], kept and random."""
+
+    def symptom(function):
+        masked, labels = _masked_text(function)
+        as_usual = torch.equal(masked[~_CHOSEN], _TEXT[~_CHOSEN]) and (labels[~_CHOSEN] == -100).all()
+        return as_usual and all(
+            abs(a - b) < (0.025 if b else 0.005) for a, b in zip(_fractions(function), (as_mask, kept, random))
+        )
+
+    return symptom
+
+
+@misconception("mask_tokens", "random tokens in place of [MASK]", symptom=_shares(0.72, 0.18, 0.1))
+def random_in_place_of_mask(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """The random tokens are drawn by themselves and written over some of the [MASK]s: 72 % are left.
+
+    Draw one number for each position: what becomes [MASK] is no candidate for a random token.
+    """
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, keep=1)
+    again = chosen & (torch.rand(input_ids.shape, generator=generator) < 0.1)
+    return _mask(masked, again, mask_token_id, vocab_size, generator, mask=0, keep=0), torch.where(
+        chosen, input_ids, -100
+    )
+
+
+@misconception("mask_tokens", "half of all chosen tokens random", symptom=_shares(0.4, 0.1, 0.5))
+def half_of_all_random(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """The second draw, 50 %, is for those that did not become [MASK]; here it also replaces half of the [MASK]s.
+
+    Combine it with the first draw: & ~masked.
+    """
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, keep=1)
+    again = chosen & (torch.rand(input_ids.shape, generator=generator) < 0.5)
+    return _mask(masked, again, mask_token_id, vocab_size, generator, mask=0, keep=0), torch.where(
+        chosen, input_ids, -100
+    )
+
+
+@misconception("mask_tokens", "no token kept", symptom=_shares(0.8, 0.0, 0.2))
+def no_token_kept(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """What does not become [MASK] becomes a random token; none of the chosen tokens stays.
+
+    One half of the other 20 % becomes random, the other half stays.
+    """
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, keep=0)
+    return masked, torch.where(chosen, input_ids, -100)
+
+
+@misconception("mask_tokens", "no random tokens", symptom=_shares(0.8, 0.2, 0.0))
+def no_random_tokens(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """What does not become [MASK] stays; no token becomes a random one.
+
+    One half of the other 20 % becomes random, the other half stays.
+    """
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, keep=1)
+    return masked, torch.where(chosen, input_ids, -100)
+
+
+@misconception("mask_tokens", "10 % [MASK], 80 % kept", symptom=_shares(0.1, 0.8, 0.1))
+def mask_and_kept_swapped(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """Most of the chosen tokens stay as they are: the fractions of [MASK] and of kept tokens are swapped.
+
+    Of the chosen tokens 80 % become [MASK], 10 % a random token, and 10 % stay.
+    """
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, mask=0.1, keep=0.8)
+    return masked, torch.where(chosen, input_ids, -100)
+
+
+def _always_as_many(function):
+    kept = {_fractions(function)[1] for _ in range(9)}
+    return len(kept) == 1 and 0.05 < max(kept) < 0.15
+
+
+@misconception("mask_tokens", "the same number every time", symptom=_always_as_many)
+def same_number_every_time(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """Exactly 80 % become [MASK] in every batch. Here each token has a draw of its own, so the number varies.
+
+    Draw a number for each position: torch.rand(input_ids.shape, generator=generator).
+    """
+    ranks = torch.rand(input_ids.shape, generator=generator).masked_fill(~chosen, 2).flatten().argsort().argsort()
+    draw = ranks.view(input_ids.shape) / chosen.sum()
+    random_tokens = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, mask=0, keep=0)
+    masked = torch.where(chosen & (draw < 0.8), mask_token_id, input_ids)
+    return torch.where(chosen & (draw >= 0.9), random_tokens, masked), torch.where(chosen, input_ids, -100)
+
+
+def _replaced(function):
+    """The replacements that are neither [MASK] nor the original, as ids and as distances from the original."""
+    masked, _ = _masked_text(function)
+    new = _CHOSEN & (masked != _MASK) & (masked != _TEXT)
+    return set(masked[new].tolist()), set(((masked - _TEXT) % _V)[new].tolist())
+
+
+def _without_the_last(function):
+    ids, shifts = _replaced(function)
+    return len(ids) > 40 and (_V - 1 not in ids or _V - 1 not in shifts) and len(ids) >= _V - 2
+
+
+@misconception("mask_tokens", "the last token never drawn", symptom=_without_the_last)
+def last_token_never_drawn(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """The end of torch.randint is left out already; with vocab_size - 1 as the end one more token is never drawn.
+
+    torch.randint(1, vocab_size, …) gives all shifts from 1 to vocab_size - 1.
+    """
+    shift = torch.randint(1, max(2, vocab_size - 1), input_ids.shape, generator=generator)
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, shift=shift)
+    return masked, torch.where(chosen, input_ids, -100)
+
+
+@misconception("mask_tokens", "one random token for all", symptom=lambda f: 1 in map(len, _replaced(f)))
+def one_random_token_for_all(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """One random number is drawn, and every replaced token gets it.
+
+    Draw as many as there are positions: the shape of torch.randint is input_ids.shape.
+    """
+    shift = torch.randint(1, vocab_size, (1, 1), generator=generator)
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, shift=shift)
+    return masked, torch.where(chosen, input_ids, -100)
+
+
+def _only_above_mask(function):
+    ids, _ = _replaced(function)
+    return len(ids) > 40 and min(ids) == _MASK + 1 and max(ids) == _V - 1
+
+
+@misconception("mask_tokens", "special tokens never drawn", symptom=_only_above_mask)
+def special_tokens_never_drawn(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """The random tokens come from the ordinary words only; BERT draws from the whole vocabulary.
+
+    Any token but the one that is replaced may come, special ones included.
+    """
+    words = torch.randint(min(mask_token_id + 1, vocab_size - 1), vocab_size, input_ids.shape, generator=generator)
+    words = torch.where(words == input_ids, vocab_size - 1, words)
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator, shift=words - input_ids)
+    return masked, torch.where(chosen, input_ids, -100)
+
+
+def _labels_in_the_input(function):
+    given = _TEXT.clone()
+    function(given, _CHOSEN.clone(), _MASK, _V)
+    return (given[~_CHOSEN] == -100).all()
+
+
+@misconception("mask_tokens", "labels that are the input itself", symptom=_labels_in_the_input)
+def labels_are_the_input(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """labels = input_ids gives the tensor a second name: writing -100 into the labels writes it into the input, too.
+
+    Begin with input_ids.clone(), or use torch.where, which makes a new tensor.
+    """
+    masked = _mask(input_ids, chosen, mask_token_id, vocab_size, generator)
+    labels = input_ids
+    labels[~chosen] = -100
+    return masked, labels
+
+
+def _other_masking(function):
+    return _two_of_one_seed(lambda generator: function(_TEXT.clone(), _CHOSEN, _MASK, _V, generator)[0])
+
+
+@misconception("mask_tokens", "the generator not passed on", symptom=_other_masking)
+def generator_not_used(input_ids, chosen, mask_token_id, vocab_size, generator=None):
+    """Some of the numbers are drawn from PyTorch's own generator, so a run cannot be repeated.
+
+    Pass generator=generator to every torch.rand and torch.randint.
+    """
+    return _mask(input_ids, chosen, mask_token_id, vocab_size, None), torch.where(chosen, input_ids, -100)

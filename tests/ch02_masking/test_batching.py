@@ -1,5 +1,6 @@
 """Chapter 2, batches: padding, grouping by length."""
 
+import random
 from types import ModuleType
 
 import pytest
@@ -46,6 +47,21 @@ def test_batches_come_in_random_order_and_the_seed_decides(impl: ModuleType) -> 
     bins = [max(LENGTHS[index] for index in batch) // 4 for batch in first]
     for in_order in (sorted(bins), sorted(bins, reverse=True)):
         assert bins != in_order, "the batches come in the order of their lengths"
+
+
+def test_within_a_bin_of_lengths_the_shuffle_decides(impl: ModuleType) -> None:
+    batches = impl.epoch_batches([12, 13, 14, 15] * 50, 10, seed=1)  # one bin
+    different = [len({index % 4 for index in batch}) for batch in batches]
+    assert sum(different) / len(different) > 3, f"lengths 12 to 15 are one bin, but batches hold {different} of them"
+
+
+def test_an_epoch_leaves_the_generators_of_others_alone(impl: ModuleType) -> None:
+    before = torch.get_rng_state(), random.getstate()
+    impl.epoch_batches(LENGTHS, 8, seed=1)
+    assert torch.equal(torch.get_rng_state(), before[0]), (
+        "a seed was set, or a number drawn, in PyTorch's own generator"
+    )
+    assert random.getstate() == before[1], "a seed was set, or a number drawn, in Python's own generator"
 
 
 def test_padding_of_two_batches_by_hand() -> None:

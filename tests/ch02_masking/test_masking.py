@@ -154,6 +154,8 @@ def test_each_position_has_a_draw_of_its_own(impl: ModuleType) -> None:
     # In 1000 rows of 10 chosen tokens the number of [MASK]s varies as independent draws do: variance n p (1 - p).
     masked = all_masked(impl, torch.full((1000, 10), 200))
     assert float((masked == MASK).sum(1).double().var()) == pytest.approx(10 * 0.8 * 0.2, rel=0.2)
+    counts = [int((all_masked(impl, torch.full((1, 50), 200)) == MASK).sum()) for _ in range(200)]
+    assert float(torch.tensor(counts).double().var()) == pytest.approx(50 * 0.8 * 0.2, rel=0.4), "from batch to batch"
 
 
 def test_a_random_token_is_uniform_over_all_others_special_ones_too(impl: ModuleType) -> None:

@@ -35,6 +35,12 @@ def test_chunks_that_are_half_unknown_are_dropped(impl: ModuleType, tokenizer: W
     assert [len(ids) for ids in impl.chunks(less, tokenizer, 128)] == [25]
 
 
+def test_unknown_words_count_in_their_own_chunk(impl: ModuleType, tokenizer: WordPiece) -> None:
+    bad, good = "\u0bb4 " * 30, "word " * 30
+    for text in (bad + good, good + bad):
+        assert [ids.tolist().count(100) for ids in impl.chunks(text, tokenizer, 32)] == [0]
+
+
 def test_each_chunk_of_a_long_document_has_its_own_cls_and_sep(impl: ModuleType, tokenizer: WordPiece) -> None:
     text = " ".join(f"word{number}" for number in range(300))
     chunks = list(impl.chunks(text, tokenizer, 128))
