@@ -28,7 +28,8 @@ def attention_weights(query: Tensor, key: Tensor, visible: Tensor | None = None)
             visible to each query.
 
     Returns:
-        (..., L, L), a row for each query; each row sums to 1, the weights of hidden keys are 0.
+        (..., L, L), a row for each query; each row sums to 1, the weights of hidden keys are 0. That holds
+        for scores of any size.
 
     >>> query, keys = torch.tensor([[2.0, 0.0, 0.0, 0.0]]), torch.eye(4)[:2]
     >>> [round(weight, 3) for weight in attention_weights(query, keys)[0].tolist()]
@@ -99,7 +100,8 @@ class MultiHeadAttention(nn.Module):
 
     - The first three project the hidden states; each result is split into heads.
     - Each head computes its attention; the heads are joined, and `output` mixes them.
-    - In training, dropout (`nn.functional.dropout`) is applied to the weights after the softmax.
+    - In training, dropout (`nn.functional.dropout`) is applied to the weights after the softmax, and
+      to nothing else.
 
     >>> attention = MultiHeadAttention(8, num_attention_heads=2, dropout=0.0)
     >>> output, weights = attention(torch.ones(1, 3, 8), output_attentions=True)

@@ -71,6 +71,22 @@ def test_hidden_keys_have_weight_0(impl: ModuleType) -> None:
     assert weights.masked_select(visible.expand_as(weights)).all(), "the weight of a visible key must not be 0"
 
 
+@pytest.mark.parametrize(
+    ("scores", "visible", "expected"),
+    [
+        ([20_000.0, 0.0], [False, True], [0.0, 1.0]),
+        ([0.0, -20_000.0], [False, True], [0.0, 1.0]),
+        ([200.0, 0.0], None, [1.0, 0.0]),
+    ],
+)
+def test_large_scores_overflow_nothing_and_hidden_keys_stay_hidden(
+    impl: ModuleType, scores: list[float], visible: list[bool] | None, expected: list[float]
+) -> None:
+    query, keys = torch.tensor([[2.0, 0, 0, 0]]), torch.tensor([[score, 0, 0, 0] for score in scores])
+    weights = impl.attention_weights(query, keys, None if visible is None else torch.tensor(visible))
+    assert weights.tolist() == [expected]
+
+
 @pytest.mark.parametrize("seed", CASES)
 @pytest.mark.parametrize("padded", [False, True])
 def test_output_and_gradients_are_those_of_torch(impl: ModuleType, seed: int, padded: bool) -> None:
@@ -201,6 +217,27 @@ def test_dropout_is_for_training_only(impl: ModuleType, asked: bool) -> None:
     torch.testing.assert_close(
         drawn.mean(0), expected[0], atol=4e-2, rtol=0, msg="the mean over many dropouts is the output without"
     )
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_dropout_is_applied_to_the_weights_alone(impl: ModuleType, asked: bool) -> None:
+    module = impl.MultiHeadAttention(8, 2, 1 - 1e-7).train()
+    output = module(torch.randn(2, 4, 8), None, asked)[0]
+    expected = module.output.bias.expand_as(output)
+    torch.testing.assert_close(output, expected, msg="without weights there is only the bias of the last layer")
+    # A token alone has the weight 1: of each head dropout takes all features or none.
+    module = impl.MultiHeadAttention(8, 2, 0.5).train()
+    module.output.load_state_dict({"weight": torch.eye(8), "bias": torch.zeros(8)})
+    token = torch.randn(1, 1, 8)
+    heads = (module(token.expand(100, -1, -1), None, asked)[0] / module.value(token)).unflatten(-1, (2, 4))
+    torch.testing.assert_close(heads, heads[..., :1].expand_as(heads), msg="a weight belongs to a whole head")
+    assert set(heads.round().flatten().tolist()) == {0.0, 2.0}, "dropped or doubled"
+
+
+def test_the_weights_are_returned_before_dropout(impl: ModuleType) -> None:
+    module, hidden = impl.MultiHeadAttention(8, 2, 0.5), torch.randn(2, 4, 8)
+    expected = module.eval()(hidden, None, True)[1]
+    torch.testing.assert_close(module.train()(hidden, None, True)[1], expected)
 
 
 def test_the_fused_attention_equals_the_formula() -> None:
