@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from minidistil.ch03_attention.attention import MultiHeadAttention
-from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput
+from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput, check_input, initialize
 from minidistil.course.misconceptions import misconception
 
 CONFIG = EncoderConfig(
@@ -93,6 +93,59 @@ def weight_and_bias_forgotten(hidden_states, weight, bias, eps):
     return centred / torch.sqrt(centred.pow(2).mean(-1, keepdim=True) + eps)
 
 
+@misconception("layer_norm", "std() + eps", inputs=NORMED)
+def std_plus_eps(hidden_states, weight, bias, eps):
+    """std() divides by D - 1, and eps is added outside the root: two differences from BERT's layer norm.
+
+    Take the mean of the squares, add eps, then the root: (variance + eps).sqrt().
+    """
+    mean, std = hidden_states.mean(-1, keepdim=True), hidden_states.std(-1, keepdim=True)
+    return weight * (hidden_states - mean) / (std + eps) + bias
+
+
+def _normed(hidden_states, weight, bias, eps, squared=None):
+    centred = hidden_states - hidden_states.mean(-1, keepdim=True)
+    squares = centred if squared is None else squared
+    return weight * centred / torch.sqrt(squares.pow(2).mean(-1, keepdim=True) + eps) + bias
+
+
+@misconception("layer_norm", "bias before the weight", inputs=NORMED)
+def bias_before_the_weight(hidden_states, weight, bias, eps):
+    """The bias is added first and then multiplied by the weight, too.
+
+    Multiply by weight, then add bias.
+    """
+    return weight * _normed(hidden_states, 1, bias, eps)
+
+
+@misconception("layer_norm", "eps unused", inputs=NORMED)
+def eps_unused(hidden_states, weight, bias, eps):
+    """The argument eps is not used, or another number in its place; official models differ in it.
+
+    Add the eps that is given to the variance, under the root.
+    """
+    return _normed(hidden_states, weight, bias, 1e-12)
+
+
+@misconception("layer_norm", "squares of the features as they are", inputs=NORMED)
+def squares_not_centred(hidden_states, weight, bias, eps):
+    """The mean is subtracted from the features, but the variance is the mean of the squares from before that.
+
+    The variance is the mean of the squares of what remains after the mean is subtracted.
+    """
+    return _normed(hidden_states, weight, bias, eps, squared=hidden_states)
+
+
+@misconception("layer_norm", "the norm instead of the standard deviation", inputs=NORMED)
+def divided_by_the_norm(hidden_states, weight, bias, eps):
+    """The features are divided by their length as a vector, the root of the sum of squares: sqrt(D) times too much.
+
+    Take the mean of the squares, not their sum.
+    """
+    centred = hidden_states - hidden_states.mean(-1, keepdim=True)
+    return weight * centred / (centred.norm(dim=-1, keepdim=True) + eps) + bias
+
+
 @misconception("gelu", "ReLU instead of GELU", inputs=XS)
 def relu(x):
     """Negative numbers become exactly 0; GELU is smooth and gives small negative numbers.
@@ -138,7 +191,53 @@ def factor_x_forgotten(x):
     return 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
+@misconception("gelu", "1/2 forgotten", inputs=XS)
+def half_forgotten(x):
+    """1 + erf goes from 0 to 2: the result is twice as large as it should be.
+
+    The probability is half of that: (1 + erf(x / sqrt(2))) / 2.
+    """
+    return x * (1 + torch.erf(x / math.sqrt(2)))
+
+
+@misconception("gelu", "1 forgotten", inputs=XS)
+def one_forgotten(x):
+    """erf goes from -1 to 1, so without the 1 negative numbers come out positive.
+
+    The probability is (1 + erf(x / sqrt(2))) / 2.
+    """
+    return 0.5 * x * torch.erf(x / math.sqrt(2))
+
+
+@misconception("gelu", "multiplied by the root of 2", inputs=XS)
+def multiplied_by_root_two(x):
+    """x is multiplied by sqrt(2) inside erf instead of divided by it, so the curve is twice as steep at 0.
+
+    Divide: erf(x / math.sqrt(2)).
+    """
+    return 0.5 * x * (1 + torch.erf(x * math.sqrt(2)))
+
+
+@misconception("gelu", "SiLU instead of GELU", inputs=XS)
+def silu(x):
+    """x sigmoid(x) is SiLU, or Swish, the activation function of later models.
+
+    Use the normal distribution: x (1 + erf(x / sqrt(2))) / 2.
+    """
+    return x * torch.sigmoid(x)
+
+
+@misconception("gelu", "the density instead of the probability", inputs=XS)
+def density(x):
+    """x is multiplied by the density of the normal distribution, which goes back to 0 for large x.
+
+    The probability to be below x grows to 1: (1 + erf(x / sqrt(2))) / 2.
+    """
+    return x * torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi)
+
+
 IDS = torch.tensor([[3, 5, 2, 9, 1], [4, 4, 7, 8, 6]])
+PADDED = torch.tensor([[3, 5, 0, 0], [4, 0, 6, 7]])
 TYPES = torch.tensor([[0, 0, 1, 1, 1], [1, 0, 0, 0, 1]])
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
 
@@ -191,7 +290,7 @@ class _Embeddings(nn.Module):
 
 def _embed(implementation):
     module = _made(implementation)
-    return [module(IDS, TYPES), module(IDS)]
+    return [module(IDS, TYPES), module(IDS), module(PADDED)]
 
 
 def _embed_in_training(implementation):
@@ -277,6 +376,81 @@ class DropoutBeforeTheNorm(_Embeddings):
         return self.norm(self.dropout(summed))
 
 
+@misconception("Embeddings", "dropout missing", symptom_of=_same_outputs(_embed_in_training))
+class EmbeddingsWithoutDropout(_Embeddings):
+    """No dropout is applied in training.
+
+    The last step is self.dropout.
+    """
+
+    def finish(self, summed):
+        return self.norm(summed)
+
+
+@misconception("Embeddings", "only the word embeddings normalized", symptom_of=_same_outputs(_embed))
+class OnlyWordsNormalized(_Embeddings):
+    """Layer norm is applied to the word embeddings, and positions and token types are added after it.
+
+    Add all three first, then apply the norm to their sum.
+    """
+
+    def words(self, input_ids):
+        return self.norm(self.word(input_ids))
+
+    def finish(self, summed):
+        return self.dropout(summed)
+
+
+@misconception("Embeddings", "token types added after the norm", symptom_of=_same_outputs(_embed))
+class TypesAfterTheNorm(_Embeddings):
+    """Layer norm is applied before the token types are added.
+
+    Add all three first, then apply the norm to their sum.
+    """
+
+    def forward(self, input_ids, token_type_ids=None):
+        normed = self.norm(self.words(input_ids) + self.positions(input_ids))
+        return self.dropout(normed + self.types(input_ids, token_type_ids))
+
+
+@misconception("Embeddings", "positions from the end of the table", symptom_of=_same_outputs(_embed))
+class PositionsFromTheEnd(_Embeddings):
+    """The last rows of the position table are used; [CLS] is at position 0, the first row.
+
+    self.position.weight[:length], not [-length:].
+    """
+
+    def positions(self, input_ids):
+        return self.position.weight[-input_ids.shape[1] :]
+
+
+@misconception("Embeddings", "padding set to 0", symptom_of=_same_outputs(_embed))
+class PaddingSetToZero(_Embeddings):
+    """The vectors of the padding are set to 0. In BERT padding has a vector like any token; only attention skips it.
+
+    Return self.dropout(self.norm(summed)) as it is.
+    """
+
+    def finish(self, summed):
+        return self.dropout(self.norm(summed)) * self.real[..., None]
+
+    def words(self, input_ids):
+        self.real = input_ids != 0
+        return self.word(input_ids)
+
+
+@misconception("Embeddings", "positions count real tokens only", symptom_of=_same_outputs(_embed))
+class PositionsOfRealTokens(_Embeddings):
+    """This is RoBERTa's rule: positions begin after that of the padding, and padding does not count.
+
+    In BERT a token's position is its place in the row, from 0 on, padding or not.
+    """
+
+    def positions(self, input_ids):
+        real = (input_ids != 0).long()
+        return self.position(real.cumsum(1) * real)
+
+
 class _Block(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -293,10 +467,15 @@ class _Block(nn.Module):
     def feed_forward(self, x):
         return self.contract(self.activation(self.expand(x)))
 
+    def first(self, hidden_states, attended):
+        return self.attention_norm(hidden_states + self.attended_dropout(attended))
+
+    def second(self, hidden_states, x):
+        return self.output_norm(x + self.fed_dropout(self.feed_forward(x)))
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
         attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.attended_dropout(attended))
-        return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
+        return self.second(hidden_states, self.first(hidden_states, attended)), weights
 
 
 HIDDEN = torch.sin(torch.arange(60.0)).reshape(2, 5, 6)
@@ -362,10 +541,8 @@ class SecondResidualForgotten(_Block):
     Both halves of the block have the same pattern: norm(x + branch(x)).
     """
 
-    def forward(self, hidden_states, visible=None, output_attentions=False):
-        attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.attended_dropout(attended))
-        return self.output_norm(self.fed_dropout(self.feed_forward(x))), weights
+    def second(self, hidden_states, x):
+        return self.output_norm(self.fed_dropout(self.feed_forward(x)))
 
 
 @misconception("Block", "second residual from the start of the block", symptom_of=_same_outputs(_run_block))
@@ -375,10 +552,8 @@ class SecondResidualFromTheStart(_Block):
     Add it to its own input, which is the result of the first norm.
     """
 
-    def forward(self, hidden_states, visible=None, output_attentions=False):
-        attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.attended_dropout(attended))
-        return self.output_norm(hidden_states + self.fed_dropout(self.feed_forward(x))), weights
+    def second(self, hidden_states, x):
+        return self.output_norm(hidden_states + self.fed_dropout(self.feed_forward(x)))
 
 
 @misconception("Block", "activation forgotten", symptom_of=_same_outputs(_run_block))
@@ -419,10 +594,8 @@ class OneNormForBoth(_Block):
     The second half ends with self.output_norm.
     """
 
-    def forward(self, hidden_states, visible=None, output_attentions=False):
-        attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.attended_dropout(attended))
-        return self.attention_norm(x + self.fed_dropout(self.feed_forward(x))), weights
+    def second(self, hidden_states, x):
+        return self.attention_norm(x + self.fed_dropout(self.feed_forward(x)))
 
 
 @misconception("Block", "mask not passed to the attention", symptom_of=_same_outputs(_run_block))
@@ -456,10 +629,8 @@ class NoDropoutOnTheAttention(_Block):
     Write hidden_states + self.attended_dropout(attended).
     """
 
-    def forward(self, hidden_states, visible=None, output_attentions=False):
-        attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + attended)
-        return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
+    def first(self, hidden_states, attended):
+        return self.attention_norm(hidden_states + attended)
 
 
 @misconception("Block", "one dropout for both branches", symptom_of=_same_outputs(_drop_all_in_distilbert))
@@ -469,10 +640,137 @@ class OneDropoutForBoth(_Block):
     Use self.attended_dropout for the first branch: it does nothing in a DistilBERT.
     """
 
+    def first(self, hidden_states, attended):
+        return self.attention_norm(hidden_states + self.fed_dropout(attended))
+
+
+@misconception("Block", "first residual forgotten", symptom_of=_same_outputs(_run_block))
+class FirstResidualForgotten(_Block):
+    """The attention replaces its input, but the feed-forward branch is added to its input.
+
+    Both halves of the block have the same pattern: norm(x + branch(x)).
+    """
+
+    def first(self, hidden_states, attended):
+        return self.attention_norm(self.attended_dropout(attended))
+
+
+@misconception("Block", "the two norms swapped", symptom_of=_same_outputs(_run_block))
+class NormsSwapped(_Block):
+    """output_norm ends the first half and attention_norm the second; with official weights that is another model.
+
+    The first half ends with self.attention_norm, the second with self.output_norm.
+    """
+
+    def first(self, hidden_states, attended):
+        return self.output_norm(hidden_states + self.attended_dropout(attended))
+
+    def second(self, hidden_states, x):
+        return self.attention_norm(x + self.fed_dropout(self.feed_forward(x)))
+
+
+@misconception("Block", "first norm forgotten", symptom_of=_same_outputs(_run_block))
+class FirstNormForgotten(_Block):
+    """The sum of the first half goes into the feed-forward branch without layer norm.
+
+    Both halves of the block have the same pattern: norm(x + branch(x)).
+    """
+
+    def first(self, hidden_states, attended):
+        return hidden_states + self.attended_dropout(attended)
+
+
+@misconception("Block", "second norm forgotten", symptom_of=_same_outputs(_run_block))
+class SecondNormForgotten(_Block):
+    """The sum of the second half is returned without layer norm.
+
+    Both halves of the block have the same pattern: norm(x + branch(x)).
+    """
+
+    def second(self, hidden_states, x):
+        return x + self.fed_dropout(self.feed_forward(x))
+
+
+@misconception("Block", "feed-forward branch of the block's input", symptom_of=_same_outputs(_run_block))
+class FeedForwardOfTheInput(_Block):
+    """The feed-forward network reads the input of the block, so it knows nothing of the attention.
+
+    Its input is the result of the first norm, to which its output is added.
+    """
+
+    def second(self, hidden_states, x):
+        return self.output_norm(x + self.fed_dropout(self.feed_forward(hidden_states)))
+
+
+@misconception("Block", "both branches side by side", symptom_of=_same_outputs(_run_block))
+class BranchesSideBySide(_Block):
+    """Both branches read the input of the block, and one sum and norm follow, as in GPT-J.
+
+    In BERT they follow each other, each with a sum and a norm of its own.
+    """
+
+    def first(self, hidden_states, attended):
+        return hidden_states + self.attended_dropout(attended)
+
+    def second(self, hidden_states, x):
+        return self.output_norm(x + self.fed_dropout(self.feed_forward(hidden_states)))
+
+
+@misconception("Block", "GELU approximated with tanh in the block", symptom_of=_same_outputs(_run_block))
+class TanhInTheBlock(_Block):
+    """approximate="tanh" is GPT-2's GELU; hidden states then differ from the official ones.
+
+    nn.functional.gelu(x), without approximate, is the exact one.
+    """
+
+    activation = staticmethod(tanh_approximation)
+
+
+@misconception("Block", "no dropout on the feed-forward branch", symptom_of=_same_outputs(_drop_all))
+class NoDropoutOnTheFeedForward(_Block):
+    """Dropout is applied to the attention's output only; the feed-forward branch has one, too.
+
+    Write x + self.fed_dropout(…).
+    """
+
+    def second(self, hidden_states, x):
+        return self.output_norm(x + self.feed_forward(x))
+
+
+@misconception("Block", "no dropout at all", symptom_of=_same_outputs(_drop_all))
+class NoDropoutAtAll(_Block):
+    """Neither branch has dropout in training.
+
+    Write x + self.attended_dropout(…) in the first half, and x + self.fed_dropout(…) in the second.
+    """
+
+    def first(self, hidden_states, attended):
+        return self.attention_norm(hidden_states + attended)
+
+    def second(self, hidden_states, x):
+        return self.output_norm(x + self.feed_forward(x))
+
+
+@misconception("Block", "dropout inside the feed-forward branch", symptom_of=_same_outputs(_drop_all))
+class DropoutInsideTheBranch(_Block):
+    """Dropout is applied between expand and contract; BERT applies it to the output of contract.
+
+    Write x + self.fed_dropout(contract(gelu(expand(x)))).
+    """
+
+    def second(self, hidden_states, x):
+        return self.output_norm(x + self.contract(self.fed_dropout(self.activation(self.expand(x)))))
+
+
+@misconception("Block", "weights lost", symptom=lambda f: _made(f)(HIDDEN, None, True)[1] is None)
+class WeightsLost(_Block):
+    """The attention weights are not asked for, or not returned, even if output_attentions is True.
+
+    Pass output_attentions on to the attention, and return its second result.
+    """
+
     def forward(self, hidden_states, visible=None, output_attentions=False):
-        attended, weights = self.attention(hidden_states, visible, output_attentions)
-        x = self.attention_norm(hidden_states + self.fed_dropout(attended))
-        return self.output_norm(x + self.fed_dropout(self.feed_forward(x))), weights
+        return super().forward(hidden_states, visible, False)
 
 
 class _Encoder(nn.Module):
@@ -480,10 +778,22 @@ class _Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = _Embeddings(config)
-        self.layers = nn.ModuleList(self.make_layers(config))
+        self.layers = self.make_list(self.make_layers(config))
+        self.start()
+
+    make_list = nn.ModuleList
 
     def make_layers(self, config):
         return [_Block(config) for _ in range(config.num_hidden_layers)]
+
+    def start(self):
+        self.apply(lambda module: initialize(module, self.config.initializer_range))
+
+    def check(self, *inputs):
+        check_input(self.config, *inputs)
+
+    def embed(self, input_ids, token_type_ids):
+        return self.embeddings(input_ids, token_type_ids)
 
     def visible(self, attention_mask):
         return None if attention_mask is None else attention_mask[:, None, None, :].bool()
@@ -499,7 +809,8 @@ class _Encoder(nn.Module):
     def forward(
         self, input_ids, attention_mask=None, token_type_ids=None, output_hidden_states=False, output_attentions=False
     ):
-        embedded = self.embeddings(input_ids, token_type_ids)
+        self.check(input_ids, attention_mask, token_type_ids)
+        embedded = self.embed(input_ids, token_type_ids)
         states, attentions = self.run(embedded, self.visible(attention_mask), output_attentions)
         return ModelOutput(
             states[-1],
@@ -542,8 +853,8 @@ class TokenTypesNotPassedOn(_Encoder):
     Call self.embeddings(input_ids, token_type_ids).
     """
 
-    def forward(self, input_ids, attention_mask=None, token_type_ids=None, *asked, **named):
-        return super().forward(input_ids, attention_mask, None, *asked, **named)
+    def embed(self, input_ids, token_type_ids):
+        return self.embeddings(input_ids)
 
 
 @misconception("Encoder", "hidden states lack the embeddings", symptom_of=_same_outputs(_encode))
@@ -594,7 +905,139 @@ class EveryBlockReadsTheEmbeddings(_Encoder):
         return [embedded, *[state for state, _ in outputs]], [weights for _, weights in outputs]
 
 
-def _count(config, biases=1, projections=4, heads=1, norms=2, other_norms=1):
+def _stds(implementation):
+    """The standard deviation of each bias and of each matrix in the blocks of a new encoder; rightly 0 and 0.3."""
+    torch.manual_seed(0)
+    module = implementation(replace(CONFIG, initializer_range=0.3, hidden_size=32, intermediate_size=64))
+    named = [(name, each) for name, each in module.named_parameters() if "layers." in name and "norm" not in name]
+    return tuple([float(each.detach().std()) for name, each in named if kind in name] for kind in ("bias", "weight"))
+
+
+@misconception("Encoder", "initial weights not set", symptom=lambda f: any(std > 0 for std in _stds(f)[0]))
+class InitialWeightsNotSet(_Encoder):
+    """The blocks keep PyTorch's initial weights: `initialize` is never called for their layers.
+
+    Last line of __init__: self.apply(lambda module: initialize(module, config.initializer_range)).
+    """
+
+    def start(self):
+        pass
+
+
+@misconception(
+    "Encoder", "a fixed standard deviation", symptom=lambda f: all(0 < std < 0.03 for std in (_stds(f)[1] or [0]))
+)
+class FixedStandardDeviation(_Encoder):
+    """The initial weights have the standard deviation 0.02 whatever config.initializer_range is.
+
+    Call initialize(module, config.initializer_range).
+    """
+
+    def start(self):
+        self.apply(lambda module: initialize(module, 0.02))
+
+
+def _takes_wrong_shapes(implementation):
+    """Whether no ValueError stops a mask that would broadcast, or token types of the wrong shape."""
+    module, refused = _made(implementation), 0
+    for mask, types in ((MASK[:, :1], None), (None, TYPES[:1])):
+        try:
+            module(IDS, mask, types)
+        except ValueError:
+            refused += 1
+    return refused < 2
+
+
+@misconception("Encoder", "the input not checked", symptom=_takes_wrong_shapes)
+class InputNotChecked(_Encoder):
+    """A mask of the wrong shape is broadcast without a word, and a text that is too long ends in an IndexError.
+
+    First line of forward: check_input(self.config, input_ids, attention_mask, token_type_ids).
+    """
+
+    def check(self, *inputs):
+        pass
+
+
+@misconception("Encoder", "the mask on the queries", symptom_of=_same_outputs(_encode))
+class MaskOnTheQueries(_Encoder):
+    """L is at the place of the queries: padding attends to nothing, and all other tokens attend to the padding.
+
+    The keys are the last dimension: attention_mask[:, None, None, :].bool().
+    """
+
+    def visible(self, attention_mask):
+        return None if attention_mask is None else attention_mask[:, None, :, None].bool()
+
+
+@misconception("Encoder", "a causal mask", symptom_of=_same_outputs(_encode))
+class CausalMask(_Encoder):
+    """A token sees only those before it, as in GPT; in BERT every token sees the whole text.
+
+    Only padding is hidden: attention_mask[:, None, None, :].bool().
+    """
+
+    def visible(self, attention_mask):
+        length = attention_mask.shape[1]
+        return super().visible(attention_mask) & torch.ones(length, length, dtype=torch.bool).tril()
+
+
+@misconception(
+    "Encoder",
+    "the blocks in a plain list",
+    symptom=lambda f: not any("layers" in name for name, _ in f(CONFIG).named_parameters()),
+)
+class BlocksInAPlainList(_Encoder):
+    """PyTorch does not see modules in a Python list: their weights are neither trained, saved nor moved to a GPU.
+
+    self.layers = nn.ModuleList(…).
+    """
+
+    make_list = list
+
+
+@misconception(
+    "Encoder", "states returned without being asked for", symptom=lambda f: _made(f)(IDS).hidden_states is not None
+)
+class StatesNotAskedFor(_Encoder):
+    """The hidden states are returned although output_hidden_states is False, so they stay in memory.
+
+    Return None for what was not asked for.
+    """
+
+    def forward(self, input_ids, attention_mask=None, token_type_ids=None, output_hidden_states=False, *asked, **named):
+        return super().forward(input_ids, attention_mask, token_type_ids, True, *asked, **named)
+
+
+@misconception(
+    "Encoder", "only the first token returned", symptom=lambda f: _made(f)(IDS).last_hidden_state.shape == (2, 6)
+)
+class OnlyTheFirstToken(_Encoder):
+    """last_hidden_state is the vector of [CLS] only; it is the vectors of all tokens, (B, L, D).
+
+    Return the output of the last block as it is; a classifier takes [CLS] from it (chapter 5).
+    """
+
+    def forward(self, *inputs, **named):
+        output = super().forward(*inputs, **named)
+        output.last_hidden_state = output.last_hidden_state[:, 0]
+        return output
+
+
+@misconception("Encoder", "the last state twice", symptom_of=_same_outputs(_encode))
+class LastStateTwice(_Encoder):
+    """The output of the last block is appended once more after the loop.
+
+    N blocks make N + 1 hidden states: the embeddings, and the output of each block.
+    """
+
+    def forward(self, *inputs, **named):
+        output = super().forward(*inputs, **named)
+        output.hidden_states = output.hidden_states and (*output.hidden_states, output.last_hidden_state)
+        return output
+
+
+def _count(config, biases=1, projections=4, heads=1, norms=2, other_norms=1, **others):
     d, i, n = config.hidden_size, config.intermediate_size, config.num_hidden_layers
     return {
         "word embeddings": config.vocab_size * d,
@@ -603,7 +1046,7 @@ def _count(config, biases=1, projections=4, heads=1, norms=2, other_norms=1):
         "attention": n * projections * heads * (d * d + biases * d),
         "feed-forward": n * (2 * d * i + biases * (i + d)),
         "layer norms": (other_norms + norms * n) * 2 * d,
-    }
+    } | others
 
 
 @misconception("count_parameters", "biases forgotten", inputs=SIZES)
@@ -658,3 +1101,50 @@ def one_layer_only(config):
     Multiply the parameters of a block by config.num_hidden_layers.
     """
     return _count(replace(config, num_hidden_layers=1))
+
+
+@misconception("count_parameters", "norms without their biases", inputs=SIZES)
+def norms_without_biases(config):
+    """A layer norm is counted with D parameters; it has a weight and a bias, D numbers each.
+
+    Each layer norm has 2 D parameters.
+    """
+    return _count(config, **{"layer norms": (1 + 2 * config.num_hidden_layers) * config.hidden_size})
+
+
+@misconception("count_parameters", "half of the feed-forward network", inputs=SIZES)
+def half_of_the_feed_forward(config):
+    """Only the layer that expands is counted; the one that contracts follows.
+
+    The feed-forward network has a layer from D to I and one from I to D, each with a bias.
+    """
+    d, i = config.hidden_size, config.intermediate_size
+    return _count(config, **{"feed-forward": config.num_hidden_layers * (d * i + i)})
+
+
+@misconception("count_parameters", "two biases of width I", inputs=SIZES)
+def two_biases_of_width_i(config):
+    """Both biases of the feed-forward network are counted with I numbers; that of the second layer has D.
+
+    A layer from a to b features has a bias of b.
+    """
+    d, i = config.hidden_size, config.intermediate_size
+    return _count(config, **{"feed-forward": config.num_hidden_layers * (2 * d * i + 2 * i)})
+
+
+@misconception("count_parameters", "always two token types", inputs=SIZES[1:])
+def always_two_token_types(config):
+    """Two rows of token types are counted whatever the configuration says; a DistilBERT has none.
+
+    The table has config.type_vocab_size rows.
+    """
+    return _count(config, **{"token-type embeddings": 2 * config.hidden_size})
+
+
+@misconception("count_parameters", "norms of the blocks forgotten", inputs=SIZES)
+def norms_of_the_blocks_forgotten(config):
+    """Only the norm of the embeddings is counted.
+
+    The norm of the embeddings has 2 D parameters, the two of each block have 4 D.
+    """
+    return _count(config, norms=0)

@@ -300,6 +300,36 @@ def test_every_layer_has_its_own_weights(impl: ModuleType) -> None:
     assert count == sum(parameter.numel() for parameter in theirs.parameters())
 
 
+def test_a_new_encoder_has_initial_weights_as_transformers_has_them(impl: ModuleType) -> None:
+    config = replace(SMALL, hidden_size=60, intermediate_size=90)
+    ours = impl.Encoder(config)
+    theirs = BertModel(BertConfig(**asdict(config)), add_pooling_layer=False)
+    for part, other in [(ours.embeddings, theirs.embeddings), *zip(ours.layers, layers_of(theirs), strict=True)]:
+        for (name, mine), official in zip(part.named_parameters(), other.parameters(), strict=True):
+            if mine.dim() == 1:
+                assert torch.equal(mine, official), f"{name} begins as {official[0]:g}"
+            else:
+                assert float(mine.detach().std()) == pytest.approx(config.initializer_range, rel=0.15), f"deviation of {name}"
+                assert (mine.abs() > 2 * config.initializer_range).any(), f"{name} is normal"
+    assert not ours.embeddings.word.weight[config.pad_token_id].any(), "the row of the padding is 0"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ((torch.ones(2, dtype=torch.int64),), "input_ids must have shape"),
+        ((torch.ones(1, 2),), "input_ids must be integers"),
+        ((torch.ones(1, 17, dtype=torch.int64),), "17 tokens long"),
+        ((torch.ones(2, 3, dtype=torch.int64), torch.ones(2, 1)), r"attention_mask .* \(2, 3\), got \(2, 1\)"),
+        ((torch.ones(2, 3, dtype=torch.int64), None, torch.zeros(1, 3)), r"token_type_ids .* \(2, 3\), got \(1, 3\)"),
+    ],
+)
+def test_wrong_input_is_refused(impl: ModuleType, inputs: tuple[Tensor, ...], message: str) -> None:
+    model = impl.Encoder(SMALL)
+    with pytest.raises(ValueError, match=message):
+        model(*inputs)
+
+
 def test_without_layers_the_output_is_the_embeddings(impl: ModuleType) -> None:
     ours = impl.Encoder(replace(SMALL, num_hidden_layers=0)).eval()
     input_ids = torch.randint(0, 50, (2, 3))
