@@ -7,7 +7,7 @@ The heads for classification are in classifiers.py, the one for question answeri
 Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -135,11 +135,11 @@ class SentenceEncoder(Model):
 
 
 @torch.no_grad()
-def embed(texts: Sequence[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
+def embed(texts: Iterable[str], model: SentenceEncoder, tokenizer: WordPiece, batch_size: int = 32) -> Tensor:
     """A unit vector for each text, (N, D): the dot product of two is their cosine similarity.
 
     Args:
-        texts: N texts.
+        texts: N texts, also as an array.
         model, tokenizer: a sentence encoder and its tokenizer.
         batch_size: how many texts are encoded at a time.
 

@@ -9,15 +9,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-
-from minidistil.ch02_masking.corpus import docs_are_cached
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import autocast
 from minidistil.cli.options import add_command, say
 from minidistil.files import cache_folder
 from minidistil.hub.download import reachability
 from minidistil.hub.official import OFFICIAL, available_offline
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 
 def add(commands: Any) -> None:
@@ -51,6 +48,10 @@ def _parity() -> int:
 
 def report() -> Iterator[str]:
     """Lines about Python, torch, devices, precision, memory, disk, hub and models; what fails is a line too."""
+    import torch
+
+    from minidistil.ch02_masking.corpus import docs_are_cached
+
     yield f"Python       {platform.python_version()} on {platform.system()} {platform.machine()}"
     for name in ("torch", "tokenizers", "datasets", "transformers"):
         yield f"{name:<12} {_version(name)}"
@@ -76,6 +77,8 @@ def _version(package: str) -> str:
 
 
 def _gpu() -> str:
+    import torch
+
     if not torch.cuda.is_available():
         return "none; everything runs on the CPU"
     return ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
@@ -83,6 +86,10 @@ def _gpu() -> str:
 
 def _precision() -> str:
     """Time of a matrix product in fp32 and bf16, on the device that training will use."""
+    import torch
+
+    from minidistil.ch08_training.device import autocast
+
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     left, right = torch.randn(2048, 384, device=device), torch.randn(384, 1536, device=device)
     seconds = {}
@@ -109,6 +116,8 @@ def _memory() -> str:
 
 
 def _own_layers() -> str:
+    from minidistil.ch05_weights.heads import MaskedLM
+
     try:
         MaskedLM.from_pretrained("minilm")
     except (OSError, ValueError) as error:

@@ -6,17 +6,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.classifiers import SequenceClassifier
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch05_weights.weights import save_config
-from minidistil.ch09_evaluation.speed import parameters
 from minidistil.cli.options import A_MODEL, add_command, say
 from minidistil.files import write_atomically
 
-HEADS: dict[str, Any] = {"fill-mask": MaskedLM, "classification": SequenceClassifier}
+# What needs torch is imported where it is needed: help does not wait for it.
+
+HEADS = {"fill-mask": "MaskedLM", "classification": "SequenceClassifier"}
 
 
 def add(commands: Any) -> None:
@@ -32,7 +27,12 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the model, with its configuration and tokenizer beside it."""
-    model, tokenizer = HEADS[options.task].from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    import minidistil
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch09_evaluation.speed import parameters
+
+    model = getattr(minidistil, HEADS[options.task]).from_pretrained(options.model)
+    tokenizer = WordPiece.from_pretrained(options.model)
     path = _int8(model, options.out) if options.format == "int8" else _onnx(model, options.out, options.format)
     tokenizer.save(options.out)
     whole, size = 4 * parameters(model), path.stat().st_size
@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _int8(model: Any, folder: Path) -> Path:
+    import torch
+
     from minidistil.ch11_smaller_faster.export import sample
     from minidistil.ch11_smaller_faster.int8 import load_int8, save_int8, to_int8
     from minidistil.ch11_smaller_faster.quantisation import signal_to_noise
@@ -57,6 +59,7 @@ def _int8(model: Any, folder: Path) -> Path:
 
 
 def _onnx(model: Any, folder: Path, kind: str) -> Path:
+    from minidistil.ch05_weights.weights import save_config
     from minidistil.ch11_smaller_faster.export import export_onnx, largest_difference, round_onnx
 
     with tempfile.TemporaryDirectory() as room:

@@ -9,23 +9,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy
-import torch
-
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch02_masking import corpus
-from minidistil.ch04_encoder.inputs import require_fit
-from minidistil.ch05_weights import heads
-from minidistil.ch05_weights.fillmask import fill_mask
-from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
-from minidistil.ch08_training import cost
-from minidistil.ch08_training.device import described
-from minidistil.ch08_training.settings import DistilConfig
-from minidistil.ch09_evaluation.evaluation import compare, score
-from minidistil.ch09_evaluation.held_out import masked_documents
-from minidistil.ch09_evaluation.speed import parameters, size_in_bytes, speedup_by_shape
 from minidistil.cli.options import A_MODEL, MODEL, add_command, add_settings, docs_corpus, given, say, words
 from minidistil.files import write_atomically
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 
 def add(commands: Any) -> None:
@@ -64,7 +51,13 @@ def add(commands: Any) -> None:
     flag("--backends", type=words, metavar="A,B", help=backends)
 
     what = "estimate what the paper's distillation takes: memory, time and cost"
-    command = add_command(commands, "plan", plan, what)
+    add_command(commands, "plan", plan, what, _plan_flags)
+
+
+def _plan_flags(command: argparse.ArgumentParser) -> None:
+    from minidistil.ch08_training import cost
+    from minidistil.ch08_training.settings import DistilConfig
+
     flag, of = command.add_argument, inspect.signature(cost.plan).parameters
     flag("--tokens", type=float, metavar="N", help=f"tokens in the text (default: {of['tokens'].default:g}, BERT's)")
     speed = f"peak speed of a GPU in TFLOP/s (default: {of['teraflops'].default:g}, a V100 in fp32)"
@@ -77,6 +70,10 @@ def add(commands: Any) -> None:
 
 def fill(options: argparse.Namespace) -> int:
     """Ranked words for each [MASK]."""
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch05_weights.fillmask import fill_mask
+    from minidistil.ch05_weights.heads import MaskedLM
+
     model, tokenizer = MaskedLM.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
     results = fill_mask(options.text, model, tokenizer, options.top_k, options.targets)
     if options.json:
@@ -92,12 +89,16 @@ def fill(options: argparse.Namespace) -> int:
 
 def embed(options: argparse.Namespace) -> int:
     """A vector for each text."""
+    import numpy
+
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch05_weights import heads
 
     def write(part: Path) -> None:
         with part.open("wb") as file:
             numpy.save(file, vectors.numpy())
 
-    model, tokenizer = SentenceEncoder.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
+    model, tokenizer = heads.SentenceEncoder.from_pretrained(options.model), WordPiece.from_pretrained(options.model)
     vectors = heads.embed(options.text, model, tokenizer)  # (N, D)
     if options.out is None:
         print(json.dumps(vectors.tolist()))
@@ -109,6 +110,14 @@ def embed(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Figures on held-out text, of one model, or of two with 95 % intervals."""
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch02_masking import corpus
+    from minidistil.ch04_encoder.inputs import require_fit
+    from minidistil.ch05_weights.heads import MaskedLM
+    from minidistil.ch09_evaluation.evaluation import compare, score
+    from minidistil.ch09_evaluation.held_out import masked_documents
+    from minidistil.ch09_evaluation.speed import parameters, size_in_bytes, speedup_by_shape
+
     tokenizer = WordPiece.from_pretrained(options.model)
     model = MaskedLM.from_pretrained(options.model)
     require_fit(tokenizer, model, MaskedLM)
@@ -136,6 +145,8 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def require_one_vocabulary(model: str, teacher: str) -> None:
     """Raise ValueError unless two models, given by name, have the same vocabulary."""
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+
     if WordPiece.from_pretrained(teacher).vocab != WordPiece.from_pretrained(model).vocab:
         raise ValueError(
             f"The teacher {teacher} has another vocabulary than {model}: expected the same, as both read the same "
@@ -153,6 +164,8 @@ def _number(value: Any) -> str:
 
 def tokenize(options: argparse.Namespace) -> int:
     """A text's tokens, one in each line."""
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+
     encoding = WordPiece.from_pretrained(options.model).encode(options.text)
     if options.json:
         columns = ("ids", "tokens", "offsets", "type_ids")
@@ -165,7 +178,10 @@ def tokenize(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """The table of one benchmark, after the date and the machine."""
+    import torch
+
     from minidistil.bench import BENCHMARKS, backends
+    from minidistil.ch08_training.device import described
 
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
@@ -180,6 +196,9 @@ def bench(options: argparse.Namespace) -> int:
 
 def plan(options: argparse.Namespace) -> int:
     """What the paper's setting takes."""
+    from minidistil.ch08_training import cost
+    from minidistil.ch08_training.settings import DistilConfig
+
     config = dataclasses.replace(DistilConfig.paper(), **given(options, DistilConfig))
     most = {"tokens": math.inf, "teraflops": math.inf, "utilisation": 1.0, "price": math.inf}
     extra = {name: getattr(options, name) for name in most if getattr(options, name) is not None}
