@@ -92,7 +92,7 @@ def test_wikitext_lines_are_documents(outside_data: Path) -> None:
     assert not any(mark in document for document in corpus for mark in ("<unk>", " @-@ ", " @,@ ", " @.@ "))
 
 
-FLIPPED = bytearray(gzip.compress(b"some text" * 100))
+FLIPPED = bytearray(gzip.compress(b"some text" * 100, mtime=0))
 FLIPPED[12] ^= 0xFF
 
 
@@ -101,8 +101,12 @@ FLIPPED[12] ^= 0xFF
     [
         ("absent.txt", None, r"no text file .*absent\.txt"),
         ("latin.txt", "déjà".encode("latin-1"), r"latin\.txt is not UTF-8: byte 0xe9 at offset 1\."),
-        ("latin.gz", gzip.compress("a déjà".encode("latin-1")), r"latin\.gz is not UTF-8: .*3 of its decompressed"),
-        ("short.gz", gzip.compress(b"some text" * 100)[:-12], r"short\.gz .* damaged \(Compressed file ended"),
+        (
+            "latin.gz",
+            gzip.compress("a déjà".encode("latin-1"), mtime=0),
+            r"latin\.gz is not UTF-8: .*3 of its decompressed",
+        ),
+        ("short.gz", gzip.compress(b"some text" * 100, mtime=0)[:-12], r"short\.gz .* damaged \(Compressed file ended"),
         ("flipped.gz", FLIPPED, r"flipped\.gz .* damaged"),
         ("plain.gz", b"plain text", r"plain\.gz is not a gzip file"),
         ("blank.txt", b"\n \n", r"blank\.txt is empty"),
