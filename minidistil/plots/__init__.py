@@ -19,6 +19,8 @@ from minidistil.plots.downstream import (
     learning_curves,
     task_scores,
 )
+from minidistil.plots.drawings_ch04 import embedding_rows, residual_stream, two_encoders
+from minidistil.plots.drawings_ch05 import heads_on_one_encoder, tied_table, weights_file
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.evaluation import ablation, ladder_of_runs, reliability_diagram, with_intervals
 from minidistil.plots.export import by_row, number_lines, rounding_errors, trade_offs
@@ -34,11 +36,12 @@ __all__ = [
     "MASK_KINDS", "ablation", "attention_maps", "batch_padding", "before_and_after", "blind_guesses", "by_row",
     "chosen_per_batch", "clipped_gradients", "confusion_matrix", "cost_by_length", "counted_positions", "curves",
     "dark_knowledge", "difference_table", "distance_by_examples", "distributions", "document_lengths",
-    "finetuning_curves", "guesses", "head_profiles", "intervals", "ladder_of_runs", "landscapes", "layer_choices",
-    "layer_likeness", "learning_curves", "mask_map", "names_map", "number_gaps", "number_lines",
-    "padding_by_window", "piece_labels", "position_similarity", "ranked", "readers", "reliability_diagram",
-    "replacement_shares", "rounding_errors", "save", "shares", "similarities", "small_matrices", "smoothing",
-    "softmax_by_width", "span_scores", "speeds", "swapped", "task_scores", "token_map", "trade_offs",
-    "training_curves", "vocabulary_growth", "where_we_are", "window_map", "with_intervals", "won_and_lost",
-    "word_against_word", "word_frequencies",
+    "embedding_rows", "finetuning_curves", "guesses", "head_profiles", "heads_on_one_encoder", "intervals",
+    "ladder_of_runs", "landscapes", "layer_choices", "layer_likeness", "learning_curves", "mask_map", "names_map",
+    "number_gaps", "number_lines", "padding_by_window", "piece_labels", "position_similarity", "ranked", "readers",
+    "reliability_diagram", "replacement_shares", "residual_stream", "rounding_errors", "save", "shares",
+    "similarities", "small_matrices", "smoothing", "softmax_by_width", "span_scores", "speeds", "swapped",
+    "task_scores", "tied_table", "token_map", "trade_offs", "training_curves", "two_encoders", "vocabulary_growth",
+    "weights_file", "where_we_are", "window_map", "with_intervals", "won_and_lost", "word_against_word",
+    "word_frequencies",
 ]  # fmt: skip
