@@ -29,13 +29,13 @@ def three_losses(
     box(axis, 2, 1, 66, 4, " ".join(tokens), "text", size=11)
     for x, inward, role, values in ((2, 1, "teacher", teacher), (45, -1, "student", student)):
         middle = x + 11.5
-        for low, height, part in ((8, 7, "encoder"), (25, 4.4, "head")):
+        for low, height, part in ((8.0, 7.0, "encoder"), (25.0, 4.4, "head")):
             box(axis, x, low, 23, height, f"{role}: {part}", role, size=11)
-        for low, kind, width in ((18, "state", 14), (32.4, "probabilities", 23)):
+        for low, kind, width in ((18.0, "state", 14), (32.4, "probabilities", 23)):
             shown = [f"{value:.3g}" for value in values[kind]]
             cells(axis, middle - width / 2, low, shown, role, width / len(shown), 3.6)
             arrow(axis, (middle + inward * width / 2, low + 1.8), (35 - inward * 7, low + 1.8))
-        for low, high in ((5, 8), (15, 18), (21.6, 25), (29.4, 32.4)):
+        for low, high in ((5.0, 8.0), (15.0, 18.0), (21.6, 25.0), (29.4, 32.4)):
             arrow(axis, (middle, low), (middle, high))
     for name, x, y in (("cos", 28, 17.3), ("ce", 28, 31.7), ("mlm", 49.5, 42)):
         box(axis, x, y, 14, 5, f"$L_{{{name}}}$ = {terms[name]:.3f}", "loss", size=10.5)
