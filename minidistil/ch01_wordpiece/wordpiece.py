@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CACHE_SIZE = 1 << 22  # some 60 MB: a string whose ids are remembered counts with its length and ENTRY
-ENTRY, LONGEST_ENTRY = 16, 64
+ENTRY, LONGEST_ENTRY = 16, 256
 _SPECIAL = re.compile("(" + "|".join(map(re.escape, SPECIAL_TOKENS)) + ")")
 
 

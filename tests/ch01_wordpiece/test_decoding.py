@@ -73,19 +73,14 @@ def test_ids_may_come_in_anything_that_holds_them(tokenizer: WordPiece) -> None:
 
 
 def test_what_is_no_row_of_ids_is_refused(tokenizer: WordPiece) -> None:
-    wrong: list[tuple[Any, str]] = [
-        ("[MASK]", "str .*MASK"),
-        (5, "int 5"),
-        (torch.tensor(5), "int 5"),
-        (None, "NoneType"),
-    ]
-    for given, said in wrong:
+    given: Any
+    for given, said in (("[MASK]", "str .*MASK"), (5, "int 5"), (torch.tensor(5), "int 5"), (None, "NoneType")):
         with pytest.raises(TypeError, match=f"token ids, got {said}.*wrap it in a list"):
             tokenizer.decode(given)
-    rows: list[Any] = [[[5, 6]], torch.tensor([[5, 6]]), tokenizer.batch(["a"])]
-    for row in ([5, True], np.array([True]), [5.0], torch.tensor([1.0]), ["5"], [None], *rows):
+    rows = ([[5, 6]], torch.tensor([[5, 6]]), tokenizer.batch(["a"]))
+    for given in ([5, True], np.array([True]), [5.0], torch.tensor([1.0]), ["5"], [None], *rows):
         with pytest.raises(TypeError, match="whole numbers, the ids of one text, got"):
-            tokenizer.decode(row)
+            tokenizer.decode(given)
     with pytest.raises(TypeError, match=r"skip_special_tokens as True or False, got \[5\]"):
         tokenizer.decode([6], [5])  # type: ignore[arg-type]
     for outside in (30522, -1):

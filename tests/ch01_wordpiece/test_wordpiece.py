@@ -247,8 +247,8 @@ def test_bad_input_is_explained(tokenizer: WordPiece) -> None:
             tokenizer.batch(given)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="several texts as pairs, got int 128"):
         tokenizer.batch(["a", "b"], 128)  # type: ignore[arg-type]
-    wrong: list[Any] = [np.array([["a", "b"]]), pd.Series(["a", None]), [b"a"], [["a"]]]
-    for missing in wrong:
+    others: Any = (np.array([["a", "b"]]), pd.Series(["a", None]), [b"a"], [["a"]])
+    for missing in others:
         with pytest.raises(TypeError, match=r"Expected a text as a string, got (list|float|NoneType|bytes)"):
             tokenizer.batch(missing)
     for length in (True, 8.0, "8"):
