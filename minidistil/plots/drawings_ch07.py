@@ -11,7 +11,7 @@ def layers_kept(layers: Sequence[int], count: int, parameters: Mapping[str, int]
 
     Args:
         layers: of the teacher, which the student keeps.
-        parameters: how many there are in "embeddings", "token types", one "layer", "head" and "pooler".
+        parameters: how many there are in "embeddings", "token types", one "layer" and "head".
     """
     both = parameters["embeddings"] + parameters["head"]
     teacher = both + parameters["token types"] + count * parameters["layer"]
@@ -27,7 +27,7 @@ def layers_kept(layers: Sequence[int], count: int, parameters: Mapping[str, int]
         for y, part in ((5, "embeddings"), (top, "head")):
             box(axis, x, y, 25, 3, f"{part}, {parameters[part] / 1e6:.2f} M", name, size=10)
             arrow(axis, (26, y + 1.5), (46, y + 1.5))
-    for y, part in ((1, "token types"), (top + 3.9, "pooler")):
+    for y, part in ((1, "token types"), (top + 3.9, "pooler, next sentence")):
         box(axis, 1, y, 25, 3, part, "dropped", size=10, color="#555555")
     below = 8.0
     for layer in range(count):

@@ -34,7 +34,7 @@ def one_step(
     arrow(axis, (28, 7.5), (19, 7.5))
     write(axis, 23.5, 12, "4. update", ha="center", size=11)
     arrow(axis, (10, 10), (24, 20), linestyle="--")
-    write(axis, 18.5, 15.4, "next step", size=10)
+    write(axis, 20.5, 15.4, "next step", size=10)
     return figure
 
 

@@ -12,7 +12,7 @@ from tests.plots.drawn import axes_of
 STATES = {"state": [3.0, 4.0], "probabilities": [0.5, 0.25, 0.125, 0.125]}
 HUMPS = [0.05, 0.45, 0.05, 0.35, 0.1]
 COSINES = [[max(0.0, 1 - abs(row - column) / 5) for column in range(7)] for row in range(7)]
-PARTS = {"embeddings": 23_835_648, "token types": 1_536, "layer": 7_087_872, "head": 622_650, "pooler": 592_130}
+PARTS = {"embeddings": 23_835_648, "token types": 1_536, "layer": 7_087_872, "head": 622_650}
 DRAWINGS: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "three losses": (
         lambda: plots.three_losses(
@@ -33,7 +33,7 @@ DRAWINGS: dict[str, tuple[Callable[[], Any], list[str]]] = {
     ),
     "layers": (
         lambda: plots.layers_kept((0, 2, 4, 7, 9, 11), 12, PARTS),
-        ["layer 11", "layer 5, 7.09 M", "head, 0.62 M", "teacher: 109.5 M", "student: 67.0 M", "pooler"],
+        ["layer 11", "layer 5, 7.09 M", "head, 0.62 M", "teacher: 109.5 M", "student: 67.0 M", "pooler, next sentence"],
     ),
     "tensors": (
         lambda: plots.tensor_sources(
