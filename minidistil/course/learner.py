@@ -15,7 +15,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import minidistil
 from minidistil.course.chapters import Chapter, read_chapter
 from minidistil.course.stubs import unwritten
 from minidistil.course.watch import Watch, is_users, put_right, time_limit, trap, watched
@@ -144,9 +143,6 @@ def _places_of(objects: dict[str, Any]) -> list[tuple[ModuleType, str]]:
 
 
 def _loaded() -> list[ModuleType]:
-    """The package's modules, with all that it offers: what is first imported during a swap would keep what it finds."""
-    for name in minidistil.__all__:
-        getattr(minidistil, name)
     return [sys.modules[key] for key in list(sys.modules) if key.startswith("minidistil")]
 
 
