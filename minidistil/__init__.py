@@ -15,6 +15,7 @@ from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.settings import DistilConfig, TeachConfig
 from minidistil.ch09_evaluation.evaluation import compare, score
 from minidistil.ch09_evaluation.held_out import masked_text
+from minidistil.course.exercise import exercise, pieces, reference
 from minidistil.runs.distillation import Run, distil
 from minidistil.runs.teaching import teach
 from minidistil.source import show
@@ -22,5 +23,6 @@ from minidistil.source import show
 __all__ = [
     "ClassifierConfig", "DistilConfig", "Encoder", "EncoderConfig", "MaskedLM", "QuestionAnswering", "Run",
     "SentenceEncoder", "SequenceClassifier", "TeachConfig", "TokenClassifier", "WordPiece", "compare", "corpus",
-    "distil", "distillation_loss", "embed", "fill_mask", "masked_text", "score", "show", "student_of", "teach",
+    "distil", "distillation_loss", "embed", "exercise", "fill_mask", "masked_text", "pieces", "reference", "score",
+    "show", "student_of", "teach",
 ]  # fmt: skip

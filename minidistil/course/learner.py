@@ -162,12 +162,13 @@ def take_yours(*keys: str) -> None:
 def take_place(learner: Learner) -> None:
     """Put what is written in the place of the package's own for good."""
     for name, function in learner.solved().items():
-        _replace(learner.own[name], name, function)
+        replace(learner.own[name], name, function)
         replaced.add(name)
     learner.own |= learner.solved()
 
 
-def _replace(old: Any, name: str, new: Any) -> None:
+def replace(old: Any, name: str, new: Any) -> None:
+    """Put an object in the place of another, in every module of the package that has that under this name."""
     for module, place in _places_of({name: old}):
         setattr(module, place, new)
     if not isinstance(old, type):

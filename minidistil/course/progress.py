@@ -22,9 +22,18 @@ def remember(verdict: Verdict) -> None:
     """Store a verdict on a chapter's own file; one on another file (`check --file`) is not stored."""
     if verdict.path != verdict.chapter.path.resolve():
         return
-    states = {result.name: result.state for result in verdict.results}
-    record = json.dumps({"file": sha256(verdict.path), "states": states, "passed": verdict.passed})
-    write_atomically(_place(verdict.chapter), lambda part: part.write_text(record, encoding="utf-8"), optional=True)
+    _store(verdict.chapter, {result.name: result.state for result in verdict.results}, verdict.passed)
+
+
+def remember_one(chapter: Chapter, states: dict[str, str], name: str, state: str) -> None:
+    """Store the verdict on one exercise of a chapter's own file, beside those from before the file changed."""
+    known = {each: was for each, was in states.items() if was != "not checked"} | {name: state}
+    _store(chapter, known, all(known.get(each) == "passed" for each in chapter.hints))
+
+
+def _store(chapter: Chapter, states: dict[str, str], passed: bool) -> None:
+    record = json.dumps({"file": sha256(chapter.path), "states": states, "passed": passed})
+    write_atomically(_place(chapter), lambda part: part.write_text(record, encoding="utf-8"), optional=True)
 
 
 def progress(check_again: bool = False) -> Iterator[str]:
@@ -35,7 +44,7 @@ def progress(check_again: bool = False) -> Iterator[str]:
     done = 0
     for chapter in chapters:
         try:
-            states, passed = _states(chapter, check_again)
+            states, passed = states_of(chapter, check_again)
         except ValueError as error:
             yield f"{chapter.key}  {chapter.title:<{width}}  {'?' * len(chapter.hints):<{longest}}  {error}"
             continue
@@ -59,7 +68,7 @@ def hint(key: str, number: int = 1, name: str | None = None) -> str:
         raise ValueError(f"There is no hint {number}: each exercise has hints 1 to {HINTS}.")
     if name is None:
         absent = unwritten(chapter.path)
-        states = {} if absent else _states(chapter, check_again=True)[0]
+        states = {} if absent else states_of(chapter, check_again=True)[0]
         name = next((each for each in chapter.hints if each in absent or states.get(each, "passed") != "passed"), None)
     if name is None:
         raise ValueError(
@@ -69,8 +78,12 @@ def hint(key: str, number: int = 1, name: str | None = None) -> str:
     return f"{name}, hint {number} of {HINTS}: {chapter.hints[name][number - 1]}{more}"
 
 
-def _states(chapter: Chapter, check_again: bool) -> tuple[dict[str, str], bool]:
-    """The state of each exercise, and whether the whole chapter passes."""
+def states_of(chapter: Chapter, check_again: bool = False) -> tuple[dict[str, str], bool]:
+    """The state of each exercise, and whether the whole chapter passes; with `check_again` it is checked if it changed.
+
+    Raises:
+        ValueError: Python cannot read the chapter's file.
+    """
     absent = unwritten(chapter.path)
     written = [name for name in chapter.hints if name not in absent]
     record = _recall(chapter)

@@ -16,10 +16,22 @@ def definitions(source: str | bytes) -> dict[str, Definition]:
 
 
 def is_stub(node: Definition) -> bool:
-    """Whether a function, or a method of a class, still has `raise NotImplementedError` as one of its statements."""
+    """Whether a function, or a method of a class, still has a `raise NotImplementedError`, or nothing but `...`."""
     if isinstance(node, ast.ClassDef):
         return any(is_stub(inner) for inner in node.body if isinstance(inner, ast.FunctionDef))
-    return any(_raises_not_implemented(statement) for statement in node.body)
+    return any(map(_raises_not_implemented, node.body)) or all(map(_is_constant, node.body))
+
+
+def is_untouched(node: Definition) -> bool:
+    """Whether nothing is written, in a class in no method: only a docstring, `...`, `pass`, NotImplementedError."""
+    if isinstance(node, ast.ClassDef) and any(isinstance(inner, ast.FunctionDef) for inner in node.body):
+        return all(is_untouched(inner) if isinstance(inner, Definition) else _is_constant(inner) for inner in node.body)
+    return all(_is_constant(each) or isinstance(each, ast.Pass) or _raises_not_implemented(each) for each in node.body)
+
+
+def _is_constant(statement: ast.stmt) -> bool:
+    """A docstring or `...`."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _raises_not_implemented(statement: ast.stmt) -> bool:
@@ -67,3 +79,13 @@ def lines_of(node: Definition) -> slice:
     """The lines of a definition in its source, with its decorators."""
     first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return slice(first - 1, node.end_lineno)
+
+
+def emptied(node: Definition) -> Definition:
+    """A definition as a stub: with `raise NotImplementedError` in the place of its code."""
+    if isinstance(node, ast.ClassDef):
+        node.body = [emptied(each) if isinstance(each, ast.FunctionDef) else each for each in node.body]
+    else:
+        told = node.body[:1] if ast.get_docstring(node) is not None else []
+        node.body = [*told, ast.Raise(ast.Name("NotImplementedError"))]
+    return node

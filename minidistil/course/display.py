@@ -1,0 +1,55 @@
+"""What an exercise cell answers: text, and in a notebook the same with hints and the solution folded below it."""
+
+import html
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from minidistil.course.chapters import Chapter
+
+
+@dataclass
+class Message:
+    """A sentence, lines below it, and parts in HTML that are shown in a notebook only."""
+
+    sentence: str
+    lines: Sequence[str] = ()
+    folded: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        return "\n".join([self.sentence.strip(), *self.lines])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(
+            f"<pre style='white-space: pre-wrap'>{html.escape(line)}</pre>" for line in ["\n".join(self.lines)] if line
+        )
+        return f"<p>{_marked(self.sentence.strip())}</p>{lines}{''.join(self.folded)}"
+
+
+def folded(chapter: Chapter, name: str, solution: str | None) -> list[str]:
+    """The hints of an exercise and last, if there is one, the solution, each to be opened alone."""
+    hints = [
+        _details(f"Hint {number}", f"<p>{_marked(hint)}</p>") for number, hint in enumerate(chapter.hints[name], 1)
+    ]
+    code = f"<pre><code>{html.escape(solution or '')}</code></pre>"
+    return [*hints, *([_details("Solution: the course's own", code)] if solution else [])]
+
+
+def _details(summary: str, inside: str) -> str:
+    return f"<details><summary>{summary}</summary>{inside}</details>"
+
+
+def _marked(text: str) -> str:
+    """Text with `code` in HTML."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+def tell(thing: Any) -> None:
+    """Display it in a notebook, else print it."""
+    ipython = sys.modules.get("IPython")  # what runs a notebook has loaded it
+    if ipython and ipython.get_ipython():
+        ipython.display.display(thing)
+    else:
+        print(thing)
