@@ -42,8 +42,11 @@ def _details(summary: str, inside: str) -> str:
 
 
 def _marked(text: str) -> str:
-    """Text with `code` in HTML."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    """Text with `code` and *emphasis* in HTML."""
+    plain, *rest = re.split(r"`([^`]+)`", html.escape(text, quote=False))
+    codes = [f"<code>{each}</code>" for each in rest[::2]]
+    plains = [re.sub(r"\*(\w[^*]*)\*", r"<em>\1</em>", each) for each in [plain, *rest[1::2]]]
+    return "".join(part for pair in zip(plains, [*codes, ""], strict=True) for part in pair)
 
 
 def tell(thing: Any) -> None:

@@ -2,6 +2,8 @@
 
 FOLDER/ada/ch01_wordpiece.py …     a sub-folder for each student, with the exercise files somewhere in it
 FOLDER/ada_ch01.py                 or a file for each student, with the chapter in its name
+
+Of a notebook, such as 01_wordpiece.ipynb or ada_ch01.ipynb, the exercise cells count.
 """
 
 import base64
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from minidistil.course.alike import notes
+from minidistil.course.cells import python_in
 from minidistil.course.chapters import chapter_keys, course_folder, read_chapter
 from minidistil.course.handout import without_solutions
 from minidistil.files import data_folder, write_atomically
@@ -152,7 +155,7 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
     for entry in sorted(folder.iterdir()):
         if entry.is_dir() and not entry.name.startswith((".", "__")):
             found += _in_folder(entry, keys)
-        elif entry.suffix.lower() == ".py":
+        elif entry.suffix.lower() in (".py", ".ipynb"):
             found += _from_name(entry, keys)
     if not found:
         raise FileNotFoundError(
@@ -164,8 +167,10 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
 def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
     result = []
     for key in keys or chapter_keys():
-        python = [path for path in sorted(folder.rglob("*.[pP][yY]")) if _is_handed_in(path.relative_to(folder))]
-        files = [path for path in python if _chapter_in(path.stem) == key]
+        paths = [path for path in sorted(folder.rglob("*.*")) if _is_handed_in(path.relative_to(folder))]
+        its = [path for path in paths if _chapter_in(path) == key]
+        files = [path for path in its if path.suffix.lower() == ".py"]
+        files = files or [path for path in its if path.suffix.lower() == ".ipynb"]
         if len(files) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in files)
             result.append(Grade(folder.name, key, error=f"{len(files)} files for {key}: {names}"))
@@ -176,9 +181,11 @@ def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
     return result or [Grade(folder.name, "", error="there is no file chNN_….py")]
 
 
-def _chapter_in(name: str) -> str:
+def _chapter_in(path: Path) -> str:
     """The chapter in a file's name, such as CH01_WordPiece or "Copy of ch01_wordpiece"; "" if there is none."""
-    match = re.search(r"(?<![a-z0-9])ch(\d\d)(?!\d)", name.lower())
+    match = re.search(r"(?<![a-z0-9])ch(\d\d)(?!\d)", path.stem.lower())
+    if path.suffix.lower() == ".ipynb" and not match:
+        match = re.search(r"(?<![a-z0-9])(\d\d)_", path.stem.lower())  # 01_wordpiece.ipynb
     return f"ch{match[1]}" if match else ""
 
 
@@ -189,10 +196,11 @@ def _is_handed_in(path: Path) -> bool:
 
 def _from_name(path: Path, keys: Sequence[str]) -> list[Grade]:
     """From ada_ch01.py, ch01-ada.py or ch01_wordpiece_ada.py; if only one chapter is graded, also from ada.py."""
-    key = _chapter_in(path.stem) or (keys[0] if len(keys) == 1 else "")
+    key = _chapter_in(path) or (keys[0] if len(keys) == 1 else "")
     if key not in chapter_keys():
         return [Grade(path.stem, key, error="its name has no chapter: expected a name such as ada_ch01.py")]
-    known = f"{read_chapter(key).path.stem}|{key}"
+    name = read_chapter(key).name
+    known = f"{name}|{key}|{name[2:]}"
     student = re.sub(known, "", path.stem, flags=re.IGNORECASE).strip("_- .") or path.stem
     return [Grade(student, key, path)] if not keys or key in keys else []
 
@@ -212,11 +220,11 @@ def _judge(path: Path, hidden: Path, tree: Path | None, grade: Grade, seconds: f
         if not _is_sound(path):
             grade.error = _plain(f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB")
             return
-        content = path.read_bytes()
-    except OSError as error:
-        grade.error = _plain(f"{path.name} cannot be read ({error.strerror})")
+        content = python_in(path, read_chapter(grade.chapter))
+    except (OSError, ValueError) as error:
+        grade.error = _plain(f"{path.name} cannot be read ({getattr(error, 'strerror', error)})")
         return
-    task: dict[str, Any] = {"key": grade.chapter, "file": path.name, "content": base64.b64encode(content).decode()}
+    task: dict[str, Any] = {"key": grade.chapter, "file": f"{path.stem}.py", "content": base64.b64encode(content).decode()}
     task |= {"seconds": seconds, "memory": int(memory * 2**30)}
     grade.error, said = _run(task, hidden, seconds, tree)
     if not (verdict := _read(said, grade.of)):
