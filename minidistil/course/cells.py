@@ -96,16 +96,10 @@ def settle(chapter: Chapter, name: str, cell: str | None) -> tuple[Path | None, 
 
     Returns:
         The file to check, None if nothing is written anywhere, and a sentence to tell.
-
-    Raises:
-        ValueError: Python cannot read the exercises file.
     """
     file = f"{chapter.path.parent.name}/{chapter.path.name}"
-    try:
-        content, format = _read(chapter.path)
-        node = definitions(content).get(name)
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"{file}: Python cannot read it ({error}). Mend it, then run this cell again.") from error
+    content, format = _read(chapter.path)
+    node = definitions(content).get(name)
     lines = io.StringIO(content).readlines()
     written = None if node is None or is_untouched(node) else "".join(lines[lines_of(node)]).rstrip() + "\n"
     if cell is None:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Collection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 
+from minidistil.course.cells import copy_of, notebook_as_file
 from minidistil.course.chapters import read_chapter
 from minidistil.course.child import judge_and_tell
 from minidistil.course.verdict import Result, Verdict
@@ -27,19 +29,26 @@ SILENCE = 90.0  # seconds without a new test; each test has a time limit of its 
 LARGEST = 2**24  # bytes of a message
 
 
-def check(key: str, path: Path | None = None) -> Verdict:
+def check(key: str, path: Path | None = None, packages: Collection[str] = ()) -> Verdict:
     """Run the chapter's tests on the learner's file (by default the one in exercises/), in a process of its own.
+
+    Args:
+        key: the chapter.
+        path: the file, or a notebook, whose exercise cells count.
+        packages: exercises for which the package's code takes the place of the file's.
 
     Raises:
         ValueError, FileNotFoundError: no such chapter, the file cannot be loaded, or its code ends the process.
     """
     chapter = read_chapter(key)
     path = (path or chapter.path).resolve()
+    if path.suffix == ".ipynb":
+        path = copy_of(chapter, notebook_as_file(chapter, path))
     # A copy of this process has everything loaded; where that is not safe, a new one takes some seconds to start.
     copied = sys.platform == "linux" and not torch.cuda.is_initialized()
     context = multiprocessing.get_context("fork" if copied else "spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=judge_and_tell, args=(sender, chapter.key, path))  # type: ignore[attr-defined]
+    process = context.Process(target=judge_and_tell, args=(sender, chapter.key, path, packages))  # type: ignore[attr-defined]
     process.start()
     sender.close()
     try:

@@ -9,15 +9,18 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Collection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from minidistil.course.judge import judge_file
+from minidistil.course.chapters import read_chapter
+from minidistil.course.judge import judge_learner
+from minidistil.course.learner import Learner
 from minidistil.course.watch import put_right, python_before
 
 
-def judge_and_tell(sender: Connection, key: str, path: Path) -> None:
+def judge_and_tell(sender: Connection, key: str, path: Path, packages: Collection[str]) -> None:
     """Judge a file and send the verdict, or the error, as JSON; before it the name of each test. Ends the process."""
     tell = sender.send_bytes
     dumps = json.dumps
@@ -30,7 +33,9 @@ def judge_and_tell(sender: Connection, key: str, path: Path) -> None:
         tell(dumps({"test": test}).encode())
 
     try:
-        said: dict[str, Any] = {"verdict": judge_file(key, path, before_each).to_json()}
+        learner = Learner(read_chapter(key), path)
+        learner.leave_out(packages)
+        said: dict[str, Any] = {"verdict": judge_learner(learner, before_each).to_json()}
     except BaseException as error:  # whatever the learner's code does
         said = {"error": type(error).__name__, "text": f"{error}"}
     try:

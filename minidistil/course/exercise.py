@@ -5,6 +5,7 @@ takes the place of the package's function in this kernel; if not, the package's,
 """
 
 import difflib
+import doctest
 import inspect
 import linecache
 import os
@@ -69,37 +70,39 @@ def pieces(key: str, yours: bool = True) -> None:
     """
     if not re.fullmatch(r"ch\d\d", key):
         raise ValueError(f"{key!r} is no chapter: expected a name such as 'ch05'.")
-    parts, problems = [], []
-    for chapter in (read_chapter(each) for each in chapter_keys() if each < key):
-        right: set[str] = set()
-        if yours and _switched_on():
-            try:
-                states, _ = states_of(chapter)
-                if "not checked" in states.values():
-                    answer = ask({"key": chapter.key, "path": str(chapter.path)})
-                    problems += answer["lines"]
-                    states = answer.get("states", {})
-                right = {name for name, state in states.items() if state == "passed"}
-            except ValueError as error:
-                problems.append(str(error))
-        _put_to_use(chapter, chapter.path, right)
-        if right:
-            parts.append(f"your {chapter.name[5:].replace('_', ' ')} ({len(right)} of {len(chapter.hints)})")
-    said = (
-        f"Running on {', '.join(parts)}; the rest is the course's own."
-        if parts
-        else "Running on the course's own code."
-    )
-    tell(Message(said, [f"Left out: {each}" for each in problems]))
+    parts: list[str] = []
+    problems: list[str] = []
+    for earlier in (each for each in chapter_keys() if each < key):
+        try:
+            chapter = read_chapter(earlier)
+            right = _right(chapter) if yours and _switched_on() else set()
+            _put_to_use(chapter, chapter.path, right)
+            if right:
+                parts.append(f"your {chapter.name[5:].replace('_', ' ')} ({len(right)} of {len(chapter.hints)})")
+        except (ValueError, FileNotFoundError) as error:
+            problems.append(f"Left out: {error}")
+    rest = f"{', '.join(parts)}; the rest is the course's own." if parts else "the course's own code."
+    tell(Message(f"Running on {rest}", problems))
 
 
 def reference(name: str) -> Any:
-    """The course's own function or class for an exercise, whatever is in use.
+    """The course's own function or class for an exercise, whatever is in use; what it calls may be yours.
 
     Raises:
         ValueError: no exercise has this name.
     """
     return _owned(_chapter_of(name))[name]
+
+
+def _right(chapter: Chapter) -> set[str]:
+    """The exercises that are right in the chapter's file, which is checked if it changed since the last time."""
+    states, _ = states_of(chapter)
+    if "not checked" in states.values():
+        answer = ask(chapter.key, chapter.path)
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        states = answer["states"]
+    return {name for name, state in states.items() if state == "passed"}
 
 
 # --- One cell ---
@@ -121,23 +124,45 @@ def _exercise(thing: Any, frame: FrameType, check: bool, show: Callable[[Any], A
     states = states_of(chapter)[0]
     path, said = settle(chapter, name, written) if written or _switched_on() else (None, "")
     if path is None:
+        _swap(chapter, {name: own})
         use = "this copy of the course has no solution of it" if lacking else "the course's own is in use"
         tell(Message(f"{name} is not written yet: {use}. Hints: minidistil hint {chapter.key} 1 {name}", "", hints))
         return own
     others = _in_use.get(chapter.key, set()) - {name}
-    answer = ask({"key": chapter.key, "path": str(path), "name": name, "use": sorted(others)})
-    right = answer["state"] == "passed"
+    answer = ask(chapter.key, path, sorted(chapter.hints.keys() - others - {name}))
+    lines = [answer["error"]] if "error" in answer else answer["lines"][name] or answer["together"]
+    state = "failed" if lines else answer["states"][name]
     if path == chapter.path:
-        remember_one(chapter, states, name, answer["state"])
-    if right:
+        remember_one(chapter, states, name, state)
+    if state == "passed":
         _put_to_use(chapter, path, others | {name})
-        tell(Message(f"{name} passes: from here on, yours is in use. {said}", answer["example"], hints[-1:]))
+        own = chapter.solutions()[name]
+        tell(Message(f"{name} passes: from here on, yours is in use. {said}", _example(own), hints[-1:]))
         if show is not None:
-            tell(show(chapter.solutions()[name]))
+            tell(show(own))
     else:
         _swap(chapter, {name: own})
-        tell(Message(f"{name} is not right yet: the course's own stays in use. {said}", answer["lines"], hints))
-    return chapter.solutions()[name]
+        tell(Message(f"{name} is not right yet: the course's own stays in use. {said}", lines, hints))
+    return own
+
+
+def _example(function: Any) -> list[str]:
+    """The worked example of a docstring, with what the function answers."""
+    told: list[str] = []
+
+    class Told(doctest.DocTestRunner):
+        def report_start(self, out: Any, test: Any, example: Any) -> None:
+            pass
+
+        def report_success(self, out: Any, test: Any, example: Any, got: str) -> None:
+            told.extend([f">>> {example.source}".rstrip(), *filter(None, [got.rstrip()])])
+
+        report_failure = report_success  # it passes: only digits or spaces differ, as torch prints them here
+
+    code = vars(function)["__init__"] if isinstance(function, type) else function
+    test = doctest.DocTestParser().get_doctest(function.__doc__ or "", dict(code.__globals__), "", None, None)
+    Told(verbose=False).run(test, out=len)
+    return told
 
 
 def _chapter_of(name: str) -> Chapter:

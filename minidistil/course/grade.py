@@ -159,7 +159,7 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
             found += _from_name(entry, keys)
     if not found:
         raise FileNotFoundError(
-            f"There is no submission in {folder}: expected a folder or a .py file for each student."
+            f"There is no submission in {folder}: expected a folder, a .py file or a notebook for each student."
         )
     return found
 
@@ -224,8 +224,8 @@ def _judge(path: Path, hidden: Path, tree: Path | None, grade: Grade, seconds: f
     except (OSError, ValueError) as error:
         grade.error = _plain(f"{path.name} cannot be read ({getattr(error, 'strerror', error)})")
         return
-    task: dict[str, Any] = {"key": grade.chapter, "file": f"{path.stem}.py", "content": base64.b64encode(content).decode()}
-    task |= {"seconds": seconds, "memory": int(memory * 2**30)}
+    task: dict[str, Any] = {"key": grade.chapter, "file": f"{path.stem}.py", "seconds": seconds}
+    task |= {"content": base64.b64encode(content).decode(), "memory": int(memory * 2**30)}
     grade.error, said = _run(task, hidden, seconds, tree)
     if not (verdict := _read(said, grade.of)):
         return

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import CodeType, GeneratorType
 from typing import Any
 
-from minidistil.course.chapters import read_chapter
+from minidistil.course.chapters import Chapter, read_chapter
 from minidistil.course.diagnosis import example, faults, of_call, without_addresses
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import Misconception, misconceptions, outcome, plain, same
@@ -156,10 +156,7 @@ def run_tests(session: Session) -> list[Outcome]:
     import pytest
 
     chapter, path = session.learner.chapter, session.learner.path
-    unused = ["cacheprovider", "faulthandler", "logging", "nbval", "terminal", "unraisableexception"]
-    quiet = ["-s", "-o", "addopts=", *(word for plugin in unused for word in ("-p", f"no:{plugin}"))]
-    where = [f"--rootdir={chapter.tests.parent.parent}", f"--impl={path}", str(chapter.tests)]
-    code = pytest.main([*quiet, *where], plugins=[session])
+    code = pytest.main(pytest_arguments(chapter, path), plugins=[session])
     if session.left > 0:
         raise ValueError(
             f"The tests of {chapter.key} were ended before their time, with {session.left} left to run: does the code "
@@ -168,6 +165,13 @@ def run_tests(session: Session) -> list[Outcome]:
     if not session.outcomes:
         raise ValueError(f"No test of {chapter.key} could run (pytest's exit code: {int(code)}): is tests/ complete?")
     return session.outcomes
+
+
+def pytest_arguments(chapter: Chapter, path: Path) -> list[str]:
+    """The command line that judges a learner's file, with no more of pytest than that takes."""
+    unused = ["cacheprovider", "faulthandler", "logging", "nbval", "terminal", "unraisableexception"]
+    quiet = ["-s", "-o", "addopts=", *(word for plugin in unused for word in ("-p", f"no:{plugin}"))]
+    return [*quiet, f"--rootdir={chapter.tests.parent.parent}", f"--impl={path}", str(chapter.tests)]
 
 
 def in_one_line(message: str) -> str:

@@ -194,12 +194,12 @@ def test_one_that_calls_another_gets_the_courses_while_that_is_wrong(run: Run) -
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("import os; os._exit(3)", "exit code 3"),
+        ("import os; os._exit(3)", "os._exit() is called"),
         ("while True: pass", "still running after"),
         ("raise RuntimeError('planted')", "RuntimeError: planted"),
         ("exit()", "SystemExit"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("import ctypes; ctypes.string_at(0)", "exit code -11"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
         ("return undefined_here", "undefined_here"),
         ("print('{}'); return heads.transpose(1, 2).flatten(2)", "passes"),
     ],
@@ -246,6 +246,12 @@ def test_other_decorators_are_part_of_the_code(run: Run, file: Path) -> None:
 def test_a_name_that_is_no_exercise_is_refused_with_the_one_that_is_meant(run: Run) -> None:
     with pytest.raises(ValueError, match=r"join_head is no exercise.*join_heads"):
         run("def join_head(heads):\n    return heads\n", "join_head")
+
+
+def test_a_cell_and_a_file_that_are_empty_again_give_the_course_back(run: Run, file: Path) -> None:
+    run(RIGHT)
+    shutil.copy(ROOT / "exercises" / file.name, file)
+    assert run("def join_heads(heads):\n    ...\n")[0] is attention.join_heads is JOIN
 
 
 @pytest.mark.parametrize("thing", ["lambda heads: heads", "3", "len"])
@@ -364,6 +370,13 @@ def test_pieces_of_earlier_chapters_are_used_and_can_be_switched_off(
     monkeypatch.setenv("MINIDISTIL_YOURS", "0")
     md.pieces("ch04")
     assert attention.join_heads is JOIN
+    monkeypatch.delenv("MINIDISTIL_YOURS")
+    file.write_text("def (", encoding="utf-8")
+    md.pieces("ch04")
+    assert "Left out: ch03_attention.py" in capsys.readouterr().out
+    file.unlink()
+    md.pieces("ch04")
+    assert "Left out: " in capsys.readouterr().out
     with pytest.raises(ValueError, match="'attention' is no chapter"):
         md.pieces("attention")
 
@@ -427,7 +440,7 @@ def test_the_notebook_goes_on_after_wrong_code_loops_and_exits(kernels: Path) ->
     }
     said = said_by(filled(notebook_of("ch03"), wrong))
     assert "This looks like: no division by the root" in said["attention_weights"]
-    assert "exit code 0" in said["padding_mask"]
+    assert "os._exit() is called" in said["padding_mask"]
     assert "still running after" in said["join_heads"]
     assert "not written" in said["split_heads"]
 
@@ -459,8 +472,9 @@ def test_sixty_mistakes_are_named_in_the_cell(run: Run) -> None:
 
 @pytest.mark.parametrize(("code", "expected"), [(RIGHT, "passed       join_heads"), (WRONG, "failed       join_heads")])
 def test_check_takes_a_notebook(
-    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], code: str, expected: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: str, expected: str
 ) -> None:
+    monkeypatch.setenv("MINIDISTIL_CACHE", str(tmp_path / "cache"))
     nbformat.write(filled(notebook_of("ch03"), {"join_heads": code}), tmp_path / "mine.ipynb")
     assert main(["check", "ch03", "--file", str(tmp_path / "mine.ipynb")]) == 1
     said = capsys.readouterr().out
@@ -468,10 +482,22 @@ def test_check_takes_a_notebook(
     assert "not written  split_heads" in said
 
 
+def test_grade_takes_notebooks(tmp_path: Path) -> None:
+    right = filled(notebook_of("ch03"), solutions_of("ch03"))
+    (tmp_path / "eva").mkdir()
+    for name in ("ada_ch03.ipynb", "bob_03_attention.ipynb", "eva/03_attention.ipynb"):
+        nbformat.write(right, tmp_path / name)
+    (tmp_path / "zoe_ch03.ipynb").write_text("[]", encoding="utf-8")
+    shutil.copy(read_chapter("ch03").path, tmp_path / "eva" / "ch03_mine.py")  # a file counts where there are both
+    grades = list(grade(tmp_path, ["ch03"]))
+    assert [(each.student, each.passed) for each in grades] == [("ada", 6), ("bob", 6), ("eva", 0), ("zoe", 0)]
+    assert "no notebook" in grades[-1].error
+
+
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"cells": [{"cell_type": "code", "source": ["@md.exercise\\ndef ("]}]}']
 )
-def test_a_damaged_notebook_is_named(file: Path, tmp_path: Path, content: str) -> None:
+def test_a_damaged_notebook_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "mine.ipynb"
     path.write_text(content, encoding="utf-8")
     assert main(["check", "ch03", "--file", str(path)]) == 2
