@@ -72,7 +72,7 @@ def notebook_as_file(chapter: Chapter, path: Path) -> str:
             except SyntaxError as error:
                 line = source.splitlines()[(error.lineno or 1) - 1].strip()
                 raise ValueError(f"{path.name}: Python cannot read the line {line!r} ({error.msg}).") from error
-            texts |= {node.name: text for node, text in found if node.name in texts}
+            texts |= {node.name: text for node, text in found if node.name in texts and not is_untouched(node)}
     return _with(_read(chapter.path)[0], texts)
 
 

@@ -2,10 +2,11 @@
 
 What is written in a cell is checked by the chapter's own tests, in another process (see `judging`). If it is right, it
 takes the place of the package's function in this kernel; if not, the package's, "the course's own", stays.
+
+This module is part of `import minidistil`: what takes time to import is imported where it is needed.
 """
 
 import difflib
-import doctest
 import inspect
 import linecache
 import os
@@ -22,7 +23,6 @@ from minidistil.course.chapters import Chapter, chapter_keys, course_folder, rea
 from minidistil.course.display import Message, folded, tell
 from minidistil.course.judging import ask
 from minidistil.course.learner import Learner, replace
-from minidistil.course.progress import remember_one, states_of
 from minidistil.course.stubs import definitions, is_stub, is_untouched, lines_of
 
 SWITCH = "MINIDISTIL_YOURS"  # 0: the learner's own code is not put to use
@@ -96,6 +96,8 @@ def reference(name: str) -> Any:
 
 def _right(chapter: Chapter) -> set[str]:
     """The exercises that are right in the chapter's file, which is checked if it changed since the last time."""
+    from minidistil.course.progress import states_of
+
     states, _ = states_of(chapter)
     if "not checked" in states.values():
         answer = ask(chapter.key, chapter.path)
@@ -111,6 +113,8 @@ def _right(chapter: Chapter) -> set[str]:
 def _exercise(thing: Any, frame: FrameType, check: bool, show: Callable[[Any], Any] | None) -> Any:
     if not isinstance(thing, FunctionType | type) or thing.__name__ == "<lambda>":
         raise TypeError(f"{thing!r} is no exercise: expected @md.exercise above a `def` or `class` with its name.")
+    from minidistil.course.progress import remember_one, states_of
+
     name = thing.__name__
     chapter = _chapter_of(name)
     own = _owned(chapter)[name]
@@ -148,6 +152,8 @@ def _exercise(thing: Any, frame: FrameType, check: bool, show: Callable[[Any], A
 
 def _example(function: Any) -> list[str]:
     """The worked example of a docstring, with what the function answers."""
+    import doctest
+
     told: list[str] = []
 
     class Told(doctest.DocTestRunner):

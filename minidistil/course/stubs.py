@@ -16,10 +16,10 @@ def definitions(source: str | bytes) -> dict[str, Definition]:
 
 
 def is_stub(node: Definition) -> bool:
-    """Whether a function, or a method of a class, still has a `raise NotImplementedError`, or nothing but `...`."""
+    """Whether a function, or a method of a class, still has `raise NotImplementedError` as one of its statements."""
     if isinstance(node, ast.ClassDef):
         return any(is_stub(inner) for inner in node.body if isinstance(inner, ast.FunctionDef))
-    return any(map(_raises_not_implemented, node.body)) or all(map(_is_constant, node.body))
+    return any(_raises_not_implemented(statement) for statement in node.body)
 
 
 def is_untouched(node: Definition) -> bool:
