@@ -309,9 +309,8 @@ def test_a_new_encoder_has_initial_weights_as_transformers_has_them(impl: Module
             if mine.dim() == 1:
                 assert torch.equal(mine, official), f"{name} begins as {official[0]:g}"
             else:
-                assert float(mine.detach().std()) == pytest.approx(config.initializer_range, rel=0.15), (
-                    f"deviation of {name}"
-                )
+                std = float(mine.detach().std())
+                assert std == pytest.approx(config.initializer_range, rel=0.15), f"standard deviation of {name}"
                 assert (mine.abs() > 2 * config.initializer_range).any(), f"{name} is normal"
     assert not ours.embeddings.word.weight[config.pad_token_id].any(), "the row of the padding is 0"
 
