@@ -16,6 +16,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from minidistil.ch03_attention.attention import MultiHeadAttention
 from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput, check_input, initialize

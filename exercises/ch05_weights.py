@@ -16,6 +16,7 @@ import re
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from minidistil.ch04_encoder.encoder import EncoderConfig, gelu, initialize
 from minidistil.ch05_weights.classifiers import ClassifierConfig

@@ -1,29 +1,59 @@
 """minidistil: DistilBERT from scratch, every piece small enough to read in one sitting."""
 
+import ast
+import functools
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
 
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch02_masking import corpus
-from minidistil.ch04_encoder.encoder import EncoderConfig
-from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
-from minidistil.ch05_weights.fillmask import fill_mask
-from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder, embed
-from minidistil.ch05_weights.question_answering import QuestionAnswering
-from minidistil.ch05_weights.weights import BareEncoder as Encoder
-from minidistil.ch06_losses.losses import distillation_loss
-from minidistil.ch07_student.student import student_of
-from minidistil.ch08_training.device import best_device
-from minidistil.ch08_training.settings import DistilConfig, TeachConfig
-from minidistil.ch09_evaluation.evaluation import compare, score
-from minidistil.ch09_evaluation.held_out import masked_text
-from minidistil.course.exercise import exercise, pieces, reference
-from minidistil.runs.distillation import Run, distil
-from minidistil.runs.teaching import teach
-from minidistil.source import show
+if TYPE_CHECKING:
+    from minidistil.ch01_wordpiece.wordpiece import Encoding, WordPiece
+    from minidistil.ch02_masking import corpus
+    from minidistil.ch04_encoder.encoder import EncoderConfig, ModelOutput
+    from minidistil.ch05_weights.classifiers import ClassifierConfig, SequenceClassifier, TokenClassifier
+    from minidistil.ch05_weights.fillmask import Guess, fill_mask
+    from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder, embed
+    from minidistil.ch05_weights.question_answering import AnswerOutput, QuestionAnswering
+    from minidistil.ch05_weights.weights import BareEncoder as Encoder
+    from minidistil.ch06_losses.losses import DistillationLoss, distillation_loss
+    from minidistil.ch07_student.student import student_of
+    from minidistil.ch08_training.device import best_device
+    from minidistil.ch08_training.settings import DistilConfig, TeachConfig
+    from minidistil.ch09_evaluation.evaluation import Comparison, Scores, compare, score
+    from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
+    from minidistil.course.exercise import exercise, pieces, reference
+    from minidistil.runs.distillation import Run, distil
+    from minidistil.runs.teaching import teach
+    from minidistil.source import show
 
 __all__ = [
-    "ClassifierConfig", "DistilConfig", "Encoder", "EncoderConfig", "MaskedLM", "QuestionAnswering", "Run",
+    "AnswerOutput", "ClassifierConfig", "Comparison", "DistilConfig", "DistillationLoss", "Encoder", "EncoderConfig",
+    "Encoding", "Guess", "MaskedLM", "MaskedText", "ModelOutput", "QuestionAnswering", "Run", "Scores",
     "SentenceEncoder", "SequenceClassifier", "TeachConfig", "TokenClassifier", "WordPiece", "best_device", "compare",
     "corpus", "distil", "distillation_loss", "embed", "exercise", "fill_mask", "masked_text", "pieces", "reference",
     "score", "show", "student_of", "teach",
 ]  # fmt: skip
+
+
+# Each import above is made when its name is first used (PEP 562), so that `minidistil --help` does not wait for torch.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'minidistil' has no attribute {name!r}")
+        module, original = _imports()[name]
+        found = importlib.import_module(module)
+        return getattr(found, original) if hasattr(found, original) else importlib.import_module(f"{module}.{original}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+@functools.cache
+def _imports() -> dict[str, tuple[str, str]]:
+    """Module and original name of everything that this file imports from a module."""
+    nodes = ast.walk(ast.parse(Path(__file__).read_text(encoding="utf-8")))
+    found = [(node.module, alias) for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
+    return {alias.asname or alias.name: (module or "", alias.name) for module, alias in found}

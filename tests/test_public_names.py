@@ -39,7 +39,7 @@ def test_every_public_method_is_documented(name: str) -> None:
     kind = getattr(minidistil, name)
     assert inspect.getdoc(kind)
     for inner, method in inspect.getmembers(kind, inspect.isroutine):
-        if inner[0] != "_" and method.__module__.startswith("minidistil."):
+        if inner[0] != "_" and (getattr(method, "__module__", None) or "").startswith("minidistil."):
             assert inspect.getdoc(method), inner
             if raises(method):
                 assert re.search("Raises:|^As ", inspect.getdoc(method) or ""), inner

@@ -173,7 +173,7 @@ def embed(texts: Iterable[str], model: SentenceEncoder, tokenizer: WordPiece, ba
     sentence-transformers.
 
     Args:
-        texts: N texts.
+        texts: N texts, also as an array.
         model, tokenizer: a sentence encoder and its tokenizer.
         batch_size: how many texts are encoded at a time.
 

@@ -9,6 +9,7 @@ mapping is private: training changes pages of this process and never the file. N
 
 import functools
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,7 @@ _IGNORED = re.compile(
     r"pooler\.|cls\.|vocab_|classifier\.|pre_classifier\.|qa_outputs\.|embeddings\.(position|token_type)_ids$"
 )
 _TIED = "head.word.weight"  # the word embeddings under another name
+COPIES = os.name == "nt"  # weights lie in their file, and Windows neither removes nor replaces such a file
 _POOLER = {"pooler.dense.weight": 2, "pooler.dense.bias": 1}  # number of dimensions, each of size D
 
 
@@ -83,10 +85,9 @@ class Model(nn.Module):
         _require_fit(name, shapes | kept, tensors)
         if official_name(name) is None:  # the official files are verified by their sha256
             require_finite(name, {theirs: tensors[theirs] for theirs in shapes | kept})
-        # Copies: a model must not lie in a file that somebody may replace, and that Windows then cannot remove.
-        state = {ours: tensors[theirs].to(torch.float32, copy=True) for theirs, ours in wanted.items()}
+        state = {ours: tensors[theirs].to(torch.float32, copy=COPIES) for theirs, ours in wanted.items()}
         model.load_state_dict(state, strict=False, assign=True)
-        model.pooler = {theirs: tensors[theirs].to(torch.float32, copy=True) for theirs in kept}
+        model.pooler = {theirs: tensors[theirs].to(torch.float32, copy=COPIES) for theirs in kept}
         return model.eval()
 
     @classmethod

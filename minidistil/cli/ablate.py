@@ -5,17 +5,20 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import best_device
-from minidistil.ch08_training.settings import DistilConfig
 from minidistil.cli.options import MODEL, add_command, add_settings, add_text_flags, corpus_of, given, numbers, say
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     what = "distil again and again, each time without one part of the recipe"
-    command = add_command(commands, "ablate", run, what, True)
+    add_command(commands, "ablate", run, what, _flags, on_device=True)
+
+
+def _flags(command: argparse.ArgumentParser) -> None:
+    from minidistil.ch08_training.settings import DistilConfig
+
     flag = command.add_argument
     flag("--teacher", **MODEL)
     flag("--group", default="losses", help="what is changed in turn: losses or settings (default: %(default)s)")
@@ -32,6 +35,10 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """All runs of a group, then their table."""
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch05_weights.heads import MaskedLM
+    from minidistil.ch08_training.device import best_device
+    from minidistil.ch08_training.settings import DistilConfig
     from minidistil.runs.ablation import ablate, table
 
     config = DistilConfig(**given(options, DistilConfig) | {"validate_every": None})

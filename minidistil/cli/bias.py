@@ -5,13 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import best_device
-from minidistil.ch12_bias.bias import Probe
-from minidistil.ch12_bias.probe import figures, inherited
 from minidistil.cli.options import MODEL, add_command, words
 from minidistil.files import read_small
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 CAUTION = (
     "These are differences of probabilities in made-up sentences: near 0 does not mean fair, and none of them is a "
@@ -22,7 +19,13 @@ CAUTION = (
 def add(commands: Any) -> None:
     """Add the command."""
     what = "compare what a model says of two groups in the same sentences, with intervals"
-    flag = add_command(commands, "bias", run, what, True).add_argument
+    add_command(commands, "bias", run, what, _flags, on_device=True)
+
+
+def _flags(command: argparse.ArgumentParser) -> None:
+    from minidistil.ch12_bias.bias import Probe
+
+    flag = command.add_argument
     flag("--model", **MODEL)
     flag("--teacher", metavar="NAME", help="compare with this model: which differences were inherited")
     templates = "text file with one sentence in each line, which has {group} and [MASK]"
@@ -36,6 +39,12 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Probe a model, and its teacher if one is given."""
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch05_weights.heads import MaskedLM
+    from minidistil.ch08_training.device import best_device
+    from minidistil.ch12_bias.bias import Probe
+    from minidistil.ch12_bias.probe import figures, inherited
+
     given = {"groups": options.groups, "words": options.words, "templates": _lines(options.templates)}
     probe = Probe(**{name: tuple(value) for name, value in given.items() if value is not None})
     result: dict[str, Any] = {"groups": probe.groups, "templates": probe.templates}

@@ -5,15 +5,8 @@ import dataclasses
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch07_student.student import student_of
-from minidistil.ch08_training.device import best_device, device_of
-from minidistil.ch08_training.parallel import processes, rank
-from minidistil.ch08_training.settings import DistilConfig
-from minidistil.ch09_evaluation.speed import parameters
 from minidistil.cli.options import (
     MODEL,
     add_command,
@@ -26,14 +19,22 @@ from minidistil.cli.options import (
     say,
     say_if_finished,
 )
-from minidistil.hub.official import official_name
-from minidistil.runs.distillation import distil
-from minidistil.runs.report import comparison_table, side_by_side
+
+if TYPE_CHECKING:
+    from minidistil.ch08_training.settings import DistilConfig
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 
 def add(commands: Any) -> None:
     """Add the command."""
-    command = add_command(commands, "distil", run, "distil a teacher into a student with some of its layers", True)
+    what = "distil a teacher into a student with some of its layers"
+    add_command(commands, "distil", run, what, _flags, on_device=True)
+
+
+def _flags(command: argparse.ArgumentParser) -> None:
+    from minidistil.ch08_training.settings import DistilConfig
+
     command.add_argument("--teacher", **MODEL)
     add_settings(command, DistilConfig(), "layers", type=numbers, metavar="0,2,4")
     add_settings(command, DistilConfig(), "alpha_ce", "alpha_mlm", "alpha_cos", "alpha_mse", "temperature")
@@ -44,6 +45,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """A distillation with the settings of the flags."""
+    from minidistil.ch08_training.settings import DistilConfig
+
     start = DistilConfig.paper() if options.paper else DistilConfig()
     config = dataclasses.replace(start, **given(options, DistilConfig))
     return _distil(options.teacher, config, lambda: corpus_of(options), options.out)
@@ -52,15 +55,30 @@ def run(options: argparse.Namespace) -> int:
 def main_job(options: argparse.Namespace) -> int:
     """The offline teacher distilled on the docs corpus, in about five minutes."""
     say(
-        "minidistil: distils the offline teacher (MiniLM, 6 layers) into a student of its first three,\n"
-        "trained with the triple loss on the docstrings of the installed Python packages, then compares the two."
+        "minidistil: distils the offline teacher into a student in about five minutes; Ctrl-C stops it, the same "
+        "command goes on.\n"
+        "For a minute only: minidistil distil --layers 0,1,2 --budget 1m. Other commands: minidistil --help.\n"
+        "The teacher is MiniLM with 6 layers, the student gets its first three and is trained with the triple loss\n"
+        "on the docstrings of the installed Python packages; then the two are compared, in runs/first."
     )
+    from minidistil.ch08_training.settings import DistilConfig
+
     # After minutes of training, the first layers keep more of their teacher than every other one does
     # (data/results/layers.json).
     return _distil("minilm", DistilConfig(layers=(0, 1, 2)), docs_corpus, Path("runs/first"))
 
 
-def _distil(name: str, config: DistilConfig, text: Callable[[], Any], out: Path) -> int:
+def _distil(name: str, config: "DistilConfig", text: Callable[[], Any], out: Path) -> int:
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch05_weights.heads import MaskedLM
+    from minidistil.ch07_student.student import student_of
+    from minidistil.ch08_training.device import best_device, device_of
+    from minidistil.ch08_training.parallel import processes, rank
+    from minidistil.ch09_evaluation.speed import parameters
+    from minidistil.hub.official import official_name
+    from minidistil.runs.distillation import distil
+    from minidistil.runs.report import comparison_table, side_by_side
+
     with processes():
         tokenizer = WordPiece.from_pretrained(name)
         teacher = MaskedLM.from_pretrained(name).to(best_device())

@@ -9,16 +9,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-
-from minidistil.ch02_masking.corpus import docs_are_cached
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch08_training.device import autocast, best_device, described, precisions
 from minidistil.cli.messages import one_line
 from minidistil.cli.options import add_command, say
 from minidistil.files import cache_folder
 from minidistil.hub.download import reachability
 from minidistil.hub.official import OFFICIAL, available_offline
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 
 def add(commands: Any) -> None:
@@ -52,6 +49,10 @@ def _parity() -> int:
 
 def report() -> Iterator[str]:
     """Lines about Python, torch, devices, precision, memory, disk, hub and models; what fails is a line too."""
+    import torch
+
+    from minidistil.ch02_masking.corpus import docs_are_cached
+
     yield f"Python       {platform.python_version()} on {platform.system()} {platform.machine()}"
     for name in ("torch", "tokenizers", "datasets", "transformers"):
         yield f"{name:<12} {_version(name)}"
@@ -77,12 +78,20 @@ def _version(package: str) -> str:
 
 
 def _gpu() -> str:
+    from minidistil.ch08_training.device import best_device, described
+
     device = best_device()
-    return "none; everything runs on the CPU" if device.type == "cpu" else described(device)
+    if device.type == "cpu":
+        return "none; everything runs on the CPU"
+    return described(device)
 
 
 def _precision() -> str:
     """Time of a matrix product in fp32 and in 16 bits, on the device that training will use."""
+    import torch
+
+    from minidistil.ch08_training.device import autocast, best_device, precisions
+
     device = best_device()
     *_, half = precisions(device)
     left, right = torch.randn(2048, 384, device=device), torch.randn(384, 1536, device=device)
@@ -108,6 +117,8 @@ def _memory() -> str:
 
 
 def _own_layers() -> str:
+    from minidistil.ch05_weights.heads import MaskedLM
+
     try:
         MaskedLM.from_pretrained("minilm")
     except (OSError, ValueError) as error:

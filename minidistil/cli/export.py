@@ -6,24 +6,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.classifiers import SequenceClassifier
-from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.ch05_weights.weights import save_config
-from minidistil.ch08_training.device import best_device
-from minidistil.ch09_evaluation.speed import parameters
 from minidistil.cli.options import A_MODEL, add_command, say
 from minidistil.files import write_atomically
 
-HEADS: dict[str, Any] = {"fill-mask": MaskedLM, "classification": SequenceClassifier}
+# What needs torch is imported where it is needed: help does not wait for it.
+
+HEADS = {"fill-mask": "MaskedLM", "classification": "SequenceClassifier"}
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     what = "a model as an ONNX graph or in int8, checked as soon as it is written"
-    flag = add_command(commands, "export", run, what, True).add_argument
+    flag = add_command(commands, "export", run, what, on_device=True).add_argument
     flag("model", help=A_MODEL)
     formats = "an ONNX graph, the graph in int8, or int8 weights for this library (default: %(default)s)"
     flag("--format", choices=("onnx", "onnx-int8", "int8"), default="onnx", help=formats)
@@ -33,10 +27,13 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the model, with its configuration and tokenizer beside it."""
-    model, tokenizer = (
-        HEADS[options.task].from_pretrained(options.model).to(best_device()),
-        WordPiece.from_pretrained(options.model),
-    )
+    import minidistil
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch08_training.device import best_device
+    from minidistil.ch09_evaluation.speed import parameters
+
+    model = getattr(minidistil, HEADS[options.task]).from_pretrained(options.model).to(best_device())
+    tokenizer = WordPiece.from_pretrained(options.model)
     path = _int8(model, options.out) if options.format == "int8" else _onnx(model, options.out, options.format)
     tokenizer.save(options.out, model.config.max_position_embeddings)
     whole, size = 4 * parameters(model), path.stat().st_size
@@ -45,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _int8(model: Any, folder: Path) -> Path:
+    import torch
+
     from minidistil.ch11_smaller_faster.export import sample
     from minidistil.ch11_smaller_faster.int8 import load_int8, save_int8, to_int8
     from minidistil.ch11_smaller_faster.quantisation import signal_to_noise
@@ -61,6 +60,7 @@ def _int8(model: Any, folder: Path) -> Path:
 
 
 def _onnx(model: Any, folder: Path, kind: str) -> Path:
+    from minidistil.ch05_weights.weights import save_config
     from minidistil.ch11_smaller_faster.export import export_onnx, largest_difference, round_onnx
 
     with tempfile.TemporaryDirectory() as room:

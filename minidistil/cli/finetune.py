@@ -4,26 +4,29 @@ import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch05_weights.classifiers import TaskModel
-from minidistil.ch08_training.device import best_device
-from minidistil.ch08_training.parallel import processes
-from minidistil.ch08_training.settings import FinetuneConfig
-from minidistil.ch10_tasks.load import load
-from minidistil.ch10_tasks.tasks import Task
 from minidistil.cli.models import require_one_vocabulary
 from minidistil.cli.options import MODEL, add_command, add_settings, given, say, say_if_finished
 from minidistil.files import read_small, write_atomically
+
+if TYPE_CHECKING:
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch05_weights.classifiers import TaskModel
+    from minidistil.ch10_tasks.tasks import Task
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     what = "train an encoder with a new head on a task: cola, sst-2, mrpc, sts-b …"
-    command = add_command(commands, "finetune", run, what, True)
+    add_command(commands, "finetune", run, what, _flags, on_device=True)
+
+
+def _flags(command: argparse.ArgumentParser) -> None:
+    from minidistil.ch08_training.settings import FinetuneConfig
+
     flag, config = command.add_argument, FinetuneConfig()
     tasks = "cola, sst-2, mrpc, sts-b, qqp, mnli, qnli, rte, wnli, squad (usually with --max-length 384), conll or imdb"
     flag("task", help=tasks)
@@ -41,6 +44,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fine-tune a model on a task; with --teacher, a second distillation."""
+    from minidistil.ch08_training.parallel import processes
+    from minidistil.ch08_training.settings import FinetuneConfig
+    from minidistil.ch10_tasks.load import load
     from minidistil.runs.finetuning import finetune
 
     _require_teacher(options)
@@ -69,8 +75,13 @@ def _require_teacher(options: argparse.Namespace) -> None:
         raise ValueError(f"--{idle[0].replace('_', '-')} goes with --teacher: without one it has no effect.")
 
 
-def _models(options: argparse.Namespace, task: Task, seed: int) -> tuple[TaskModel, WordPiece, TaskModel | None]:
+def _models(options: argparse.Namespace, task: "Task", seed: int) -> "tuple[TaskModel, WordPiece, TaskModel | None]":
     """The model with a new head, its vocabulary, and the teacher, if one was given."""
+    import torch
+
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch08_training.device import best_device
+
     torch.manual_seed(seed)  # of the new head
     model = task.model_class.with_fresh_head(options.model, task.id2label).to(best_device())
     tokenizer = WordPiece.from_pretrained(options.model)

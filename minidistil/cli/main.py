@@ -11,6 +11,7 @@ from pathlib import Path
 from minidistil import __version__
 from minidistil.cli import ablate, bias, course, distil, doctor, export, finetune, models, teach
 from minidistil.cli.messages import one_line, out_of_memory
+from minidistil.cli.options import Command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"minidistil {__version__}")
     parser.set_defaults(run=distil.main_job)
-    commands = parser.add_subparsers(metavar="COMMAND")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=Command)
     for module in (distil, teach, models, finetune, ablate, bias, export, course, doctor):
         module.add(commands)
     return parser

@@ -9,28 +9,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy
-import torch
-
-from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch02_masking import corpus
-from minidistil.ch04_encoder.inputs import require_fit
-from minidistil.ch05_weights import heads
-from minidistil.ch05_weights.fillmask import fill_mask
-from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
-from minidistil.ch08_training import cost
-from minidistil.ch08_training.device import best_device, described
-from minidistil.ch08_training.settings import DistilConfig
-from minidistil.ch09_evaluation.evaluation import compare, score
-from minidistil.ch09_evaluation.held_out import masked_documents
-from minidistil.ch09_evaluation.speed import parameters, size_in_bytes, speedup_by_shape
 from minidistil.cli.options import A_MODEL, MODEL, add_command, add_settings, docs_corpus, given, say, words
 from minidistil.files import write_atomically
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 
 def add(commands: Any) -> None:
     """Add the commands."""
-    flag = add_command(commands, "fill", fill, "guess the words behind [MASK]", True).add_argument
+    flag = add_command(commands, "fill", fill, "guess the words behind [MASK]", on_device=True).add_argument
     flag("text", nargs="+", help="a sentence with one [MASK] or several; or several sentences")
     flag("--model", **MODEL)
     flag("--top-k", type=int, default=5, metavar="K", help="number of words for each [MASK] (default: %(default)s)")
@@ -38,14 +25,14 @@ def add(commands: Any) -> None:
     flag("--json", action="store_true", help="print JSON: a list of guesses, or for several texts a list of lists")
 
     what = "print a vector for each text: similar texts have similar vectors"
-    flag = add_command(commands, "embed", embed, what, True).add_argument
+    flag = add_command(commands, "embed", embed, what, on_device=True).add_argument
     flag("text", nargs="+", help="one text or several, each in quotation marks")
     flag("--model", **MODEL)
     file = "write a .npy array of shape (texts, width) to this file instead of printing JSON"
     flag("--out", type=Path, metavar="FILE", help=file)
 
     what = "measure masked accuracy and perplexity on held-out text"
-    flag = add_command(commands, "evaluate", evaluate, what, True).add_argument
+    flag = add_command(commands, "evaluate", evaluate, what, on_device=True).add_argument
     flag("model", help=A_MODEL)
     flag("--teacher", metavar="NAME", help="compare with this model: agreement, and how much of its accuracy is kept")
     files = "text files, used as a whole (default: the test split of the docs corpus)"
@@ -58,13 +45,19 @@ def add(commands: Any) -> None:
     flag("--json", action="store_true", help="print ids, tokens, offsets and type_ids as JSON")
 
     what = "compare the speed with that of the library that one would use instead"
-    flag = add_command(commands, "bench", bench, what, True).add_argument
+    flag = add_command(commands, "bench", bench, what, on_device=True).add_argument
     flag("name", help="tokenizer, attention, inference or step")
     backends = "for inference only, compare these: fp32, bf16, int8, onnx, onnx-int8"
     flag("--backends", type=words, metavar="A,B", help=backends)
 
     what = "estimate what the paper's distillation takes: memory, time and cost"
-    command = add_command(commands, "plan", plan, what)
+    add_command(commands, "plan", plan, what, _plan_flags)
+
+
+def _plan_flags(command: argparse.ArgumentParser) -> None:
+    from minidistil.ch08_training import cost
+    from minidistil.ch08_training.settings import DistilConfig
+
     flag, of = command.add_argument, inspect.signature(cost.plan).parameters
     flag("--tokens", type=float, metavar="N", help=f"tokens in the text (default: {of['tokens'].default:g}, BERT's)")
     speed = f"peak speed of a GPU in TFLOP/s (default: {of['teraflops'].default:g}, a V100 in fp32)"
@@ -77,10 +70,13 @@ def add(commands: Any) -> None:
 
 def fill(options: argparse.Namespace) -> int:
     """Ranked words for each [MASK]."""
-    model, tokenizer = (
-        MaskedLM.from_pretrained(options.model).to(best_device()),
-        WordPiece.from_pretrained(options.model),
-    )
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch05_weights.fillmask import fill_mask
+    from minidistil.ch05_weights.heads import MaskedLM
+    from minidistil.ch08_training.device import best_device
+
+    tokenizer = WordPiece.from_pretrained(options.model)
+    model = MaskedLM.from_pretrained(options.model).to(best_device())
     results = fill_mask(options.text, model, tokenizer, options.top_k, options.targets)
     if options.json:
         print(json.dumps(results if len(results) > 1 else results[0], indent=2, ensure_ascii=False))
@@ -95,15 +91,18 @@ def fill(options: argparse.Namespace) -> int:
 
 def embed(options: argparse.Namespace) -> int:
     """A vector for each text."""
+    import numpy
+
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch05_weights import heads
+    from minidistil.ch08_training.device import best_device
 
     def write(part: Path) -> None:
         with part.open("wb") as file:
             numpy.save(file, vectors.numpy())
 
-    model, tokenizer = (
-        SentenceEncoder.from_pretrained(options.model).to(best_device()),
-        WordPiece.from_pretrained(options.model),
-    )
+    tokenizer = WordPiece.from_pretrained(options.model)
+    model = heads.SentenceEncoder.from_pretrained(options.model).to(best_device())
     vectors = heads.embed(options.text, model, tokenizer)  # (N, D)
     if options.out is None:
         print(json.dumps(vectors.tolist()))
@@ -115,6 +114,15 @@ def embed(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Figures on held-out text, of one model, or of two with 95 % intervals."""
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+    from minidistil.ch02_masking import corpus
+    from minidistil.ch04_encoder.inputs import require_fit
+    from minidistil.ch05_weights.heads import MaskedLM
+    from minidistil.ch08_training.device import best_device
+    from minidistil.ch09_evaluation.evaluation import compare, score
+    from minidistil.ch09_evaluation.held_out import masked_documents
+    from minidistil.ch09_evaluation.speed import parameters, size_in_bytes, speedup_by_shape
+
     tokenizer = WordPiece.from_pretrained(options.model)
     model = MaskedLM.from_pretrained(options.model).to(best_device())
     require_fit(tokenizer, model, MaskedLM)
@@ -142,8 +150,9 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def require_one_vocabulary(model: str, teacher: str) -> None:
     """Raise ValueError unless two models, given by name, have the same vocabulary."""
-    one, other = WordPiece.from_pretrained(teacher), WordPiece.from_pretrained(model)
-    if (one.tokens, one.settings) != (other.tokens, other.settings):
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+
+    if WordPiece.from_pretrained(teacher).vocab != WordPiece.from_pretrained(model).vocab:
         raise ValueError(
             f"The teacher {teacher} has another vocabulary than {model}, or treats capitals or accents otherwise: "
             "expected the same, as both read the same token ids."
@@ -160,6 +169,8 @@ def _number(value: Any) -> str:
 
 def tokenize(options: argparse.Namespace) -> int:
     """A text's tokens, one in each line."""
+    from minidistil.ch01_wordpiece.wordpiece import WordPiece
+
     encoding = WordPiece.from_pretrained(options.model).encode(options.text)
     if options.json:
         columns = ("ids", "tokens", "offsets", "type_ids")
@@ -172,7 +183,10 @@ def tokenize(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """The table of one benchmark, after the date and the machine."""
+    import torch
+
     from minidistil.bench import BENCHMARKS, backends
+    from minidistil.ch08_training.device import best_device, described
 
     if options.name not in BENCHMARKS:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
@@ -187,6 +201,9 @@ def bench(options: argparse.Namespace) -> int:
 
 def plan(options: argparse.Namespace) -> int:
     """What the paper's setting takes."""
+    from minidistil.ch08_training import cost
+    from minidistil.ch08_training.settings import DistilConfig
+
     config = dataclasses.replace(DistilConfig.paper(), **given(options, DistilConfig))
     most = {"tokens": math.inf, "teraflops": math.inf, "utilisation": 1.0, "price": math.inf}
     extra = {name: getattr(options, name) for name in most if getattr(options, name) is not None}

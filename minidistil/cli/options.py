@@ -6,37 +6,62 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from minidistil.ch02_masking import corpus
-from minidistil.ch08_training.settings import PRECISIONS, TrainingConfig
+if TYPE_CHECKING:
+    from minidistil.ch02_masking.corpus import Corpus, HubCorpus
+    from minidistil.ch08_training.settings import TrainingConfig
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 A_MODEL = "model name, hub id or folder"
 MODEL: dict[str, Any] = {"default": "minilm", "metavar": "NAME", "help": f"{A_MODEL} (default: %(default)s)"}
 
 
+class Command(argparse.ArgumentParser):
+    """The parser of one command. Flags that are read from settings are added when it is chosen: settings need torch."""
+
+    more: Callable[[Any], None] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As in argparse, with all flags."""
+        if self.more:
+            self.more(self)
+            self.more = None
+        return super().parse_known_args(args, namespace)
+
+
 def add_command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str, on_device: bool = False
-) -> argparse.ArgumentParser:
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    help: str,
+    more: Callable[[Any], None] | None = None,
+    on_device: bool = False,
+) -> Command:
     """Add a command that `run` carries out; `run` returns the exit code.
 
     Args:
+        more: adds flags that need settings.
         on_device: it runs a model, on `best_device()`, which its flag --device decides.
     """
     command = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:].rstrip(' …')}.")
     command.set_defaults(run=run)
+    command.more = more
     if on_device:
         where = "cpu, cuda, cuda:1, mps … (default: MINIDISTIL_DEVICE, else a GPU if there is one)"
         command.add_argument("--device", metavar="NAME", help=where)
     return command
 
 
-def add_settings(command: Any, config: TrainingConfig, *names: str, flag: str = "", **options: Any) -> None:
+def add_settings(command: Any, config: "TrainingConfig", *names: str, flag: str = "", **options: Any) -> None:
     """Add a flag for each of these settings, with type, default and description as the configuration has them.
 
     A flag that is not given is None, so that `given` finds those that are. `flag` is its name where that is not the
     setting's; `options` for `add_argument` go before what the configuration says.
     """
+    from minidistil.ch08_training.settings import PRECISIONS
+
     for name in names:
         (setting,) = (each for each in dataclasses.fields(config) if each.name == name)
         kind = (get_args(setting.type) or (setting.type,))[0]  # int of int | None
@@ -61,7 +86,7 @@ def given(options: argparse.Namespace, config: type) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if name in names and value is not None}
 
 
-def add_training_flags(command: argparse.ArgumentParser, config: TrainingConfig, out: str) -> None:
+def add_training_flags(command: argparse.ArgumentParser, config: "TrainingConfig", out: str) -> None:
     """Add the flags of `distil` and `teach`: the run's folder, the settings of every run, and the text."""
     folder = "the run's folder (default: %(default)s)"
     command.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=folder)
@@ -86,8 +111,10 @@ def add_text_flags(command: argparse.ArgumentParser) -> None:
     flag("--hub", nargs="+", action="append", metavar=("NAME", "CONFIG"), help=hub)
 
 
-def corpus_of(options: argparse.Namespace) -> Any:
+def corpus_of(options: argparse.Namespace) -> "Corpus | HubCorpus":
     """The text that the flags of `add_text_flags` name."""
+    from minidistil.ch02_masking import corpus
+
     if options.hub:
         if options.text or options.docs or max(map(len, options.hub)) > 3:
             raise ValueError(
@@ -101,8 +128,10 @@ def corpus_of(options: argparse.Namespace) -> Any:
     return docs_corpus() + texts if options.docs else texts
 
 
-def docs_corpus() -> corpus.Corpus:
+def docs_corpus() -> "Corpus":
     """The docs corpus; making it for the first time takes a while, and says so."""
+    from minidistil.ch02_masking import corpus
+
     if not corpus.docs_are_cached():
         say("reading the docstrings on this machine (once, about half a minute) …")
     return corpus.docs()

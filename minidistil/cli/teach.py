@@ -4,17 +4,20 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from minidistil.ch08_training.device import best_device
-from minidistil.ch08_training.parallel import processes
-from minidistil.ch08_training.settings import TeachConfig
 from minidistil.cli.options import add_command, add_training_flags, corpus_of, given, say, say_if_finished
-from minidistil.runs.teaching import teach
+
+# What needs torch is imported where it is needed: help does not wait for it.
 
 
 def add(commands: Any) -> None:
     """Add the command."""
     what = "train a masked-LM head on an official encoder: makes the offline teacher"
-    command = add_command(commands, "teach", run, what, True)
+    add_command(commands, "teach", run, what, _flags, on_device=True)
+
+
+def _flags(command: argparse.ArgumentParser) -> None:
+    from minidistil.ch08_training.settings import TeachConfig
+
     teacher = "train this teacher further, such as minilm (default: the official MiniLM with a new head)"
     command.add_argument("--teacher", metavar="NAME", help=teacher)
     held_out = "files that are not trained on, to report figures on"
@@ -24,6 +27,11 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train the head and print its figures on held-out text."""
+    from minidistil.ch08_training.device import best_device
+    from minidistil.ch08_training.parallel import processes
+    from minidistil.ch08_training.settings import TeachConfig
+    from minidistil.runs.teaching import teach
+
     config = TeachConfig(**given(options, TeachConfig))
     with processes():
         run = teach(corpus_of(options), config, options.out, options.teacher, options.test_text, say, best_device())

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from minidistil.course.cells import python_in
 from minidistil.course.chapters import Chapter, read_chapter
 from minidistil.course.stubs import Definition, definitions, is_stub
 
@@ -22,7 +23,7 @@ def shapes(path: Path, chapter: Chapter) -> dict[str, str]:
     """What is compared of each exercise of a file; {} if Python cannot read it."""
     stubs = definitions(chapter.path.read_bytes())
     try:
-        found = definitions(path.read_bytes())
+        found = definitions(python_in(path, chapter))
         return {
             name: shape
             for name in chapter.hints.keys() & found.keys() & stubs.keys()

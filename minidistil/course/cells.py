@@ -44,6 +44,15 @@ def _is_exercise(decorator: ast.expr) -> bool:
 # --- A whole notebook, for `check` and `grade` ---
 
 
+def python_in(path: Path, chapter: Chapter) -> bytes:
+    """The code of an exercises file, or of a notebook as if it were one.
+
+    Raises:
+        ValueError: it is no notebook, or Python cannot read one of its exercise cells.
+    """
+    return notebook_as_file(chapter, path).encode() if path.suffix.lower() == ".ipynb" else path.read_bytes()
+
+
 def notebook_as_file(chapter: Chapter, path: Path) -> str:
     """A notebook's exercise cells as the text of an exercises file; an exercise that has no cell is not written.
 

@@ -14,7 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from minidistil.course.judge import judge_file
+from minidistil.course.chapters import read_chapter
+from minidistil.course.judge import judge_learner
+from minidistil.course.learner import Learner
 from minidistil.course.watch import put_right, python_before
 
 
@@ -31,7 +33,9 @@ def judge_and_tell(sender: Connection, key: str, path: Path, packages: Collectio
         tell(dumps({"test": test}).encode())
 
     try:
-        said: dict[str, Any] = {"verdict": judge_file(key, path, before_each, packages).to_json()}
+        learner = Learner(read_chapter(key), path)
+        learner.leave_out(packages)
+        said: dict[str, Any] = {"verdict": judge_learner(learner, before_each).to_json()}
     except BaseException as error:  # whatever the learner's code does
         said = {"error": type(error).__name__, "text": f"{error}"}
     try:

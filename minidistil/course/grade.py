@@ -3,7 +3,7 @@
 FOLDER/ada/ch01_wordpiece.py …     a sub-folder for each student, with the exercise files somewhere in it
 FOLDER/ada_ch01.py                 or a file for each student, with the chapter in its name
 
-Notebooks are taken as well, FOLDER/ada/01_wordpiece.ipynb or FOLDER/ada_ch01.ipynb: their exercise cells count.
+Of a notebook, such as 01_wordpiece.ipynb or ada_ch01.ipynb, the exercise cells count.
 """
 
 import base64
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from minidistil.course.alike import notes
-from minidistil.course.cells import notebook_as_file
+from minidistil.course.cells import python_in
 from minidistil.course.chapters import chapter_keys, course_folder, read_chapter
 from minidistil.course.handout import without_solutions
 from minidistil.files import data_folder, write_atomically
@@ -167,11 +167,10 @@ def submissions(folder: Path, keys: Sequence[str] = ()) -> list[Grade]:
 def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
     result = []
     for key in keys or chapter_keys():
-        handed_in = [path for path in sorted(folder.rglob("*")) if _is_handed_in(path.relative_to(folder))]
-        named = [path for path in handed_in if _chapter_in(path.stem) == key]
-        files = [path for path in named if path.suffix.lower() == ".py"] or [
-            path for path in named if path.suffix.lower() == ".ipynb"
-        ]
+        paths = [path for path in sorted(folder.rglob("*.*")) if _is_handed_in(path.relative_to(folder))]
+        its = [path for path in paths if _chapter_in(path) == key]
+        files = [path for path in its if path.suffix.lower() == ".py"]
+        files = files or [path for path in its if path.suffix.lower() == ".ipynb"]
         if len(files) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in files)
             result.append(Grade(folder.name, key, error=f"{len(files)} files for {key}: {names}"))
@@ -182,9 +181,11 @@ def _in_folder(folder: Path, keys: Sequence[str]) -> list[Grade]:
     return result or [Grade(folder.name, "", error="there is no file chNN_….py")]
 
 
-def _chapter_in(name: str) -> str:
-    """The chapter in a file's name: CH01_WordPiece, "Copy of ch01_wordpiece", or a notebook's 01_wordpiece; else ""."""
-    match = re.search(r"(?<![a-z0-9])ch(\d\d)(?!\d)", name.lower()) or re.search(r"(?<![a-z0-9])(\d\d)_", name.lower())
+def _chapter_in(path: Path) -> str:
+    """The chapter in a file's name, such as CH01_WordPiece or "Copy of ch01_wordpiece"; "" if there is none."""
+    match = re.search(r"(?<![a-z0-9])ch(\d\d)(?!\d)", path.stem.lower())
+    if path.suffix.lower() == ".ipynb" and not match:
+        match = re.search(r"(?<![a-z0-9])(\d\d)_", path.stem.lower())  # 01_wordpiece.ipynb
     return f"ch{match[1]}" if match else ""
 
 
@@ -195,13 +196,12 @@ def _is_handed_in(path: Path) -> bool:
 
 def _from_name(path: Path, keys: Sequence[str]) -> list[Grade]:
     """From ada_ch01.py, ch01-ada.py or ch01_wordpiece_ada.py; if only one chapter is graded, also from ada.py."""
-    key = _chapter_in(path.stem) or (keys[0] if len(keys) == 1 else "")
+    key = _chapter_in(path) or (keys[0] if len(keys) == 1 else "")
     if key not in chapter_keys():
         return [Grade(path.stem, key, error="its name has no chapter: expected a name such as ada_ch01.py")]
-    name, student = read_chapter(key).path.stem, path.stem
-    for part in (name, name[2:], key):
-        student = re.sub(part, "", student, flags=re.IGNORECASE)
-    student = student.strip("_- .") or path.stem
+    name = read_chapter(key).name
+    known = f"{name}|{key}|{name[2:]}"
+    student = re.sub(known, "", path.stem, flags=re.IGNORECASE).strip("_- .") or path.stem
     return [Grade(student, key, path)] if not keys or key in keys else []
 
 
@@ -220,18 +220,12 @@ def _judge(path: Path, hidden: Path, tree: Path | None, grade: Grade, seconds: f
         if not _is_sound(path):
             grade.error = _plain(f"{path.name} is not a plain file of at most {LARGEST // 2**20} MiB")
             return
-        content = path.read_bytes()
-        if path.suffix == ".ipynb":
-            content = notebook_as_file(read_chapter(grade.chapter), path).encode()
-    except ValueError as error:
-        grade.error = _plain(str(error))
+        content = python_in(path, read_chapter(grade.chapter))
+    except (OSError, ValueError) as error:
+        grade.error = _plain(f"{path.name} cannot be read ({getattr(error, 'strerror', error)})")
         return
-    except OSError as error:
-        grade.error = _plain(f"{path.name} cannot be read ({error.strerror})")
-        return
-    content64 = base64.b64encode(content).decode()
-    task: dict[str, Any] = {"key": grade.chapter, "file": path.with_suffix(".py").name, "content": content64}
-    task |= {"seconds": seconds, "memory": int(memory * 2**30)}
+    task: dict[str, Any] = {"key": grade.chapter, "file": f"{path.stem}.py", "seconds": seconds}
+    task |= {"content": base64.b64encode(content).decode(), "memory": int(memory * 2**30)}
     grade.error, said = _run(task, hidden, seconds, tree)
     if not (verdict := _read(said, grade.of)):
         return

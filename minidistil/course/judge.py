@@ -11,7 +11,7 @@ what the wrong one does on the inputs of the bank and of the failed tests, and i
 import builtins
 import dis
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, GeneratorType
@@ -37,27 +37,19 @@ NAMED = 2  # misconceptions of one exercise, at most
 BLAMED = 3  # failed tests of several exercises that are run again, at most
 
 
-def judge_file(
-    key: str,
-    path: Path | None = None,
-    before_each: Callable[[str], None] = lambda test: None,
-    packages: Collection[str] = (),
-) -> Verdict:
+def judge_file(key: str, path: Path | None = None, before_each: Callable[[str], None] = lambda test: None) -> Verdict:
     """Run the chapter's tests on the learner's file (by default the one in exercises/).
 
     Args:
         key: the chapter.
         path: the file.
         before_each: called with the name of each test before it runs.
-        packages: exercises for which the package's code takes the place of the file's.
 
     Raises:
         ValueError, FileNotFoundError: no such chapter, or the file cannot be loaded.
     """
     chapter = read_chapter(key)
-    learner = Learner(chapter, (path or chapter.path).resolve())
-    learner.leave_out(packages)
-    return judge_learner(learner, before_each)
+    return judge_learner(Learner(chapter, (path or chapter.path).resolve()), before_each)
 
 
 def judge_learner(learner: Learner, before_each: Callable[[str], None] = lambda test: None) -> Verdict:

@@ -23,9 +23,13 @@ def is_stub(node: Definition) -> bool:
 
 
 def is_untouched(node: Definition) -> bool:
-    """Whether nothing is written, in a class in no method: only a docstring, `...`, `pass`, NotImplementedError."""
+    """Whether nothing is written: only a docstring, `...`, `pass`, NotImplementedError.
+
+    An `__init__` beside other methods does not count, since some stubs have it in full or in part.
+    """
     if isinstance(node, ast.ClassDef) and any(isinstance(inner, ast.FunctionDef) for inner in node.body):
-        return all(is_untouched(inner) if isinstance(inner, Definition) else _is_constant(inner) for inner in node.body)
+        parts = [each for each in node.body if getattr(each, "name", "") != "__init__"] or node.body
+        return all(is_untouched(each) if isinstance(each, Definition) else _is_constant(each) for each in parts)
     return all(_is_constant(each) or isinstance(each, ast.Pass) or _raises_not_implemented(each) for each in node.body)
 
 

@@ -37,8 +37,8 @@ def three_losses(
             arrow(axis, (middle + inward * width / 2, low + 1.8), (35 - inward * 7, low + 1.8))
         for low, high in ((5.0, 8.0), (15.0, 18.0), (21.6, 25.0), (29.4, 32.4)):
             arrow(axis, (middle, low), (middle, high))
-    for name, x, y in (("cos", 28, 17.3), ("ce", 28, 31.7), ("mlm", 49.5, 42)):
-        box(axis, x, y, 14, 5, f"$L_{{{name}}}$ = {terms[name]:.3f}", "loss", size=10.5)
+    for name, left, y in (("cos", 28, 17.3), ("ce", 28, 31.7), ("mlm", 49.5, 42)):
+        box(axis, left, y, 14, 5, f"$L_{{{name}}}$ = {terms[name]:.3f}", "loss", size=10.5)
     arrow(axis, (56.5, 36), (56.5, 42))
     box(axis, 28, 42, 14, 5, f"text: {label}", "text", size=11)
     arrow(axis, (42, 44.5), (49.5, 44.5))

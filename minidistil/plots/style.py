@@ -70,7 +70,7 @@ def save(figure: Figure, path: Path) -> None:
 CHAPTERS = (
     "WordPiece:\ntext to ids", "corpus and\nmasking", "attention", "encoder", "heads and\nofficial\nweights",
     "three\nlosses", "a student\nfrom half\nits teacher", "training", "evaluation", "tasks:\nGLUE,\nSQuAD",
-    "int8,\nONNX", "bias",
+    "int8,\nONNX", "bias", "the full\nsize",
 )  # fmt: skip
 
 
@@ -78,16 +78,16 @@ def where_we_are(chapter: int) -> Figure:
     """The chapters of the course from left to right and top to bottom, with one of them highlighted."""
     figure, (axis,) = new_figure(9, 2.5)
     axis.set_axis_off()
-    axis.set(xlim=(-0.55, 5.55), ylim=(-0.5, 1.5))
+    axis.set(xlim=(-0.55, 6.55), ylim=(-0.5, 1.5))
     for place, name in enumerate(CHAPTERS):
-        column, row = place % 6, 1 - place // 6
+        column, row = place % 7, 1 - place // 7
         lit = place + 1 == chapter
         box = {"boxstyle": "round,pad=0.3", "facecolor": ORANGE if lit else "#eeeeee", "edgecolor": "none"}
         axis.text(
-            column, row, f"{place + 1}\n{name}", ha="center", va="center", fontsize=9.5, bbox=box,
+            column, row, f"{place + 1}\n{name}", ha="center", va="center", fontsize=9, bbox=box,
             weight="bold" if lit else "normal", color="black" if lit else "#666666",
         )  # fmt: skip
-        if column < 5:
+        if column < 6 and place + 1 < len(CHAPTERS):
             arrow = {"arrowstyle": "->", "color": GREY}
             axis.annotate("", (column + 0.57, row), (column + 0.43, row), arrowprops=arrow)
     return figure

@@ -245,6 +245,14 @@ def test_a_saved_tokenizer_json_is_the_official_one(folder: Path, official_token
     )
 
 
+def test_a_tokenizer_alone_is_read_by_transformers(folder: Path, tokenizer: WordPiece) -> None:
+    (folder / "config.json").unlink()
+    theirs = AutoTokenizer.from_pretrained(folder)
+    assert (*theirs.special_tokens_map.values(),) == ("[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]")
+    assert theirs.model_max_length == 512
+    assert theirs("A [MASK] café").input_ids == tokenizer.encode("A [MASK] café").ids
+
+
 @pytest.mark.parametrize("architecture", ["bert", "distilbert"])
 def test_pipelines_of_transformers_run_on_what_is_saved(
     architecture: str, tokenizer: WordPiece, tmp_path: Path

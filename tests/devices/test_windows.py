@@ -47,6 +47,7 @@ def windows() -> Iterator[None]:
         replace(old, new, **how)
 
     with (
+        mock.patch("minidistil.ch05_weights.weights.COPIES", True),
         mock.patch("os.fsync", careful_fsync),
         mock.patch("os.unlink", careful_unlink),
         mock.patch("os.replace", careful_replace),

@@ -64,7 +64,6 @@ def join_pieces(pieces):
     text = text[1:]
     for mark in ".?!,":
         text = mark.join(text.split(" " + mark))
-    text = "'".join(text.split(" ' "))
     for ending in ("n't", "'m", "'s", "'ve", "'re"):
         text = ending.join(text.split(" " + ending))
     return text

@@ -59,9 +59,7 @@ def truncate(parts, room):
 
 def join_pieces(pieces):
     text = re.sub(r"(?<!^) ##", "", " ".join(pieces))
-    table = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"} | {
-        f" {e}": e for e in ("n't", "'m", "'s", "'ve", "'re")
-    }
+    table = {" .": ".", " ?": "?", " !": "!", " ,": ","} | {f" {e}": e for e in ("n't", "'m", "'s", "'ve", "'re")}
     return reduce(lambda text, spaced: text.replace(spaced, table[spaced]), table, text)
 
 

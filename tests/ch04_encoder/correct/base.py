@@ -1,7 +1,6 @@
 """A whole solution, written differently from the package: PyTorch's functions on the modules' weights."""
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from minidistil.ch03_attention.attention import MultiHeadAttention
@@ -28,13 +27,15 @@ class Embeddings(nn.Module):
 
     def forward(self, input_ids, token_type_ids=None):
         position_ids = torch.arange(input_ids.size(1), device=input_ids.device).expand_as(input_ids)
-        summed = F.embedding(input_ids, self.word.weight) + F.embedding(position_ids, self.position.weight)
+        summed = nn.functional.embedding(input_ids, self.word.weight) + nn.functional.embedding(
+            position_ids, self.position.weight
+        )
         if self.token_type is not None:
             if token_type_ids is None:
                 summed = summed + self.token_type.weight[0]
             else:
-                summed = summed + F.embedding(token_type_ids, self.token_type.weight)
-        return F.dropout(self.norm(summed), self.dropout.p, self.training)
+                summed = summed + nn.functional.embedding(token_type_ids, self.token_type.weight)
+        return nn.functional.dropout(self.norm(summed), self.dropout.p, self.training)
 
 
 class Block(nn.Module):
@@ -51,7 +52,9 @@ class Block(nn.Module):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         branch, weights = self.attention(hidden_states, visible, output_attentions)
         middle = self.attention_norm(self.attended_dropout(branch) + hidden_states)
-        branch = F.linear(F.gelu(F.linear(middle, self.expand.weight, self.expand.bias)), self.contract.weight)
+        branch = nn.functional.linear(
+            nn.functional.gelu(nn.functional.linear(middle, self.expand.weight, self.expand.bias)), self.contract.weight
+        )
         branch = branch + self.contract.bias
         return self.output_norm(self.fed_dropout(branch) + middle), weights
 

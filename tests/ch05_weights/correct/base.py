@@ -2,10 +2,9 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import logsigmoid, one_hot
 
-from minidistil.ch04_encoder.encoder import gelu, initialize, layer_norm
-from minidistil.ch05_weights.weights import model_type as type_of
+from minidistil.ch04_encoder.encoder import gelu, initialize
+from minidistil.ch05_weights.weights import model_type
 
 
 class MaskedLMHead(nn.Module):
@@ -19,14 +18,13 @@ class MaskedLMHead(nn.Module):
 
     def forward(self, hidden_states):
         features = gelu(hidden_states @ self.transform.weight.mT + self.transform.bias)
-        normed = layer_norm(features, self.norm.weight, self.norm.bias, self.norm.eps)
-        return torch.einsum("...d,vd->...v", normed, self.word.weight) + self.bias
+        return torch.einsum("...d,vd->...v", self.norm(features), self.word.weight) + self.bias
 
 
 class SequenceClassifierHead(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.is_bert = type_of(config) == "bert"
+        self.is_bert = model_type(config) == "bert"
         default = config.dropout if self.is_bert else 0.2
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.dropout = nn.Dropout(default if config.classifier_dropout is None else config.classifier_dropout)
@@ -47,15 +45,17 @@ def sequence_loss(logits, labels):
         errors = logits.reshape(texts) - labels.reshape(texts)
         return errors @ errors / texts
     if not labels.is_floating_point():
-        return -(one_hot(labels, classes) * logits.log_softmax(1)).sum() / texts
-    return -(labels * logsigmoid(logits) + (1 - labels) * logsigmoid(-logits)).mean()
+        return -(nn.functional.one_hot(labels, classes) * logits.log_softmax(1)).sum() / texts
+    return -(labels * nn.functional.logsigmoid(logits) + (1 - labels) * nn.functional.logsigmoid(-logits)).mean()
 
 
 def answer_loss(start_logits, end_logits, start_positions, end_positions):
     length = start_logits.shape[1]
     surprise = -torch.stack([start_logits, end_logits]).log_softmax(-1)  # (2, B, L)
     positions = torch.stack([start_positions, end_positions])  # (2, B)
-    right = one_hot(positions.clamp(max=length), length + 1)[..., :length]  # nothing where the answer was cut off
+    right = nn.functional.one_hot(positions.clamp(max=length), length + 1)[
+        ..., :length
+    ]  # nothing where the answer was cut off
     return ((surprise * right).sum((1, 2)) / right.sum((1, 2))).mean()
 
 
@@ -67,30 +67,27 @@ def mean_pooling(hidden_states, attention_mask=None):
     return ((mask @ hidden_states) / mask.sum(-1, keepdim=True)).squeeze(1)
 
 
-_BERT = """
-embeddings.word=embeddings.word_embeddings embeddings.position=embeddings.position_embeddings
-embeddings.token_type=embeddings.token_type_embeddings embeddings.norm=embeddings.LayerNorm
-attention.query=attention.self.query attention.key=attention.self.key attention.value=attention.self.value
-attention.output=attention.output.dense attention_norm=attention.output.LayerNorm expand=intermediate.dense
-contract=output.dense output_norm=output.LayerNorm head.transform=cls.predictions.transform.dense
-head.norm=cls.predictions.transform.LayerNorm head=cls.predictions head.dense=bert.pooler.dense
-head.classifier=classifier
-"""
-_DISTILBERT = """
-embeddings.word=embeddings.word_embeddings embeddings.position=embeddings.position_embeddings
-embeddings.norm=embeddings.LayerNorm attention.query=attention.q_lin attention.key=attention.k_lin
-attention.value=attention.v_lin attention.output=attention.out_lin attention_norm=sa_layer_norm expand=ffn.lin1
-contract=ffn.lin2 output_norm=output_layer_norm head.transform=vocab_transform head.norm=vocab_layer_norm
-head=vocab_projector head.dense=pre_classifier head.classifier=classifier
-"""
-_TABLES = {
-    "bert": ("encoder", dict(pair.split("=") for pair in _BERT.split())),
-    "distilbert": ("transformer", dict(pair.split("=") for pair in _DISTILBERT.split())),
-}
-
-
 def their_name(ours, model_type, prefix=True):
-    stack, table = _TABLES[model_type]
+    stacks = {"bert": "encoder", "distilbert": "transformer"}
+    tables = {
+        "bert": """
+        embeddings.word=embeddings.word_embeddings embeddings.position=embeddings.position_embeddings
+        embeddings.token_type=embeddings.token_type_embeddings embeddings.norm=embeddings.LayerNorm
+        attention.query=attention.self.query attention.key=attention.self.key attention.value=attention.self.value
+        attention.output=attention.output.dense attention_norm=attention.output.LayerNorm expand=intermediate.dense
+        contract=output.dense output_norm=output.LayerNorm head.transform=cls.predictions.transform.dense
+        head.norm=cls.predictions.transform.LayerNorm head=cls.predictions head.dense=bert.pooler.dense
+        head.classifier=classifier
+        """,
+        "distilbert": """
+        embeddings.word=embeddings.word_embeddings embeddings.position=embeddings.position_embeddings
+        embeddings.norm=embeddings.LayerNorm attention.query=attention.q_lin attention.key=attention.k_lin
+        attention.value=attention.v_lin attention.output=attention.out_lin attention_norm=sa_layer_norm expand=ffn.lin1
+        contract=ffn.lin2 output_norm=output_layer_norm head.transform=vocab_transform head.norm=vocab_layer_norm
+        head=vocab_projector head.dense=pre_classifier head.classifier=classifier
+        """,
+    }
+    stack, table = stacks[model_type], dict(pair.split("=") for pair in tables[model_type].split())
     front = ""
     if ours.startswith("encoder."):
         ours, front = ours[len("encoder.") :], model_type + "."
