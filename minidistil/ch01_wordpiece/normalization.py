@@ -105,10 +105,10 @@ def normalize_as(
     if do_lower_case and strip_accents and tokenize_chinese_chars:
         return normalize(text)
     characters: Characters = []
-    for index, char in enumerate(text):
+    for place, char in enumerate(text):
         if not is_control(char):
             apart = " " if tokenize_chinese_chars and is_chinese(char) else ""
-            characters += [(part, index) for part in (apart, " " if char.isspace() else char, apart) if part]
+            characters += [(part, place) for part in (apart, " " if char.isspace() else char, apart) if part]
     if strip_accents:
         characters = [(part, index) for part, index in _parts(characters) if category(part) != "Mn"]
     return [(letter, index) for char, index in characters for letter in (lower(char) if do_lower_case else char)]

@@ -21,7 +21,7 @@ COPIED = (
     "README.md", "LICENSE", "requirements.txt", "pyproject.toml", "minidistil", "notebooks", "exercises", "tests",
     "data",
 )  # fmt: skip
-LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "*.egg-info")
+LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "*.egg-info", "one_page.py", "test_one_page.py")  # all solutions
 FOR_INSTRUCTORS = ("exercises/INSTRUCTORS.md", "tests/course")
 _TO_INSTRUCTORS = re.compile(r"[^.\n]*\[[^]\n]*\]\([\w/]*INSTRUCTORS\.md\)\)?\.")  # a sentence with that link
 

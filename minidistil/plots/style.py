@@ -20,12 +20,13 @@ def new_figure(width: float = 8, height: float = 3.2, columns: int = 1, title: s
     from matplotlib.figure import Figure
 
     class Picture(Figure):
-        alt = title  # what it shows, in words, for readers who cannot see it
+        alt = ""  # what it shows, in words, for readers who cannot see it; else its titles
 
         def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
             buffer = io.BytesIO()
             self.savefig(buffer, dpi=110, format="png")
-            return buffer.getvalue(), {"alt": self.alt} if self.alt else {}
+            titles = filter(None, (self.get_suptitle(), *(axis.get_title() for axis in self.axes)))
+            return buffer.getvalue(), {"alt": self.alt or "; ".join(titles)}
 
     figure = Picture(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]

@@ -13,10 +13,10 @@ from tests.plots.drawn import axes_of, bars, cells, heights, squares, widths, wo
 
 
 def test_one_chapter_is_highlighted_and_all_are_named() -> None:
-    for chapter in (1, 12):
+    for chapter in (1, 13):
         (axis,) = axes_of(plots.where_we_are(chapter))
         texts = [text for text in axis.texts if text.get_text()]
-        assert len(texts) == len(CHAPTERS) == 12
+        assert len(texts) == len(CHAPTERS) == 13
         assert words(text for text in texts if text.get_fontweight() == "bold") == [
             f"{chapter}\n{CHAPTERS[chapter - 1]}"
         ]
@@ -64,7 +64,9 @@ def test_curves_of_vocabularies_begin_with_the_characters() -> None:
 
 def test_a_picture_is_shown_by_a_notebook() -> None:
     figure = plots.speeds([("docs", 4e6, 1e6)])
-    assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+    picture, about = figure._repr_png_()  # type: ignore[attr-defined]
+    assert picture.startswith(b"\x89PNG")
+    assert about["alt"] == figure.axes[0].get_title() != ""
 
 
 def test_document_lengths_are_counted_on_both_sides_of_the_limit() -> None:
