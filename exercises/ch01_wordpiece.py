@@ -12,7 +12,7 @@ From the package you may use the helpers imported below.
 """
 
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from minidistil.ch01_wordpiece.characters import is_chinese, is_control

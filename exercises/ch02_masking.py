@@ -12,6 +12,8 @@ The tokenizer is the package's own. From the package you may use what is importe
 Letters in shapes: B sequences of a batch, L tokens of its longest one, V vocabulary.
 """
 
+import math
+import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import torch

@@ -15,6 +15,7 @@ the device of its parameters. You need not check the arguments.
 import contextlib
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn

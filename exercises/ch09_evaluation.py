@@ -11,6 +11,7 @@ Letters in shapes: B sequences, L tokens, M real tokens, N hidden tokens, D widt
 """
 
 import math
+import random
 from collections.abc import Sequence
 
 import torch

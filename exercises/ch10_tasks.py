@@ -14,6 +14,7 @@ From the package you may use the helpers imported below. A range of characters o
 Letters in shapes: B texts, L tokens of the longest one (or of a window), C classes.
 """
 
+import math
 import re
 import string
 from collections import Counter
