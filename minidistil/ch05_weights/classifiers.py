@@ -7,7 +7,7 @@ Letters in shapes: B sequences, L tokens, D width, C classes.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,7 +102,7 @@ def class_names(given: Sequence[str] | Mapping[Any, str]) -> tuple[str, ...]:
     Raises:
         ValueError: no class, a name that occurs twice, or numbers that are not 0, 1, 2 …
     """
-    if isinstance(given, str) or not given:
+    if isinstance(given, str) or not isinstance(given, Iterable) or not given:
         raise ValueError(f"id2label is {given!r}: expected the names of the classes, at least one.")
     numbered = given.items() if isinstance(given, Mapping) else enumerate(given)
     by_number = {str(number): str(name) for number, name in numbered}  # in JSON every number is a string

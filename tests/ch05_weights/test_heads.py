@@ -96,7 +96,7 @@ def test_embed_is_the_same_in_batches_of_any_size(tokenizer: WordPiece) -> None:
     assert together.shape == (5, 384)
     for size in (1, 2):
         torch.testing.assert_close(embed(texts, model, tokenizer, size), together, atol=TOLERANCE, rtol=0)
-    with pytest.raises(TypeError, match="got one string"):
+    with pytest.raises(TypeError, match="several texts, got str"):
         embed("one", model, tokenizer)
     with pytest.raises(ValueError, match="at least one text"):
         embed([], model, tokenizer)
