@@ -16,7 +16,7 @@ import minidistil as md
 from minidistil.ch08_training.objectives import masked_lm_losses
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.training import train
-from tests.devices.test_gpu import SETTINGS, a_feed, small
+from tests.devices.small import SETTINGS, a_feed, small
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/maps, which only Linux has")
 
