@@ -419,6 +419,7 @@ def said_by(notebook: nbformat.NotebookNode) -> dict[str, str]:
 @pytest.fixture
 def kernels(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("MINIDISTIL_FULL", raising=False)  # the notebooks run in their small size
     return file.parent.parent
 
 
