@@ -161,7 +161,7 @@ def _backup(path: Path, content: str) -> Path:
 
 
 class _Record:
-    """What each cell held when it was last run: with it, a cell that changed is told from a file that did."""
+    """What each cell held when it was last run: it shows whether the cell has changed or the file."""
 
     def __init__(self, chapter: Chapter):
         place = hashlib.sha256(str(chapter.path.resolve()).encode()).hexdigest()[:12]
