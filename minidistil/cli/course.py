@@ -87,7 +87,8 @@ def graduate(options: argparse.Namespace) -> int:
 
 def grade(options: argparse.Namespace) -> int:
     """The table of a class."""
-    from minidistil.course.grade import grade, isolation, write_csv
+    from minidistil.course.grade import grade, write_csv
+    from minidistil.course.isolation import isolation
 
     say(isolation())
     grades = []

@@ -13,7 +13,8 @@ from minidistil.ch03_attention import attention
 from minidistil.cli.main import main
 from minidistil.course.alike import notes
 from minidistil.course.chapters import read_chapter
-from minidistil.course.grade import COLUMNS, LARGEST, Grade, bubblewrap, grade, submissions, write_csv
+from minidistil.course.grade import COLUMNS, Grade, grade, submissions, write_csv
+from minidistil.course.isolation import LARGEST, bubblewrap
 from minidistil.course.sandbox import FILE_SIZE
 from tests.course.small_course import STUB, write_chapter
 
@@ -250,7 +251,7 @@ def test_the_same_code_is_a_note_whatever_its_names(tmp_path: Path) -> None:
 def test_where_bubblewrap_is_not_at_hand_the_command_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("minidistil.course.grade.bubblewrap", lambda: False)
+    monkeypatch.setattr("minidistil.course.isolation.bubblewrap", lambda: False)
     make_course(tmp_path / "course")
     monkeypatch.chdir(tmp_path / "course")
     (tmp_path / "in").mkdir()
