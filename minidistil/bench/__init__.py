@@ -6,7 +6,7 @@ that both give the same result before it prints a number.
 
 from collections.abc import Callable, Iterator
 
-from minidistil.bench import attention, backends, inference, step, tokenizer
+from minidistil.bench import attention, backends, gpu, inference, step, tokenizer
 from minidistil.bench.attention import compare_attention, kept_for_backward, torchs_attention
 from minidistil.bench.tokenizer import compare_tokenizers, random_strings
 
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "attention": attention.table,
     "inference": inference.table,
     "step": step.table,
+    "gpu": gpu.table,
 }
 
 __all__ = [

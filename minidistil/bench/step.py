@@ -12,7 +12,7 @@ import math
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -93,19 +93,24 @@ def compare(work: Work) -> tuple[Result, Result, Result]:
 
     RuntimeError if they do not compute the same; in bf16, not nearly the same.
     """
-    official = _in_own_process(measure_official, work)
-    fp32, bf16 = (_in_own_process(measure_package, replace(work, precision=each)) for each in ("fp32", "bf16"))
+    official = in_own_process(measure_official, work)
+    fp32, bf16 = (in_own_process(measure_package, replace(work, precision=each)) for each in ("fp32", "bf16"))
     for result, tolerance in ((fp32, 1e-5), (bf16, 0.05)):
-        for name in ("loss", "ce", "mlm", "cos", "gradient_norm"):
-            if not math.isclose(result[name], official[name], rel_tol=tolerance, abs_tol=tolerance):
-                raise RuntimeError(
-                    f"{name} is {result[name]} in minidistil and {official[name]} in the official computation: "
-                    "a comparison of speed means nothing."
-                )
+        require_same(result, official, tolerance, ("loss", "ce", "mlm", "cos", "gradient_norm"))
     return official, fp32, bf16
 
 
-def _in_own_process(measure: Callable[[Work], Result], work: Work) -> Result:
+def require_same(result: Result, official: Result, tolerance: float, names: Iterable[str]) -> None:
+    """RuntimeError if this package and the official computation differ by more in one of these figures."""
+    for name in names:
+        if not math.isclose(result[name], official[name], rel_tol=tolerance, abs_tol=tolerance):
+            raise RuntimeError(
+                f"{name} is {result[name]} in minidistil and {official[name]} in the official computation: "
+                "a comparison of speed means nothing."
+            )
+
+
+def in_own_process(measure: Callable[[Work], Result], work: Work) -> Result:
     """In a fresh process, so that the peak of one side's memory does not count for the other."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measure, (work,))
@@ -134,7 +139,12 @@ def measure_official(work: Work) -> Result:
             for name in ("teacher", "student")
         )
     teacher.requires_grad_(False)
-    return _measure(student, lambda batch: official_losses(teacher, student, batch, work.config), work)
+
+    def terms(batch: MaskedBatch) -> dict[str, Tensor]:
+        with autocast(batch.input_ids.device, work.precision):
+            return official_losses(teacher, student, batch, work.config)
+
+    return _measure(student, terms, work)
 
 
 def official_losses(teacher: Any, student: Any, batch: MaskedBatch, config: DistilConfig) -> dict[str, Tensor]:

@@ -91,7 +91,7 @@ class Measured:
 def measure(teacher: EncoderConfig, config: DistilConfig) -> Measured:
     """Take the step on models of the right shape with random weights, and a full micro-batch of random tokens."""
     models = MaskedLM(teacher).eval().requires_grad_(False), student_of(MaskedLM(teacher), config.layers)
-    batch = _random_batch(teacher.vocab_size, config)
+    batch = random_batch(teacher.vocab_size, config)
     teacher_model, student = (model.to(best_device()) for model in models)
     losses = distillation_losses(teacher_model, config)
     batch = MaskedBatch(*(part.to(best_device()) for part in vars(batch).values()))
@@ -127,7 +127,8 @@ def kept_mebibytes(function: Callable[[], Tensor], model: nn.Module) -> float:
     return sum(storage.nbytes() for pointer, storage in storages.items() if pointer not in weights) / 2**20
 
 
-def _random_batch(vocab_size: int, config: DistilConfig) -> MaskedBatch:
+def random_batch(vocab_size: int, config: DistilConfig) -> MaskedBatch:
+    """A full micro-batch (B, L) of random tokens without padding; `mask_share` of them are to be guessed."""
     shape = config.batch_size, config.max_length
     input_ids = torch.randint(vocab_size, shape)
     labels = torch.where(torch.rand(shape) < config.mask_share, input_ids, IGNORE)

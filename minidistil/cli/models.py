@@ -46,12 +46,12 @@ def add(commands: Any) -> None:
 
     what = "compare the speed with that of the library that one would use instead"
     flag = add_command(commands, "bench", bench, what, on_device=True).add_argument
-    flag("name", help="tokenizer, attention, inference or step")
+    flag("name", help="tokenizer, attention, inference, step or gpu (a full-size step, and resume)")
     backends = "for inference only, compare these: fp32, bf16, int8, onnx, onnx-int8"
     flag("--backends", type=words, metavar="A,B", help=backends)
 
     what = "estimate what the paper's distillation takes: memory, time and cost"
-    add_command(commands, "plan", plan, what, _plan_flags)
+    add_command(commands, "plan", plan, what, _plan_flags, on_device=True)
 
 
 def _plan_flags(command: argparse.ArgumentParser) -> None:
@@ -192,7 +192,8 @@ def bench(options: argparse.Namespace) -> int:
         raise ValueError(f"There is no benchmark {options.name!r}: expected one of {', '.join(BENCHMARKS)}.")
     if options.backends is not None and options.name != "inference":
         raise ValueError(f"--backends goes with `bench inference`, not with `bench {options.name}`.")
-    device = best_device() if options.name == "step" else torch.device("cpu")  # the others compare CPU libraries
+    on_any = options.name in ("step", "gpu")  # the others compare libraries on the CPU
+    device = best_device() if on_any else torch.device("cpu")
     say(f"{datetime.date.today()}, {described(device)}, torch {torch.__version__}")
     for line in BENCHMARKS[options.name]() if options.backends is None else backends.table(options.backends):
         say(line)

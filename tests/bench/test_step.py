@@ -51,6 +51,6 @@ def test_this_package_takes_half_the_memory(work: Work) -> None:
 
 def test_a_step_that_differs_is_not_timed(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     results = iter([dict.fromkeys(("loss", "ce", "mlm", "cos", "gradient_norm"), each) for each in (1.0, 1.001, 1.0)])
-    monkeypatch.setattr(stepbench, "_in_own_process", lambda measure, work: next(results))
+    monkeypatch.setattr(stepbench, "in_own_process", lambda measure, work: next(results))
     with pytest.raises(RuntimeError, match=r"loss is 1.001 in minidistil and 1.0 in"):
         compare(work)

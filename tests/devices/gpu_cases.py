@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import minidistil as md
+from minidistil.bench.gpu import resumed
 from minidistil.ch02_masking.corpus import Corpus
 from minidistil.ch02_masking.masking import choose_positions, mask_tokens
 from minidistil.ch05_weights.classifiers import ClassifierConfig
@@ -190,6 +191,11 @@ def test_a_resumed_run_on_the_device_equals_an_uninterrupted_one(tokenizer: md.W
                 steps.close()
             ends.append(torch.cat([parameter.detach().cpu().flatten() for parameter in student.parameters()]))
     assert torch.equal(*ends)
+
+
+def test_the_run_of_the_benchmark_resumes_on_the_device() -> None:
+    with imitated_gpu():
+        assert resumed(GPU, "bf16") == "resumed bit for bit; twice the same run bit for bit"
 
 
 def head_config(id2label: Any) -> ClassifierConfig:
