@@ -33,13 +33,19 @@ def processes() -> Iterator[None]:
     for ever.
 
     Raises:
-        ValueError: more processes than GPUs, where there are GPUs.
+        ValueError: more processes than GPUs, where there are GPUs, or one device for all of them.
         ConnectionError: the processes cannot be joined, or lose one another.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
-    on_gpus = best_device().type == "cuda"
+    device = best_device()
+    on_gpus = device.type == "cuda"
+    if device.type not in ("cpu", "cuda") or (on_gpus and device.index is not None):
+        raise ValueError(
+            f"Several processes, and the device is {device}: expected cuda, of which each process takes a GPU of its "
+            "own, or cpu (--device, MINIDISTIL_DEVICE)."
+        )
     if on_gpus:
         place, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
         if place >= count:

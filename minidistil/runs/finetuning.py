@@ -191,6 +191,7 @@ def _plan(
     folder: RunFolder, model: TaskModel, losses: Losses, feed: FeatureFeed, config: FinetuneConfig, steps: int
 ) -> Plan:
     """The run's plan, its epochs of so many steps: measured once, then the folder's."""
+    folder.goes_on(device_of(model))
     plan = folder.plan()
     if plan is None:
         plan = replace(from_first(make_plan(model, losses, feed, config)), steps=config.epochs * steps)

@@ -16,10 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
 from minidistil import plots
+from minidistil.ch08_training.device import described
 from minidistil.ch08_training.parallel import from_first, rank
 from minidistil.ch08_training.plan import Plan
 from minidistil.files import append, read_small, require_space, write_atomically
@@ -167,6 +169,16 @@ class RunFolder:
                 f"The plan in {self.folder / 'config.json'} is damaged ({error}): delete the folder to start afresh, "
                 "or choose another with --out."
             ) from error
+
+    def goes_on(self, device: torch.device) -> None:
+        """Note with the plan where the run began; say so where it goes on elsewhere, as sums are rounded otherwise."""
+        here = described(device)
+        began = self.settings.setdefault("device", here)
+        if began != here:
+            self.say(
+                f"This run began on {began} and goes on on {here}: its weights are no longer bit for bit those of an "
+                "uninterrupted run."
+            )
 
     def keep_plan(self, plan: Plan) -> None:
         """Write the plan into config.json: a later call goes on with it."""

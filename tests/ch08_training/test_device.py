@@ -9,7 +9,7 @@ import torch
 
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
-from minidistil.ch08_training import loss_scale
+from minidistil.ch08_training import loss_scale, parallel
 from minidistil.ch08_training.device import best_device, precisions
 from minidistil.ch08_training.feed import Feed, MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
@@ -32,6 +32,21 @@ def test_a_device_that_is_not_here_is_refused(name: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("MINIDISTIL_DEVICE", name)
     with pytest.raises(ValueError, match=rf"{name}.*cpu"):
         best_device()
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [("cuda", "GPUs here: 1.*--nproc-per-node 1"), ("cuda:1", "cuda:1.*GPU of its"), ("mps", "mps")],
+)
+def test_processes_that_would_share_a_device_are_refused(
+    device: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(parallel, "best_device", lambda: torch.device(device))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match=expected), parallel.processes():
+        pass
 
 
 def test_bf16_that_is_only_emulated_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:

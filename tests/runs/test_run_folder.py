@@ -199,6 +199,22 @@ def test_the_checkpoint_of_another_run_is_refused(
 def test_the_stopped_run_itself_goes_on(stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(stopped, folder)
-    run = distil(teacher, student_of(teacher), corpus, CONFIG, folder)
+    said: list[str] = []
+    run = distil(teacher, student_of(teacher), corpus, CONFIG, folder, say=said.append)
     assert run.metrics["steps"] == 4
+    assert not [line for line in said if "bit for bit" in line]
     assert not (folder / "checkpoints").exists()
+
+
+def test_a_run_that_goes_on_on_another_device_says_so(
+    stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(stopped, folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"device": "Tesla T4"}))
+    said: list[str] = []
+    assert distil(teacher, student_of(teacher), corpus, CONFIG, folder, say=said.append).metrics["steps"] == 4
+    (line,) = [line for line in said if "bit for bit" in line]
+    assert "Tesla T4" in line
+    assert "of a CPU" in line
