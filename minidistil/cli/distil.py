@@ -18,6 +18,7 @@ from minidistil.cli.options import (
     numbers,
     say,
     say_if_finished,
+    size_or_auto,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _flags(command: argparse.ArgumentParser) -> None:
     add_settings(command, DistilConfig(), "alpha_ce", "alpha_mlm", "alpha_cos", "alpha_mse", "temperature")
     paper = "start from the published settings instead of the defaults shown here; other flags still apply"
     command.add_argument("--paper", action="store_true", help=paper)
-    add_training_flags(command, DistilConfig(), "runs/distil")
+    add_training_flags(command, DistilConfig(), "runs/distil", size_or_auto)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,8 +49,12 @@ def run(options: argparse.Namespace) -> int:
     from minidistil.ch08_training.settings import DistilConfig
 
     start = DistilConfig.paper() if options.paper else DistilConfig()
-    config = dataclasses.replace(start, **given(options, DistilConfig))
-    return _distil(options.teacher, config, lambda: corpus_of(options), options.out)
+    settings = given(options, DistilConfig)
+    auto = settings.get("batch_size") == "auto"
+    if auto:
+        del settings["batch_size"]
+    config = dataclasses.replace(start, **settings)
+    return _distil(options.teacher, config, lambda: corpus_of(options), options.out, auto)
 
 
 def main_job(options: argparse.Namespace) -> int:
@@ -68,7 +73,7 @@ def main_job(options: argparse.Namespace) -> int:
     return _distil("minilm", DistilConfig(layers=(0, 1, 2)), docs_corpus, Path("runs/first"))
 
 
-def _distil(name: str, config: "DistilConfig", text: Callable[[], Any], out: Path) -> int:
+def _distil(name: str, config: "DistilConfig", text: Callable[[], Any], out: Path, auto: bool = False) -> int:
     from minidistil.ch01_wordpiece.wordpiece import WordPiece
     from minidistil.ch05_weights.heads import MaskedLM
     from minidistil.ch07_student.student import student_of
@@ -77,6 +82,7 @@ def _distil(name: str, config: "DistilConfig", text: Callable[[], Any], out: Pat
     from minidistil.ch09_evaluation.speed import parameters
     from minidistil.hub.official import official_name
     from minidistil.runs.distillation import distil
+    from minidistil.runs.micro_batch import fitted
     from minidistil.runs.report import comparison_table, side_by_side
 
     with processes():
@@ -85,6 +91,9 @@ def _distil(name: str, config: "DistilConfig", text: Callable[[], Any], out: Pat
         checked = ", size and sha256 verified" if official_name(name) else ""
         say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
         student = student_of(teacher, config.layers)
+        if auto:
+            config = fitted(teacher, student, config, out)
+            say(f"micro-batches of {config.batch_size} sequences, {config.accumulate} in a step")
         run = distil(teacher, student, text(), config, out, tokenizer, say)
         if rank():
             return 0

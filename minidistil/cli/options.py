@@ -86,14 +86,21 @@ def given(options: argparse.Namespace, config: type) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if name in names and value is not None}
 
 
-def add_training_flags(command: argparse.ArgumentParser, config: "TrainingConfig", out: str) -> None:
-    """Add the flags of `distil` and `teach`: the run's folder, the settings of every run, and the text."""
+def add_training_flags(
+    command: argparse.ArgumentParser, config: "TrainingConfig", out: str, size: Callable[[str], Any] = int
+) -> None:
+    """Add the flags of `distil` and `teach`: the run's folder, the settings of every run, and the text.
+
+    `size` reads --batch-size.
+    """
     folder = "the run's folder (default: %(default)s)"
     command.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=folder)
     length = command.add_mutually_exclusive_group()
     add_settings(length, config, "steps")
     add_settings(length, config, "budget_seconds", flag="--budget", type=seconds, metavar="90s|6m|1h")
-    add_settings(command, config, "seed", "batch_size", "accumulate", "max_length", "learning_rate", "precision")
+    add_settings(command, config, "seed")
+    add_settings(command, config, "batch_size", type=size, metavar="N" if size is int else "N|auto")
+    add_settings(command, config, "accumulate", "max_length", "learning_rate", "precision")
     add_settings(command, config, "workers", "validate_every")
     add_text_flags(command)
 
@@ -142,6 +149,13 @@ def numbers(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d+(,\d+)*", text):
         raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers with commas, such as 0,2,4")
     return tuple(map(int, text.split(",")))
+
+
+def size_or_auto(text: str) -> int | str:
+    """A whole number, or auto: the largest micro-batch that fits into the GPU's memory."""
+    if text != "auto" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, or auto")
+    return text if text == "auto" else int(text)
 
 
 def words(text: str) -> list[str]:
