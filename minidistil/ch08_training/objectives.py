@@ -82,6 +82,7 @@ def triple_loss(
 # --- The same with L_ce at all tokens, but logits of a few hundred positions at a time ---
 
 CHUNK = 256  # positions whose logits exist at the same time: 31 MB a model in fp32, V = 30522
+LARGEST_CHUNK = 4096  # on a GPU
 
 
 def triple_loss_in_chunks(
@@ -118,12 +119,26 @@ def triple_loss_in_chunks(
     factor = tokens if half else 1
     weights = torch.tensor(list(alphas.values()), dtype=torch.float32) * factor
     trained = [parameter for parameter in student.head.parameters() if parameter.requires_grad]
-    total, values = InChunks.apply(part, weights.to(student_hidden.device, non_blocking=True), student_hidden, *trained)
+    weights = weights.to(student_hidden.device, non_blocking=True)
+    chunk = chunk_size(student_hidden.device, student.config.vocab_size)
+    total, values = InChunks.apply(part, chunk, weights, student_hidden, *trained)
     total, terms = total / factor, dict(zip(alphas, values, strict=True))
     if config.alpha_cos or student_hidden.shape == teacher_hidden.shape:
         terms["cos"] = cosine_loss(student_hidden, teacher_hidden)
         total = total + config.alpha_cos * terms["cos"]
     return {"loss": total, **terms}
+
+
+def chunk_size(device: torch.device, vocab_size: int) -> int:
+    """Positions in a chunk: on a GPU as many as use a 16th of its memory, as it is slow in many small products.
+
+    Of all its memory, not of what is free: a resumed run has to add the same numbers in the same order.
+    """
+    if device.type != "cuda":
+        return CHUNK
+    each = 10 * 4 * vocab_size  # logits, their softmax and their gradients, some ten numbers of 4 bytes a word
+    possible = torch.cuda.get_device_properties(device).total_memory // 16 // each
+    return min(max(CHUNK, 1 << possible.bit_length() - 1), LARGEST_CHUNK)
 
 
 class InChunks(torch.autograd.Function):
@@ -135,14 +150,19 @@ class InChunks(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, part: Callable[[Tensor, slice], Tensor], weights: Tensor, hidden: Tensor, *parameters: Tensor
+        ctx: Any,
+        part: Callable[[Tensor, slice], Tensor],
+        chunk: int,
+        weights: Tensor,
+        hidden: Tensor,
+        *parameters: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """The weighted sum (scalar) and the losses (K,) of part(hidden[at], at), weights (K,), hidden (M, D)."""
         terms = torch.zeros_like(weights)
         hidden_gradient = torch.empty_like(hidden)
         gradients = [torch.zeros_like(parameter) for parameter in parameters]
-        for start in range(0, len(hidden), CHUNK):
-            at = slice(start, start + CHUNK)
+        for start in range(0, len(hidden), chunk):
+            at = slice(start, start + chunk)
             with torch.enable_grad():
                 piece = hidden[at].detach().requires_grad_()
                 losses = part(piece, at)
@@ -157,4 +177,4 @@ class InChunks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, weighted: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients, times that of the weighted sum."""
-        return None, None, *(gradient * weighted for gradient in ctx.saved_tensors)
+        return None, None, None, *(gradient * weighted for gradient in ctx.saved_tensors)

@@ -2,6 +2,7 @@
 
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.objectives import (
+    chunk_size,
     distillation_losses,
     masked_lm_losses,
     triple_loss,
@@ -128,3 +130,13 @@ def test_logits_at_masked_positions_only_give_the_full_loss() -> None:
     model, batch = MaskedLM(SMALL).eval(), a_batch()
     full = model(batch.input_ids, batch.attention_mask, labels=batch.labels).loss
     assert masked_lm_losses(model, batch)["loss"].item() == pytest.approx(full.item(), abs=1e-5)
+
+
+def test_a_gpu_takes_larger_chunks_by_all_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chunk_size(torch.device("cpu"), 30522) == 256
+    found = []
+    for gibibytes in (1, 15, 139):
+        memory = SimpleNamespace(total_memory=gibibytes * 2**30)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device, memory=memory: memory)
+        found.append(chunk_size(torch.device("cuda"), 30522))
+    assert found == [256, 512, 4096]
