@@ -8,7 +8,9 @@ import json
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,21 +100,57 @@ def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: to
             optimizer.state[parameter] = {"step": torch.tensor(float(step), device=parameter.device), **moments}
 
 
-def save_checkpoint(
-    folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, run: str = ""
-) -> None:
+def save_checkpoint(folder: Path, tensors: dict[str, Tensor], progress: Progress, run: str = "") -> None:
     """Write weights, optimiser and progress as one safetensors file, then remove older ones.
 
     Args:
+        tensors: the `training_state`.
         run: identifies the run; `load_checkpoint` refuses checkpoints of another one.
     """
     path = folder / f"step-{progress.step:08d}.safetensors"
-    tensors = training_state(model, optimizer)
     metadata = {"progress": json.dumps(asdict(progress)), "run": run, "digest": digest(tensors)}
     write_atomically(path, lambda part: save_file(tensors, part, metadata=metadata))
     for old in sorted(folder.glob("step-*.safetensors")):
         if old != path:
             old.unlink()
+
+
+class CheckpointWriter:
+    """Writes checkpoints beside the training: the numbers are copied at once, and a thread writes the copies.
+
+    Never two at a time: a checkpoint waits until the one before is written. OSError if that one could not be.
+
+    Args:
+        step: of the checkpoint that the folder has; then of the newest one that has not failed.
+    """
+
+    def __init__(self, folder: Path, run: str, step: int = 0):
+        self.folder = folder
+        self.run = run
+        self.step: int = step
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def save(self, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress) -> None:
+        """Begin a checkpoint."""
+        self.wait()
+        tensors = {name: each.to("cpu", copy=True) for name, each in training_state(model, optimizer).items()}
+        self._writing = self._thread.submit(save_checkpoint, self.folder, tensors, deepcopy(progress), self.run)
+
+    def check(self) -> None:
+        """Raise the error that has ended the last checkpoint, once; go on if it is being written."""
+        if self._writing and self._writing.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Return when the last checkpoint is in the folder."""
+        writing, self._writing = self._writing, None
+        try:
+            if writing:
+                writing.result()
+        except BaseException:
+            self.step = -1
+            raise
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

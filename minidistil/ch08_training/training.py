@@ -25,11 +25,11 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.ch08_training.checkpoints import (
+    CheckpointWriter,
     Progress,
     interrupts_held_back,
     load_checkpoint,
     optimizer_is_whole,
-    save_checkpoint,
 )
 from minidistil.ch08_training.device import autocast, device_of, keep_freed_memory, peak_memory_mib
 from minidistil.ch08_training.feed import Batch, Feed, mix
@@ -167,8 +167,8 @@ def train(
 ) -> Iterator[Progress]:
     """Train the model in place, resuming from the newest checkpoint.
 
-    Leaves a checkpoint in the folder every `checkpoint_seconds`, at the end and, in a process by itself, when
-    interrupted. The plan may be corrected between two steps.
+    Leaves a checkpoint in the folder, written by a thread, every `checkpoint_seconds`, at the end and, in a process
+    by itself, when interrupted. The plan may be corrected between two steps.
 
     Args:
         run: identifies the run; checkpoints of another one are refused.
@@ -191,13 +191,14 @@ def train(
     step = Step(model, losses, plan.precision, feed.batch_class)
     if step.scale and progress.scale:
         step.scale.load_state_dict(progress.scale)
-    module = averaging_gradients(step)
+    module, writer = averaging_gradients(step), CheckpointWriter(checkpoints, run, progress.step)
     reader = upcoming(feed, progress.step, config.accumulate, rank(), world_size(), config.workers)
-    start, saved, saved_step = time.perf_counter() - progress.seconds, time.perf_counter(), progress.step
+    start, saved = time.perf_counter() - progress.seconds, time.perf_counter()
     try:
         if progress.step:
             yield progress
         while progress.step < plan.end:
+            writer.check()
             # The learning rate of this step.
             rate = config.learning_rate * schedule(plan.place(progress.step), plan.steps, config.warmup_share)
             for group in optimizer.param_groups:
@@ -228,13 +229,14 @@ def train(
                 position = read[-1][-1]  # behind this step, whatever has been read since
             yield progress
             if save:
-                _save(checkpoints, model, optimizer, progress, position, run)
-                saved, saved_step = time.perf_counter(), progress.step
+                _save(writer, model, optimizer, progress, position)
+                saved = time.perf_counter()
     finally:  # also when interrupted: the last whole step is kept
         reader.close()
         in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
-        if saved_step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step - progress.skipped):
-            _save(checkpoints, model, optimizer, progress, position, run)
+        if writer.step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step - progress.skipped):
+            _save(writer, model, optimizer, progress, position)
+        writer.wait()
     model.eval()
 
 
@@ -290,10 +292,11 @@ def _count_step(
 
 
 def _save(
-    folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, position: Any, run: str
+    writer: CheckpointWriter, model: nn.Module, optimizer: torch.optim.AdamW, progress: Progress, position: Any
 ) -> None:
     """A checkpoint, written by the first process, with the places of all in their texts."""
+    writer.step = progress.step
     positions = gather(position)
     progress.positions = positions if positions[0] else []
     if rank() == 0:
-        save_checkpoint(folder, model, optimizer, progress, run)
+        writer.save(model, optimizer, progress)

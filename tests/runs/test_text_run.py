@@ -16,7 +16,7 @@ from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
-from minidistil.ch08_training.checkpoints import Progress, save_checkpoint
+from minidistil.ch08_training.checkpoints import Progress, save_checkpoint, training_state
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import DistilConfig
 from minidistil.ch08_training.training import make_optimizer
@@ -266,7 +266,7 @@ def test_the_place_that_a_run_needs_is_what_it_has_not_got_yet(tmp_path: Path, m
 
 def test_a_checkpoint_of_another_model_is_refused(corpus: Corpus, tmp_path: Path, tokenizer: WordPiece) -> None:
     other = MaskedLM(EncoderConfig(**{**vars(TINY), "num_hidden_layers": 1}))
-    save_checkpoint(tmp_path / "checkpoints", other, make_optimizer(other, CONFIG), Progress(step=3))
+    save_checkpoint(tmp_path / "checkpoints", training_state(other, make_optimizer(other, CONFIG)), Progress(step=3))
     teacher = small()
     with pytest.raises(ValueError, match="is damaged or belongs to another run"):
         distil(teacher, student_of(teacher), corpus, CONFIG, tmp_path, tokenizer)
