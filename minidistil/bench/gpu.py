@@ -116,7 +116,8 @@ def _work(shape: Shape, teacher: EncoderConfig, folder: Path) -> Work:
 
 def resumed(device: torch.device, precision: str) -> str:
     """How the weights of a short run that was stopped and resumed, and of a second whole one, differ from a first."""
-    whole, again, parts = (_ends_of_a_run(device, precision, stops) for stops in ((None,), (None,), (2, None)))
+    runs: list[tuple[int | None, ...]] = [(None,), (None,), (2, None)]
+    whole, again, parts = (_ends_of_a_run(device, precision, stops) for stops in runs)
     return f"resumed {_difference(whole, parts)}; twice the same run {_difference(whole, again)}"
 
 

@@ -137,7 +137,7 @@ def chunk_size(device: torch.device, vocab_size: int) -> int:
     if device.type != "cuda":
         return CHUNK
     each = 10 * 4 * vocab_size  # logits, their softmax and their gradients, some ten numbers of 4 bytes a word
-    possible = torch.cuda.get_device_properties(device).total_memory // 16 // each
+    possible = int(torch.cuda.get_device_properties(device).total_memory) // 16 // each
     return min(max(CHUNK, 1 << possible.bit_length() - 1), LARGEST_CHUNK)
 
 

@@ -84,7 +84,8 @@ def test_checkpoints_are_written_one_after_the_other(
 def test_a_failed_checkpoint_ends_the_run_at_the_next_steps_and_the_last_one_is_tried_again(
     model: MaskedLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_file, calls = checkpoints.save_file, []
+    save_file = checkpoints.save_file
+    calls: list[int] = []
 
     def failing(*args: Any, **kwargs: Any) -> None:
         calls.append(1)
@@ -94,7 +95,8 @@ def test_a_failed_checkpoint_ends_the_run_at_the_next_steps_and_the_last_one_is_
 
     monkeypatch.setattr(checkpoints, "save_file", failing)
     config = replace(CONFIG, checkpoint_seconds=1e-9)
-    run, steps = train(model, masked_lm_losses, cast(Feed, Numbered()), config, PLAN, tmp_path), []
+    run = train(model, masked_lm_losses, cast(Feed, Numbered()), config, PLAN, tmp_path)
+    steps: list[int] = []
     with pytest.raises(OSError, match="No space left on device"):
         steps.extend(progress.step for progress in run)
     assert steps in ([1], [1, 2])
