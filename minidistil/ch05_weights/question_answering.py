@@ -88,7 +88,9 @@ class QuestionAnswering(TaskModel):
         """
         output = self.encoder(input_ids, attention_mask, token_type_ids, output_hidden_states, output_attentions)
         start, end = self.qa_outputs(self.dropout(output.last_hidden_state)).unbind(-1)  # (B, L) each
-        answer = AnswerOutput(**vars(output), start_logits=start, end_logits=end)
+        answer = AnswerOutput(
+            output.last_hidden_state, output.hidden_states, output.attentions, start_logits=start, end_logits=end
+        )
         if start_positions is not None and end_positions is not None:
             batch = (len(input_ids),)
             starts = whole_labels("start_positions", start_positions, batch)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minidistil.course.chapters import Chapter
+from minidistil.course.peers import left_out
 
 
 class Mistake(NamedTuple):
@@ -20,8 +21,8 @@ class Mistake(NamedTuple):
 class Result:
     """The verdict on one exercise.
 
-    Its state is "passed", "failed", "not checked" (the tests were stopped before), "not written" or "borrowed" from the
-    package.
+    Its state is "passed", "failed", "not checked" (the tests were stopped before, or need what is not installed),
+    "not written" or "borrowed" from the package.
     """
 
     name: str
@@ -76,6 +77,8 @@ class Verdict:
             yield from result.lines(key)
         for failure in self.together[:3]:
             yield f"  together     {failure}"
+        if without := left_out():
+            yield without
         done = sum(result.state == "passed" for result in self.results)
         if self.passed:
             yield f"Passed: all {done} exercises of {key} do what the package's own code does."
