@@ -144,10 +144,15 @@ def measure_speed() -> None:
     write_atomically(RESULTS / "speed_pair.json", lambda part: part.write_text(content, encoding="utf-8"))
 
 
+def parser() -> argparse.ArgumentParser:
+    """The flags of `python -m minidistil.runs.ledger`."""
+    flags = argparse.ArgumentParser(description="Make data/results/ledger.json from the files on record.")
+    flags.add_argument("--speed", action="store_true", help="first time BERT-base and DistilBERT again")
+    return flags
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Make data/results/ledger.json from the files on record.")
-    parser.add_argument("--speed", action="store_true", help="first time BERT-base and DistilBERT again")
-    if parser.parse_args().speed:
+    if parser().parse_args().speed:
         measure_speed()
     write_atomically(RESULTS / "ledger.json", lambda part: part.write_text(text(), encoding="utf-8"))
     print(sentence(ledger()) + ".")

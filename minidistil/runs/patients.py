@@ -1,8 +1,8 @@
 """Small distillations for the clinic, healthy and with one fault, recorded with what tests show.
 
 `python -m minidistil.runs.patients` makes data/clinic.json; it keeps what is there and makes what is missing. Teacher
-and student are 64 wide, of four layers and two, on the docs corpus with a vocabulary of 2,000: a step takes a few
-hundredths of a second on one core, and everything some ten minutes.
+and student are 64 wide, of four layers and two. The text is put together from the sample of reviews, whose few words
+such a teacher can learn: a step takes a few hundredths of a second on one core, and everything some ten minutes.
 
 Letters in shapes: B sequences, L tokens, D width, V vocabulary.
 """
@@ -10,6 +10,7 @@ Letters in shapes: B sequences, L tokens, D width, V vocabulary.
 import contextlib
 import dataclasses
 import json
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch02_masking.corpus import Corpus, docs, sequences
+from minidistil.ch02_masking.corpus import Corpus, sequences
 from minidistil.ch04_encoder.config import EncoderConfig
 from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.fillmask import fill_mask
@@ -35,8 +36,8 @@ from minidistil.files import cache_folder, data_folder, write_atomically
 from minidistil.runs.faults import FAULTS
 
 SEEDS, STEPS, HEALTHY = (1, 2, 3), 100, "healthy"
-SENTENCES = ("Returns a [MASK] of the elements.", "The [MASK] of the array.", "If the file does not [MASK], an error.")
-SIZES = EncoderConfig(2000, 64, 4, 4, 256, max_position_embeddings=64, initializer_range=0.1)
+SENTENCES = ("the film was really [MASK].", "what a [MASK] story!", "the play starts dull and ends [MASK].")
+SIZES = EncoderConfig(300, 64, 4, 4, 256, max_position_embeddings=64, initializer_range=0.1)
 Tensors = dict[str, Tensor]
 
 
@@ -44,12 +45,12 @@ def record(key: str, seed: int, corpus: Corpus, tokenizer: WordPiece, teacher: M
     """One run, with the fault of this name or healthy: its log, its guesses, and the figure of every test."""
     with FAULTS[key].planted() if key in FAULTS else contextlib.nullcontext():
         config = DistilConfig(seed=seed, steps=STEPS, max_length=64, learning_rate=1e-3, log_every=4, precision="fp32")
-        text = sequences(corpus.train[seed::40], tokenizer, 64)[:1600]
+        text = sequences(corpus.train[1600 * seed : 1600 * (seed + 1)], tokenizer, 64)
         torch.manual_seed(seed)
         student = student_of(teacher)
         begin = [{name: tensor.clone() for name, tensor in model.state_dict().items()} for model in (student, teacher)]
         feed, losses = MemoryFeed(text, tokenizer, config), distillation_losses(teacher, config)
-        held_out = masked_documents(corpus.test[:150], tokenizer, 64)
+        held_out = masked_documents(corpus.test, tokenizer, 64)
         with tempfile.TemporaryDirectory() as folder, evaluating(teacher):
             start = compare(teacher, student, held_out)
             *_, progress = train(student, losses, feed, config, Plan(STEPS, "fp32", 0.1), Path(folder))
@@ -73,7 +74,8 @@ def record(key: str, seed: int, corpus: Corpus, tokenizer: WordPiece, teacher: M
 def _masks(feed: MemoryFeed) -> dict[str, float]:
     """What the batches of the run hold, seen beside the sequences that they were made of."""
     names = ("hidden", "real", "as_mask", "special", "right", "read", "new")
-    sums, lengths, seen = dict.fromkeys(names, 0), [], set[int]()
+    sums, seen = dict.fromkeys(names, 0), set[int]()
+    lengths: list[int] = []
     special = torch.tensor(sorted(feed.tokenizer.special_ids))
     for number in range(STEPS):
         batch = feed[number]
@@ -174,16 +176,25 @@ def _twice(student: MaskedLM, teacher: MaskedLM, losses: Any, batch: MaskedBatch
     return figures | {"second_gradient": norms[1] / norms[0]}
 
 
+def reviews() -> Corpus:
+    """Documents of two to six sentences from the sample of reviews; those for the test are of other sentences."""
+    lines = (data_folder() / "samples" / "SST-2" / "train.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    sentences, draw = [line.split("\t")[0] for line in lines], random.Random(0)
+    parts = {"train": (sentences[40:], 8000), "test": (sentences[:40], 100)}
+    made = {name: [" ".join(draw.sample(of, draw.randint(2, 6))) for _ in range(n)] for name, (of, n) in parts.items()}
+    return Corpus("reviews", made["train"], [], made["test"])
+
+
 def made() -> tuple[Corpus, WordPiece, Path]:
     """Text, vocabulary and teacher (its folder) of all runs; made once, and kept in the cache."""
-    corpus, folder = docs(), cache_folder() / "clinic"
+    corpus, folder = reviews(), cache_folder() / "clinic"
     if not (folder / "config.json").is_file():
-        tokenizer = WordPiece.train(corpus.train[::40], vocab_size=SIZES.vocab_size)
+        tokenizer = WordPiece.train(corpus.train[:1600], vocab_size=SIZES.vocab_size)
         tokenizer.save(folder)
         torch.manual_seed(0)
         teacher = MaskedLM(dataclasses.replace(SIZES, vocab_size=len(tokenizer)))
-        settings = TeachConfig(steps=4000, max_length=64, learning_rate=2e-3, validate_every=None)
-        feed = MemoryFeed(sequences(corpus.train[::3], tokenizer, 64), tokenizer, settings)
+        settings = TeachConfig(steps=2000, max_length=64, learning_rate=2e-3, validate_every=None)
+        feed = MemoryFeed(sequences(corpus.train, tokenizer, 64), tokenizer, settings)
         plan = Plan(settings.steps or 1, "fp32", 0.1)
         *_, _ = train(teacher, masked_lm_losses, feed, settings, plan, folder / "checkpoints", "teacher")
         teacher.save_pretrained(folder)

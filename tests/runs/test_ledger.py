@@ -42,7 +42,8 @@ def can_be_run(what: str) -> bool:
     """Whether a command parses, a notebook has the section, or a file the test."""
     if what.startswith("python -m minidistil."):
         module, *flags = shlex.split(what)[2:]
-        return not flags and importlib.util.find_spec(module) is not None
+        found = importlib.util.find_spec(module) is not None
+        return (found and not flags) or (module == ledger.__name__ and bool(ledger.parser().parse_args(flags)))
     if what.startswith("python -m minidistil "):
         try:
             options = parser().parse_args(shlex.split(what)[3:], argparse.Namespace(typed=[], device=None))
