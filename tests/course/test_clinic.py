@@ -1,5 +1,6 @@
 """The clinic: what is offered can be told apart, from the records alone; and the faults are in the real code."""
 
+import doctest
 import json
 from typing import Any
 
@@ -110,6 +111,10 @@ def test_three_faults_do_what_they_say() -> None:
     with FAULTS["bf16_norm"].planted():
         out = nn.LayerNorm(8)(torch.randn(3, 8))
     torch.testing.assert_close(out.bfloat16().float(), out, rtol=0, atol=0)
+
+
+def test_the_examples_are_true() -> None:
+    assert doctest.testmod(clinic).failed == 0
 
 
 def test_the_records_hold_plain_numbers() -> None:
