@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from minidistil.plots.style import BLUE, GREEN, ORANGE, Figure, new_figure, row_names
+from minidistil.plots.style import BLUE, GREEN, Figure, new_figure, row_names
 
 
 def certificate(content: Mapping[str, Any]) -> Figure:
@@ -27,6 +27,7 @@ def certificate(content: Mapping[str, Any]) -> Figure:
     row_names(left, [row["title"] for row in rows])
     left.set_xlim(-0.7, max(len(row["yours"] + row["packages"]) for row in rows) - 0.3)
     left.set_xticks([])
+    left.tick_params(length=0)
     left.spines[:].set_visible(False)
     left.set_title("green: own code, grey: the package's", fontsize=10)
     guesses = content["guesses"]

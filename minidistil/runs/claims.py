@@ -21,7 +21,7 @@ REPRODUCED, SMALL, CONTRADICTED, UNTESTED = (
 COUNTED = "2026-11-30"  # when the figures of the code and of the published tables were first made
 LEDGER = "python -m minidistil.runs.ledger"
 LOSSES = "python -m minidistil ablate --steps 250 --seeds 1,2,3 --precision fp32 --out runs/ablation"
-FULL = "notebooks/13_full_size.ipynb, section 13.{}"
+FULL = "notebooks/13_full_size.ipynb, section {}"
 
 
 @dataclass(frozen=True)

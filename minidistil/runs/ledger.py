@@ -120,10 +120,11 @@ def text() -> str:
 def sentence(whole: dict[str, Any]) -> str:
     """The count, for a page."""
     counts = whole["counts"]
+    tables = sum((row["figure"] or {}).get("file") == "data/results/published.json" for row in whole["rows"])
     return (
         f"Of {whole['claims']} claims of the paper and the model card, {counts['reproduced']} are reproduced here, "
         f"{counts['reproduced on the small pair']} on the small pair, {counts['contradicted']} are contradicted and "
-        f"{counts['untested here']} untested here"
+        f"{counts['untested here']} untested here; {tables} of them set the paper's words beside its own tables"
     )
 
 
