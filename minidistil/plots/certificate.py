@@ -43,7 +43,5 @@ def certificate(content: Mapping[str, Any]) -> Figure:
         ends = f" ({interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
         said = f"own student: keeps {student['retention']:.1%}{ends} of its teacher's masked accuracy, "
         said += f"after {student['seconds'] / 60:.0f} minutes and {student['tokens']:,} tokens"
-    figure.supxlabel(
-        f"{said}\n{content['date']}, {content['machine']}", fontsize=10, color=ORANGE if student else "black"
-    )
+    figure.supxlabel(f"{said}\n{content['date']}, {content['machine']}", fontsize=10)
     return figure
