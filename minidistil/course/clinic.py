@@ -99,7 +99,8 @@ def values(fault: str, name: str) -> list[float]:
 @functools.cache
 def admitted() -> list[str]:
     """The faults that are offered: each differs from the healthy runs in its mark, by more than seeds do."""
-    return [key for key, fault in FAULTS.items() if apart(values(key, fault.mark), values(HEALTHY, fault.mark))]
+    whole = [key for key in FAULTS if len(records().get(key, [])) == len(records()[HEALTHY])]
+    return [key for key in whole if apart(values(key, FAULTS[key].mark), values(HEALTHY, FAULTS[key].mark))]
 
 
 class Case:
