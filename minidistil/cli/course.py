@@ -1,4 +1,4 @@
-"""`minidistil check`, `progress`, `hint` and `graduate` for learners, `grade` and `handout` for instructors."""
+"""For learners `minidistil check`, `progress`, `hint`, `graduate`, `clinic`; for instructors `grade` and `handout`."""
 
 import argparse
 from pathlib import Path
@@ -27,6 +27,15 @@ def add(commands: Any) -> None:
     flag = add_command(commands, "graduate", graduate, what).add_argument
     flag("text", nargs="?", help="a sentence with one [MASK] (default: a sentence about a list)")
     flag("--model", **MODEL)
+    flag("--name", default="", metavar="NAME", help="your name, for the certificate")
+    run = "the folder of your own distillation (default: the last one finished in runs/)"
+    flag("--run", type=Path, dest="own", metavar="DIR", help=run)
+    place = "where certificate.json and certificate.png go (default: %(default)s)"
+    flag("--out", type=Path, default=Path("runs/graduation"), metavar="DIR", help=place)
+
+    what = "diagnose a recorded distillation in which one thing is wrong"
+    flag = add_command(commands, "clinic", clinic, what).add_argument
+    flag("case", nargs="?", type=int, help="its number (default: one by chance)")
 
     what = "check a folder of submissions, each in a process with limits"
     flag = add_command(commands, "grade", grade, what).add_argument
@@ -76,17 +85,34 @@ def hint(options: argparse.Namespace) -> int:
 
 
 def graduate(options: argparse.Namespace) -> int:
-    """A mask filled by the learner's code; 1 if the guesses differ from those of the package."""
+    """A mask filled by the learner's code, and a certificate; 1 if the guesses differ from those of the package."""
+    from minidistil.course.certificate import certificate, newest_run, write
     from minidistil.course.graduate import SENTENCE, graduate
 
     result = graduate(options.text or SENTENCE, options.model)
     for line in result.lines():
         say(line)
-    return 0 if result.equal else 1
+    if not result.equal:
+        return 1
+    if any(each.yours() for each in result.pieces):
+        write(options.out, certificate(result, options.own or newest_run(Path("runs")), options.name))
+        say(f"Your certificate: {options.out / 'certificate.png'}, with all figures in certificate.json beside it.")
+    return 0
+
+
+def clinic(options: argparse.Namespace) -> int:
+    """The clinic in the terminal."""
+    import random
+
+    from minidistil.course.clinic import Case, admitted, play
+
+    play(Case(random.randint(1, len(admitted())) if options.case is None else options.case), input, say)
+    return 0
 
 
 def grade(options: argparse.Namespace) -> int:
-    """The table of a class."""
+    """The table of a class, and that of its certificates if there are any."""
+    from minidistil.course.certificate import table
     from minidistil.course.grade import grade, write_csv
     from minidistil.course.isolation import isolation
 
@@ -97,6 +123,8 @@ def grade(options: argparse.Namespace) -> int:
         say(each.line())
         if options.csv:  # after each submission, so that an interrupted grading keeps its rows
             write_csv(options.csv, grades)
+    for line in table(options.folder):
+        say(line)
     return 0
 
 

@@ -148,7 +148,7 @@ def _names_in(node: ast.AST) -> Iterator[str]:
 def _hide_outputs(folder: Path, names: Sequence[str]) -> None:
     """Delete the outputs of notebooks that show or fold solutions; run again, they have the stubs instead."""
     any_name = rf"({'|'.join(map(re.escape, names))})\b"
-    shown = re.compile(rf"\bshow\([^)]*\b{any_name}|\bexercise\b.*\n(def|class) {any_name}")
+    shown = re.compile(rf"\bone_page\b|\bshow\([^)]*\b{any_name}|\bexercise\b.*\n(def|class) {any_name}")
     for path in folder.glob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for cell in notebook["cells"]:

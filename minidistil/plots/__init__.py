@@ -2,6 +2,8 @@
 
 from minidistil.plots.attention import attention_maps, cost_by_length, head_profiles, softmax_by_width
 from minidistil.plots.bias import difference_table, intervals, swapped, word_against_word
+from minidistil.plots.certificate import certificate
+from minidistil.plots.clinic import against_healthy
 from minidistil.plots.corpus import (
     MASK_KINDS,
     batch_padding,
@@ -36,9 +38,10 @@ from minidistil.plots.training import clipped_gradients, number_gaps, readers, t
 from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, word_frequencies
 
 __all__ = [
-    "MASK_KINDS", "ablation", "accumulation", "attention_maps", "batch_padding", "before_and_after",
-    "blind_guesses", "by_row", "checkpoint_parts", "chosen_per_batch", "clipped_gradients", "confusion_matrix",
-    "cost_by_length", "counted_positions", "curves", "dark_knowledge", "data_parallel", "difference_table",
+    "MASK_KINDS", "ablation", "accumulation", "against_healthy", "attention_maps", "batch_padding",
+    "before_and_after", "blind_guesses", "by_row", "certificate", "checkpoint_parts", "chosen_per_batch",
+    "clipped_gradients", "confusion_matrix", "cost_by_length", "counted_positions", "curves", "dark_knowledge",
+    "data_parallel", "difference_table",
     "distance_by_examples", "distributions", "document_lengths", "embedding_rows", "finetuning_curves", "guesses",
     "head_profiles", "heads_on_one_encoder", "intervals", "kl_directions", "ladder_of_runs", "landscapes",
     "layer_choices", "layer_likeness", "layers_kept", "learning_curves", "mask_map", "missing_layers", "names_map",
