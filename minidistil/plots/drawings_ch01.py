@@ -91,9 +91,9 @@ def one_merge(
     total = sum(counts[word] for word, pieces in before.items() for each in pairwise(pieces) if each == pair)
     new = pair[0] + pair[1].removeprefix("##")
     longest = max(map(len, before.values()))
-    middle, high = 12 + 5 * longest, 4.2 * len(before) + 5
+    middle, high = max(12 + 5 * longest, 38), 4.2 * len(before) + 5
     figure, axis = sheet(
-        middle + 5 + 5 * longest, high,
+        middle + max(5 + 5 * longest, 16), high,
         f"The pair {pair[0]} {pair[1]} occurs {total} times; in every word it becomes the one piece {new}.",
     )  # fmt: skip
     write(axis, 1, high - 2, f"{pair[0]} {pair[1]} occurs {total} times: the most frequent pair", size=10)

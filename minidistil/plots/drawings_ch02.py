@@ -23,7 +23,7 @@ def documents_to_batch(
     high = step * (len(documents) + len(made) + len(mask)) + 11
     padding = sum(row.count(0) for row in map(list, mask))
     figure, axis = sheet(
-        left + 15 + wide * max(max(map(len, documents.values())), len(mask[0])), high,
+        left + 15 + wide * max(*map(len, documents.values()), len(mask[0]), 12), high,
         f"{len(documents)} documents are cut into {len(made)} sequences, of which {len(kept)} are long enough; they "
         f"fill a batch of {len(mask)} rows and {len(mask[0])} columns, with {padding} places of padding.",
     )  # fmt: skip
