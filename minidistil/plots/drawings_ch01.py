@@ -18,6 +18,8 @@ def five_steps(parts: Sequence[Part], ids: Sequence[int], until: int = 5) -> Fig
         ids: of all pieces, [CLS] and [SEP] included.
         until: the last step that is drawn.
     """
+    from matplotlib.font_manager import findfont, get_font
+
     pieces = [piece for _, _, words in parts for _, each in words for piece in each]
     columns = [max(4.0, LETTER * max(len(piece), 4) + 1.4) for piece in ["[CLS]", *pieces, "[SEP]"]]
     text = "".join(part for part, _, _ in parts)
@@ -51,13 +53,15 @@ def five_steps(parts: Sequence[Part], ids: Sequence[int], until: int = 5) -> Fig
         end + columns[-1] + 1, 36, f"{text!r} in five steps becomes {len(ids)} tokens, [CLS] and [SEP] included; "
         f"its pieces: {', '.join(pieces)}."
     )  # fmt: skip
+    known = get_font(findfont("sans-serif")).get_charmap().keys() | {10}  # a new line has no glyph
     for number, (label, row) in enumerate(zip(labels[: until + 1], rows, strict=False)):
         low = 31 - 5.5 * number
         said = f"{label}:\n{len(ids)} tokens" if number == 5 else label
         write(axis, 0.5, low + 1.7, said, size=9, weight="bold" if number == until else "normal")
         for x, wide, shown, role in row:
             if wide:
-                box(axis, x + 0.15, low - 0.5, wide - 0.3, 4.4, shown.replace(" ", "␣"), role, size=8.5)
+                shown = "".join(char if ord(char) in known else "□" for char in shown.replace(" ", "␣"))
+                box(axis, x + 0.15, low - 0.5, wide - 0.3, 4.4, shown, role, size=8.5, parse_math=False)
     return figure
 
 

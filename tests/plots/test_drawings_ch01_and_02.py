@@ -92,6 +92,16 @@ def test_a_special_token_is_one_in_all_steps_and_a_mark_is_none() -> None:
     assert len(coloured(plots.five_steps(PARTS, IDS), "mask")) == 4 + 2  # steps 1 to 4, and the frame
 
 
+@pytest.mark.filterwarnings("error")
+def test_characters_that_the_font_lacks_and_dollars_are_drawn_as_they_are() -> None:
+    words_of_it = [("$", ["$"]), ("1", ["1"]), ("北", ["[UNK]"]), ("$", ["$"])]
+    figure = plots.five_steps([("$1 北$", "$1  北 $", words_of_it)], [101, 1, 2, 3, 1, 102])
+    figure._repr_png_()  # type: ignore[attr-defined]
+    texts = axes_of(figure)[0].texts
+    assert {"$1␣□$", "□", "$"} <= {text.get_text() for text in texts}
+    assert not [text for text in texts if "$" in text.get_text() and text.get_parse_math()]
+
+
 def test_found_pieces_stand_below_their_letters() -> None:
     assert coloured(plots.greedy_match("abcd", ["ab", "##cd"]), "right") == [(1, 10), (11, 10)]
 
