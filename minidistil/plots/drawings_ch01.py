@@ -7,7 +7,8 @@ from minidistil.plots.drawing import arrow, box, cells, sheet, write
 from minidistil.plots.style import Figure
 
 Part = tuple[str, str, Sequence[tuple[str, Sequence[str]]]]
-LETTER = 0.95  # width of a letter
+Placed = tuple[float, float, str, str]  # left edge, width, label and role of a box
+STEPS = ("the text", "1. special tokens", "2. normalise", "3. words", "4. pieces", "5. frame, ids")
 
 
 def five_steps(parts: Sequence[Part], ids: Sequence[int], until: int = 5) -> Figure:
@@ -20,41 +21,14 @@ def five_steps(parts: Sequence[Part], ids: Sequence[int], until: int = 5) -> Fig
     """
     from matplotlib.font_manager import findfont, get_font
 
-    pieces = [piece for _, _, words in parts for _, each in words for piece in each]
-    columns = [max(4.0, LETTER * max(len(piece), 4) + 1.4) for piece in ["[CLS]", *pieces, "[SEP]"]]
-    text = "".join(part for part, _, _ in parts)
-    labels = ("the text", "1. special tokens", "2. normalise", "3. words", "4. pieces", "5. frame, ids")
-    left = 16.0 + columns[0]
-    spans, rows = iter(columns[1:-1]), [[] for _ in labels]  # type: list[list[tuple[float, float, str, str]]]
-    start = left
-    for part, clean, words in parts:
-        first, special = start, part.startswith("[") and words[0][1] == [part]
-        for word, cut in words:
-            begin = start
-            for piece in cut:
-                width = next(spans)
-                rows[4].append((start, width, piece, "mask" if special else "token"))
-                start += width
-            rows[3].append((begin, start - begin, word, "mask" if special else "text"))
-        if len(part) * LETTER > start - first:  # the part is wider than its pieces
-            start = first + len(part) * LETTER
-        role = "mask" if special else "text"
-        rows[1].append((first, start - first, part, role))
-        rows[2].append((first, start - first, clean, role))
-    rows[0].append((left, max(start - left, LETTER * len(text)), text, "text"))
-    end = rows[0][0][0] + rows[0][0][1]
-    frame = ["[CLS]", *[""] * len(pieces), "[SEP]"]
-    places = [(left - columns[0], columns[0]), *[each[:2] for each in rows[4]], (end, columns[-1])]
-    rows[5] = [
-        (*place, f"{added}\n{index}".strip(), "mask" if added else "number")
-        for place, added, index in zip(places, frame, ids, strict=True)
-    ]
+    rows = _step_rows(parts, ids)
     figure, axis = sheet(
-        end + columns[-1] + 1, 36, f"{text!r} in five steps becomes {len(ids)} tokens, [CLS] and [SEP] included; "
-        f"its pieces: {', '.join(pieces)}."
+        sum(rows[5][-1][:2]) + 1, 36,
+        f"{rows[0][0][2]!r} in five steps becomes {len(ids)} tokens, [CLS] and [SEP] included; its pieces: "
+        + ", ".join(label for _, _, label, _ in rows[4]) + ".",
     )  # fmt: skip
     known = get_font(findfont("sans-serif")).get_charmap().keys() | {10}  # a new line has no glyph
-    for number, (label, row) in enumerate(zip(labels[: until + 1], rows, strict=False)):
+    for number, (label, row) in enumerate(zip(STEPS[: until + 1], rows, strict=False)):
         low = 31 - 5.5 * number
         said = f"{label}:\n{len(ids)} tokens" if number == 5 else label
         write(axis, 0.5, low + 1.7, said, size=9, weight="bold" if number == until else "normal")
@@ -63,6 +37,36 @@ def five_steps(parts: Sequence[Part], ids: Sequence[int], until: int = 5) -> Fig
                 shown = "".join(char if ord(char) in known else "□" for char in shown.replace(" ", "␣"))
                 box(axis, x + 0.15, low - 0.5, wide - 0.3, 4.4, shown, role, size=8.5, parse_math=False)
     return figure
+
+
+def _step_rows(parts: Sequence[Part], ids: Sequence[int]) -> list[list[Placed]]:
+    """The boxes of the text and of each step, each above what it becomes."""
+    rows: list[list[Placed]] = [[] for _ in STEPS]
+    frame = _width("[CLS]")
+    start = left = 16 + frame
+    for part, clean, words in parts:
+        first, special = start, part.startswith("[") and words[0][1] == [part]
+        for word, pieces in words:
+            begin, widths = start, [_width(piece) for piece in pieces]
+            widths[-1] += max(0.0, _width(word) - sum(widths))  # a word may be wider than its pieces
+            for piece, wide in zip(pieces, widths, strict=True):
+                rows[4].append((start, wide, piece, "mask" if special else "token"))
+                start += wide
+            rows[3].append((begin, start - begin, word, "mask" if special else "text"))
+        start = max(start, first + 0.95 * len(part))
+        for row, label in ((1, part), (2, clean)):
+            rows[row].append((first, start - first, label, "mask" if special else "text"))
+    rows[0] = [(left, start - left, "".join(part for part, _, _ in parts), "text")]
+    places = [(left - frame, frame, "[CLS]"), *[(x, wide, "") for x, wide, _, _ in rows[4]], (start, frame, "[SEP]")]
+    rows[5] = [
+        (x, wide, f"{added}\n{index}".strip(), "mask" if added else "number")
+        for (x, wide, added), index in zip(places, ids, strict=True)
+    ]
+    return rows
+
+
+def _width(label: str) -> float:
+    return 0.95 * max(len(label), 4) + 1.4
 
 
 def greedy_match(word: str, pieces: Sequence[str]) -> Figure:
