@@ -19,7 +19,7 @@ def five_steps(parts: Sequence[Part], ids: Sequence[int], until: int = 5) -> Fig
         ids: of all pieces, [CLS] and [SEP] included.
         until: the last step that is drawn.
     """
-    from matplotlib.font_manager import findfont, get_font
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
     rows = _step_rows(parts, ids)
     figure, axis = sheet(
@@ -27,7 +27,7 @@ def five_steps(parts: Sequence[Part], ids: Sequence[int], until: int = 5) -> Fig
         f"{rows[0][0][2]!r} in five steps becomes {len(ids)} tokens, [CLS] and [SEP] included; its pieces: "
         + ", ".join(label for _, _, label, _ in rows[4]) + ".",
     )  # fmt: skip
-    known = get_font(findfont("sans-serif")).get_charmap().keys() | {10}  # a new line has no glyph
+    known = get_font(findfont(FontProperties())).get_charmap().keys() | {10}  # a new line has no glyph
     for number, (label, row) in enumerate(zip(STEPS[: until + 1], rows, strict=False)):
         low = 31 - 5.5 * number
         said = f"{label}:\n{len(ids)} tokens" if number == 5 else label
