@@ -78,15 +78,6 @@ def epoch_batches(lengths: Sequence[int], batch_size: int, seed: int) -> list[li
     raise NotImplementedError
 
 
-def token_weights(sequences: Iterable[Tensor], vocab_size: int, smoothing: float = 0.7) -> Tensor:
-    """(V,) double: the weight with which each token is chosen, max(count, 1) to the power of minus `smoothing`.
-
-    >>> token_weights([torch.tensor([2, 5, 5, 3])], vocab_size=6, smoothing=1.0).tolist()
-    [1.0, 1.0, 1.0, 1.0, 1.0, 0.5]
-    """
-    raise NotImplementedError
-
-
 def choose_positions(
     input_ids: Tensor,
     special_ids: Collection[int],
@@ -141,5 +132,14 @@ def mask_tokens(
 
     >>> mask_tokens(torch.tensor([[2, 5, 6, 3]]), torch.tensor([[False, True, False, False]]), 4, 8)[1]
     tensor([[-100,    5, -100, -100]])
+    """
+    raise NotImplementedError
+
+
+def token_weights(sequences: Iterable[Tensor], vocab_size: int, smoothing: float = 0.7) -> Tensor:
+    """(V,) double: the weight with which each token is chosen, max(count, 1) to the power of minus `smoothing`.
+
+    >>> token_weights([torch.tensor([2, 5, 5, 3])], vocab_size=6, smoothing=1.0).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 0.5]
     """
     raise NotImplementedError
