@@ -19,8 +19,9 @@ from minidistil.plots.downstream import (
     learning_curves,
     task_scores,
 )
+from minidistil.plots.drawings_ch03 import heads_split_and_joined, hidden_keys, query_key_value, weighted_mean
 from minidistil.plots.drawings_ch04 import embedding_rows, residual_stream, two_encoders
-from minidistil.plots.drawings_ch05 import heads_on_one_encoder, tied_table, weights_file
+from minidistil.plots.drawings_ch05 import filled_mask, heads_on_one_encoder, tied_table, weights_file
 from minidistil.plots.drawings_ch06 import kl_directions, temperatures, three_losses
 from minidistil.plots.drawings_ch07 import layers_kept, missing_layers, tensor_sources
 from minidistil.plots.drawings_ch08 import accumulation, checkpoint_parts, data_parallel, one_step
@@ -36,16 +37,17 @@ from minidistil.plots.training import clipped_gradients, number_gaps, readers, t
 from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, word_frequencies
 
 __all__ = [
-    "MASK_KINDS", "ablation", "accumulation", "attention_maps", "batch_padding", "before_and_after",
-    "blind_guesses", "by_row", "checkpoint_parts", "chosen_per_batch", "clipped_gradients", "confusion_matrix",
-    "cost_by_length", "counted_positions", "curves", "dark_knowledge", "data_parallel", "difference_table",
-    "distance_by_examples", "distributions", "document_lengths", "embedding_rows", "finetuning_curves", "guesses",
-    "head_profiles", "heads_on_one_encoder", "intervals", "kl_directions", "ladder_of_runs", "landscapes",
-    "layer_choices", "layer_likeness", "layers_kept", "learning_curves", "mask_map", "missing_layers", "names_map",
-    "number_gaps", "number_lines", "one_step", "padding_by_window", "piece_labels", "position_similarity",
-    "ranked", "readers", "reliability_diagram", "replacement_shares", "residual_stream", "rounding_errors", "save",
-    "shares", "similarities", "small_matrices", "smoothing", "softmax_by_width", "span_scores", "speeds",
-    "swapped", "task_scores", "temperatures", "tensor_sources", "three_losses", "tied_table", "token_map",
-    "trade_offs", "training_curves", "two_encoders", "vocabulary_growth", "weights_file", "where_we_are",
-    "window_map", "with_intervals", "won_and_lost", "word_against_word", "word_frequencies",
+    "MASK_KINDS", "ablation", "accumulation", "attention_maps", "batch_padding", "before_and_after", "blind_guesses",
+    "by_row", "checkpoint_parts", "chosen_per_batch", "clipped_gradients", "confusion_matrix", "cost_by_length",
+    "counted_positions", "curves", "dark_knowledge", "data_parallel", "difference_table", "distance_by_examples",
+    "distributions", "document_lengths", "embedding_rows", "filled_mask", "finetuning_curves", "guesses",
+    "head_profiles", "heads_on_one_encoder", "heads_split_and_joined", "hidden_keys", "intervals", "kl_directions",
+    "ladder_of_runs", "landscapes", "layer_choices", "layer_likeness", "layers_kept", "learning_curves", "mask_map",
+    "missing_layers", "names_map", "number_gaps", "number_lines", "one_step", "padding_by_window", "piece_labels",
+    "position_similarity", "query_key_value", "ranked", "readers", "reliability_diagram", "replacement_shares",
+    "residual_stream", "rounding_errors", "save", "shares", "similarities", "small_matrices", "smoothing",
+    "softmax_by_width", "span_scores", "speeds", "swapped", "task_scores", "temperatures", "tensor_sources",
+    "three_losses", "tied_table", "token_map", "trade_offs", "training_curves", "two_encoders", "vocabulary_growth",
+    "weighted_mean", "weights_file", "where_we_are", "window_map", "with_intervals", "won_and_lost",
+    "word_against_word", "word_frequencies",
 ]  # fmt: skip
