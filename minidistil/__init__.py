@@ -24,16 +24,17 @@ if TYPE_CHECKING:
     from minidistil.ch09_evaluation.evaluation import Comparison, Scores, compare, score
     from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
     from minidistil.course.exercise import exercise, pieces, reference
+    from minidistil.course.questions import Quiz, predict, quiz
     from minidistil.runs.distillation import Run, distil
     from minidistil.runs.teaching import teach
     from minidistil.source import show
 
 __all__ = [
     "AnswerOutput", "ClassifierConfig", "Comparison", "DistilConfig", "DistillationLoss", "Encoder", "EncoderConfig",
-    "Encoding", "Guess", "MaskedLM", "MaskedText", "ModelOutput", "QuestionAnswering", "Run", "Scores",
+    "Encoding", "Guess", "MaskedLM", "MaskedText", "ModelOutput", "QuestionAnswering", "Quiz", "Run", "Scores",
     "SentenceEncoder", "SequenceClassifier", "TeachConfig", "TokenClassifier", "WordPiece", "best_device", "compare",
-    "corpus", "distil", "distillation_loss", "embed", "exercise", "fill_mask", "masked_text", "pieces", "reference",
-    "score", "show", "student_of", "teach",
+    "corpus", "distil", "distillation_loss", "embed", "exercise", "fill_mask", "masked_text", "pieces", "predict",
+    "quiz", "reference", "score", "show", "student_of", "teach",
 ]  # fmt: skip
 
 

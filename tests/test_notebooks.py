@@ -47,6 +47,12 @@ def test_outputs_come_from_one_run_from_top_to_bottom(path: Path) -> None:
     assert any("image/png" in output.get("data", {}) for cell in code for output in cell["outputs"])
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_stored_needs_no_front_end(path: Path) -> None:
+    """A stored view of a widget shows nothing in a page: the text or picture beside it does."""
+    assert "application/vnd.jupyter.widget" not in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None:
     number = path.name[:2]

@@ -25,23 +25,22 @@ class Message:
         lines = "".join(
             f"<pre style='white-space: pre-wrap'>{html.escape(line)}</pre>" for line in ["\n".join(self.lines)] if line
         )
-        return f"<p>{_marked(self.sentence.strip())}</p>{lines}{''.join(self.folded)}"
+        return f"<p>{marked(self.sentence.strip())}</p>{lines}{''.join(self.folded)}"
 
 
 def folded(chapter: Chapter, name: str, solution: str | None) -> list[str]:
     """The hints of an exercise and last, if there is one, the solution, each to be opened alone."""
-    hints = [
-        _details(f"Hint {number}", f"<p>{_marked(hint)}</p>") for number, hint in enumerate(chapter.hints[name], 1)
-    ]
+    hints = [details(f"Hint {number}", f"<p>{marked(hint)}</p>") for number, hint in enumerate(chapter.hints[name], 1)]
     code = f"<pre><code>{html.escape(solution or '')}</code></pre>"
-    return [*hints, *([_details("Solution: the course's own", code)] if solution else [])]
+    return [*hints, *([details("Solution: the course's own", code)] if solution else [])]
 
 
-def _details(summary: str, inside: str) -> str:
+def details(summary: str, inside: str) -> str:
+    """A part of a page that is folded below its summary, both in HTML."""
     return f"<details><summary>{summary}</summary>{inside}</details>"
 
 
-def _marked(text: str) -> str:
+def marked(text: str) -> str:
     """Text with `code` and *emphasis* in HTML."""
     plain, *rest = re.split(r"`([^`]+)`", html.escape(text, quote=False))
     codes = [f"<code>{each}</code>" for each in rest[::2]]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from minidistil.course.chapters import HINTS, Chapter, chapter_keys, read_chapter
 from minidistil.course.check import check
+from minidistil.course.questions import answers
 from minidistil.course.stubs import unwritten
 from minidistil.course.verdict import Verdict
 from minidistil.files import cache_folder, sha256, write_atomically
@@ -50,7 +51,8 @@ def progress(check_again: bool = False) -> Iterator[str]:
             continue
         done += passed
         marks = "".join(_MARKS[state] for state in states.values())
-        yield f"{chapter.key}  {chapter.title:<{width}}  {marks:<{longest}}  {_words(chapter, states, passed)}"
+        words = _words(chapter, states, passed) + _questions(chapter)
+        yield f"{chapter.key}  {chapter.title:<{width}}  {marks:<{longest}}  {words}"
     yield LEGEND
     yield f"{done} of {len(chapters)} chapters done."
 
@@ -105,6 +107,11 @@ def _words(chapter: Chapter, states: dict[str, str], passed: bool) -> str:
         return f"{total - values.count('not written')} of {total} written; next: minidistil check {chapter.key}"
     following = next((name for name, state in states.items() if state != "passed"), "all of them together")
     return f"{values.count('passed')} of {total} pass; next: {following}"
+
+
+def _questions(chapter: Chapter) -> str:
+    right, asked = answers(chapter.key)
+    return f"; questions: {right} of {asked}" if asked else ""
 
 
 def _recall(chapter: Chapter) -> dict:
