@@ -73,9 +73,12 @@ def weighted_mean(tokens: Sequence[str], weights: Sequence[float], values: Rows)
     for token, weight, point, value in zip(tokens, weights, points, values, strict=True):
         axis.plot(*zip(middle, point, strict=True), color="#888888", linewidth=0.8 + 6 * weight, zorder=1)
         axis.plot(*point, "o", color=GREEN, markersize=9)
-        write(axis, point[0] + 1.5, point[1] - 2, f"{token} ({value[0]:g}, {value[1]:g})")
+        side = 1.5 if point[0] > middle[0] else -1.5  # away from the output
+        write(
+            axis, point[0] + side, point[1], f"{token} ({value[0]:g}, {value[1]:g})", ha="left" if side > 0 else "right"
+        )
     axis.plot(*middle, "s", color="#0072B2", markersize=9)
-    write(axis, middle[0] + 1.6, middle[1] + 0.8, "output", weight="bold")
+    write(axis, middle[0] + 1.8, middle[1], "output", weight="bold")
     return figure
 
 
@@ -92,8 +95,10 @@ def heads_split_and_joined(states: Rows, heads: int) -> Figure:
     flat = [(value, roles[place // part % 4]) for row in states for place, value in enumerate(row)]
     split = [[flat[row * width + head * part :][:part] for row in range(length)] for head in range(heads)]
     alone = [[flat[(head * length + row) * part :][:part] for row in range(length)] for head in range(heads)]
+    top, gap = 12 + 6 * length, 3 * length
+    left, apart = 4 * width + 14, 4 * part + 3
     figure, axis = sheet(
-        86, 28 + 3 * length,
+        left + apart * heads, top + 3,
         f"{length} tokens of {width} features become {heads} heads of {length} x {part}: each head has its features of "
         "every token. A reshape alone has the same shape and other contents.",
     )  # fmt: skip
@@ -104,10 +109,8 @@ def heads_split_and_joined(states: Rows, heads: int) -> Figure:
             labels, kinds = zip(*row, strict=True)
             cells(axis, left, top - 3 * (line + 1), [f"{each:g}" for each in labels], kinds, 4)
 
-    top, gap = 22 + 3 * length, 3 * length
     whole = [flat[row * width : (row + 1) * width] for row in range(length)]
     block(2, top, whole, "(L, D)")
-    left, apart = 4 * width + 14, 4 * part + 3
     for head in range(heads):
         block(left + apart * head, top, split[head], f"head {head}")
         block(left + apart * head, top - gap - 8, alone[head], f"“head {head}”")
@@ -131,11 +134,11 @@ def hidden_keys(tokens: Sequence[str], visible: Sequence[bool], scores: Rows, we
     length = len(tokens)
     hidden = [token for token, seen in zip(tokens, visible, strict=True) if not seen]
     figure, axis = sheet(
-        86, 14 + 3.2 * length, f"The scores of {len(hidden)} hidden keys become minus infinity, so that their weights "
+        86, 12 + 3.2 * length, f"The scores of {len(hidden)} hidden keys become minus infinity, so that their weights "
         "are 0 and each row shares out 1 among the keys that are visible.",
     )  # fmt: skip
     lowered = [[score if seen else -math.inf for score, seen in zip(row, visible, strict=True)] for row in scores]
-    wide, top = 24 / length, 3.2 * length + 3
+    wide, top = 24 / length, 3.2 * length + 1
     panels = (("scores", scores, "{:.1f}"), ("scores, masked", lowered, "{:.1f}"), ("weights", weights, "{:.2f}"))
     for number, (name, rows, form) in enumerate(panels):
         left = 5 + 28 * number
@@ -158,5 +161,5 @@ def hidden_keys(tokens: Sequence[str], visible: Sequence[bool], scores: Rows, we
         if number:
             arrow(axis, (left - 3.7, top - 1.6 * length + 3), (left - 0.4, top - 1.6 * length + 3))
     write(axis, 30, top + 6.8, "mask", ha="center", size=8, weight="bold")
-    write(axis, 73, 1.2, "each row sums to 1", ha="center", size=8)
+    write(axis, 73, 2.2, "each row sums to 1", ha="center", size=8)
     return figure

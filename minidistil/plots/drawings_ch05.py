@@ -122,12 +122,12 @@ def filled_mask(
         box(axis, left + 0.3, 13.8, wide - 0.6, 3.4, "h", "mask" if here else "dropped", size=8)
     box(axis, 3, 6.7, 80, 4.8, "encoder: every token reads every token")
     write(axis, 83, 18.8, "not needed: the other hidden states", ha="right", size=8, color="#777777")
-    arrow(axis, (middle, 17.4), (middle, 22.2))
+    arrow(axis, (middle, 17.4), (min(middle, 36), 22.2))
     numbers = ", ".join(f"{each:.1f}" for each in hidden)
     write(axis, middle + 1, 20.2, f"[{numbers}, …]", size=8)
-    box(axis, max(3, middle - 12), 22.4, 24, 5, "masked-LM head,\nsoftmax over V words")
-    start = max(3, middle - 12) + 24
-    arrow(axis, (start + 0.3, 25), (start + 5, 31))
+    start = min(max(3, middle - 12), 14) + 24  # the right end of the head: bars have to fit beside it
+    box(axis, start - 24, 22.4, 24, 5, "masked-LM head,\nsoftmax over V words")
+    arrow(axis, (start + 0.3, 25), (start + 10, 33))
     for line, (word, probability) in enumerate(guesses):
         low = 37 - 3.6 * line
         write(axis, start + 17, low + 1.4, word, ha="right", size=10, weight="bold" if line == 0 else "normal")

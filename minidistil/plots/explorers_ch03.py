@@ -29,6 +29,6 @@ def one_head(look: Callable[[str], tuple[Sequence[str], Any]], sentence: str) ->
         shares["to [CLS]"] = chosen[:, 0]
         said = ", ".join(f"{where} {float(share.mean()):.2f}" for where, share in shares.items())
         name = f"layer {layer}, head {head}"
-        return attention_maps({name: chosen[:MOST, :MOST]}, tokens[:MOST], f"mean weight: {said}")
+        return attention_maps({name: chosen[:MOST, :MOST].tolist()}, tokens[:MOST], f"mean weight: {said}")
 
     return draw
