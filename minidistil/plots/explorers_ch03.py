@@ -27,8 +27,10 @@ def one_head(look: Callable[[str], tuple[Sequence[str], Any]], sentence: str) ->
         chosen = weights[layer, head]
         shares = {"before": chosen.diagonal(-1), "after": chosen.diagonal(1), "to itself": chosen.diagonal()}
         shares["to [CLS]"] = chosen[:, 0]
-        said = ", ".join(f"{where} {float(share.mean()):.2f}" for where, share in shares.items())
-        name = f"layer {layer}, head {head}"
-        return attention_maps({name: chosen[:MOST, :MOST].tolist()}, tokens[:MOST], f"mean weight: {said}")
+        before, after, *others = [f"{where} {float(share.mean()):.2f}" for where, share in shares.items()]
+        said = f"{before}, {after},\n{', '.join(others)}"
+        return attention_maps(
+            {f"layer {layer}, head {head}": chosen[:MOST, :MOST].tolist()}, tokens[:MOST], f"Mean weight: {said}"
+        )
 
     return draw
