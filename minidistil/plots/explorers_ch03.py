@@ -29,8 +29,11 @@ def one_head(look: Callable[[str], tuple[Sequence[str], Any]], sentence: str) ->
         shares["to [CLS]"] = chosen[:, 0]
         before, after, *others = [f"{where} {float(share.mean()):.2f}" for where, share in shares.items()]
         said = f"{before}, {after},\n{', '.join(others)}"
-        return attention_maps(
-            {f"layer {layer}, head {head}": chosen[:MOST, :MOST].tolist()}, tokens[:MOST], f"Mean weight: {said}"
-        )
+        name, shown = f"layer {layer}, head {head}", chosen[:MOST, :MOST].tolist()
+        figure = attention_maps({name: shown}, tokens[:MOST], f"Mean weight: {said}")
+        figure.set_layout_engine(None)  # to look for the best margins takes half of the time
+        width, height = figure.get_size_inches()
+        figure.subplots_adjust(left=1 / width, right=1 - 0.1 / width, bottom=1 / height, top=1 - 0.75 / height)
+        return figure
 
     return draw
