@@ -23,7 +23,7 @@ from minidistil.course.chapters import Chapter, chapter_keys, course_folder, rea
 from minidistil.course.display import Message, folded, tell
 from minidistil.course.judging import ask
 from minidistil.course.learner import Learner, replace
-from minidistil.course.stubs import definitions, is_stub, is_untouched, lines_of
+from minidistil.course.stubs import definitions, is_stub, is_untouched, left_to_write, lines_of
 
 SWITCH = "MINIDISTIL_YOURS"  # 0: the learner's own code is not put to use
 _own: dict[str, dict[str, Any]] = {}  # the package's functions of each chapter, by key
@@ -124,13 +124,16 @@ def _exercise(thing: Any, frame: FrameType, check: bool, show: Callable[[Any], A
         return thing
     lacking = is_stub(definitions(_source_of(own))[name])  # in a copy of the course without solutions
     hints = folded(chapter, name, None if lacking else _source_of(own))
-    written = None if is_untouched(definitions(source)[name]) else source
     states = states_of(chapter)[0]
+    node = definitions(source)[name]
+    left = left_to_write(node, definitions(chapter.path.read_bytes()).get(name))
+    written = None if is_untouched(node) or left else source
     path, said = settle(chapter, name, written) if written or _switched_on() else (None, "")
     if path is None:
         _swap(chapter, {name: own})
         use = "this copy of the course has no solution of it" if lacking else "the course's own is in use"
-        tell(Message(f"{name} is not written yet: {use}. Hints: minidistil hint {chapter.key} 1 {name}", "", hints))
+        state = f"begun; still to write: {', '.join(left)}. Until then" if left else "not written yet:"
+        tell(Message(f"{name} is {state} {use}. Hints: minidistil hint {chapter.key} 1 {name}", "", hints))
         return own
     others = _in_use.get(chapter.key, set()) - {name}
     answer = ask(chapter.key, path, sorted(chapter.hints.keys() - others - {name}))

@@ -30,7 +30,34 @@ def is_untouched(node: Definition) -> bool:
     if isinstance(node, ast.ClassDef) and any(isinstance(inner, ast.FunctionDef) for inner in node.body):
         parts = [each for each in node.body if getattr(each, "name", "") != "__init__"] or node.body
         return all(is_untouched(each) if isinstance(each, Definition) else _is_constant(each) for each in parts)
-    return all(_is_constant(each) or isinstance(each, ast.Pass) or _raises_not_implemented(each) for each in node.body)
+    return all(_is_empty(each) or _raises_not_implemented(each) for each in node.body)
+
+
+def left_to_write(node: Definition, stub: Definition | None) -> list[str]:
+    """The methods of a class that are still as in its stub, if others are written already; otherwise none."""
+    if not isinstance(node, ast.ClassDef) or not isinstance(stub, ast.ClassDef) or not is_stub(stub):
+        return []
+    given, now = _methods(stub), _methods(node)
+    left = [name for name, method in given.items() if name in now and is_stub(method) and _same(now[name], method)]
+    begun = any(name not in given or not _same(method, given[name]) for name, method in now.items())
+    return left if begun else []
+
+
+def _methods(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
+    return {inner.name: inner for inner in node.body if isinstance(inner, ast.FunctionDef)}
+
+
+def _same(one: ast.FunctionDef, other: ast.FunctionDef) -> bool:
+    """Whether two methods have the same code; a cell's stub has `...` where the file's raises an error."""
+    return _code(one) == _code(other)
+
+
+def _code(method: ast.FunctionDef) -> list[str]:
+    return [ast.dump(each) for each in method.body if not (_is_empty(each) or _raises_not_implemented(each))]
+
+
+def _is_empty(statement: ast.stmt) -> bool:
+    return _is_constant(statement) or isinstance(statement, ast.Pass)
 
 
 def _is_constant(statement: ast.stmt) -> bool:

@@ -95,3 +95,43 @@ def weights_file(header: Mapping[str, Any], header_bytes: int, names: Sequence[s
         arrow(axis, (39.3, low + 2.7), (place, 24.8), bend=0.15)
     arrow(axis, (20, 24.8), (20, 21.2))
     return figure
+
+
+def filled_mask(
+    tokens: Sequence[str], place: int, hidden: Sequence[float], guesses: Sequence[tuple[str, float]]
+) -> Figure:
+    """From a text with a [MASK] to words: one hidden state out of all goes through the head.
+
+    Args:
+        tokens: L tokens of the text.
+        place: the position of the [MASK].
+        hidden: the first few numbers of its hidden state.
+        guesses: the best words with their probabilities.
+    """
+    wide = 80 / len(tokens)
+    middle = 3 + wide * (place + 0.5)
+    figure, axis = sheet(
+        86, 41, f"{len(tokens)} tokens go through the encoder; only the hidden state at [MASK], number {place}, goes "
+        f"through the head, which gives {guesses[0][0]} the probability {guesses[0][1]:.2f}.",
+    )  # fmt: skip
+    for number, token in enumerate(tokens):
+        left, here = 3 + wide * number, number == place
+        box(axis, left + 0.3, 1, wide - 0.6, 3.4, token, "mask" if here else "token", size=8)
+        arrow(axis, (left + wide / 2, 4.6), (left + wide / 2, 6.5))
+        arrow(axis, (left + wide / 2, 11.7), (left + wide / 2, 13.6))
+        box(axis, left + 0.3, 13.8, wide - 0.6, 3.4, "h", "mask" if here else "dropped", size=8)
+    box(axis, 3, 6.7, 80, 4.8, "encoder: every token reads every token")
+    write(axis, 83, 18.8, "not needed: the other hidden states", ha="right", size=8, color="#777777")
+    arrow(axis, (middle, 17.4), (min(middle, 36), 22.2))
+    numbers = ", ".join(f"{each:.1f}" for each in hidden)
+    write(axis, middle + 1, 20.2, f"[{numbers}, …]", size=8)
+    start = min(max(3, middle - 12), 14) + 24  # the right end of the head: bars have to fit beside it
+    box(axis, start - 24, 22.4, 24, 5, "masked-LM head,\nsoftmax over V words")
+    arrow(axis, (start + 0.3, 25), (start + 10, 33))
+    for line, (word, probability) in enumerate(guesses):
+        low = 37 - 3.6 * line
+        write(axis, start + 17, low + 1.4, word, ha="right", size=10, weight="bold" if line == 0 else "normal")
+        length = max(26 * probability / guesses[0][1], 0.6)
+        box(axis, start + 18, low, length, 2.8, "", "right" if line == 0 else "number")
+        write(axis, start + 18.8 + length, low + 1.4, f"{probability:.2f}")
+    return figure

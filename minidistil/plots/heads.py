@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from minidistil.plots.style import BLUE, GREEN, ORANGE, PURPLE, SKY, Figure, new_figure, write_numbers
+from minidistil.plots.style import BLUE, GREEN, ORANGE, PURPLE, SKY, Axes, Figure, new_figure, write_numbers
 
 
 def guesses(
@@ -18,17 +18,25 @@ def guesses(
     figure, axes = new_figure(3.2 * len(panels), 2.6, len(panels), title=title)
     highest = max(float(guess["score"]) for panel in panels.values() for guess in panel)
     for axis, (name, panel) in zip(axes, panels.items(), strict=True):
-        words = [str(guess["token_str"]) for guess in panel]
-        scores = [float(guess["score"]) for guess in panel]
-        bars = axis.barh(range(len(words)), scores, color=[GREEN if word == right_word else BLUE for word in words])
-        digits = 2 if max(scores) >= 0.03 else 4  # with two, all small scores would be 0.00
-        axis.bar_label(bars, [f"{score:.{digits}f}" for score in scores], padding=3, fontsize=9)
-        axis.set_yticks(range(len(words)), words)
-        axis.invert_yaxis()
-        axis.set_xlim(0, 1.2 * (highest if one_scale else max(scores)))
-        axis.set_title(name, fontsize=11)
-        axis.set_xlabel("probability")
+        longest = highest if one_scale else max(float(guess["score"]) for guess in panel)
+        words_as_bars(axis, name, panel, longest, right_word)
     return figure
+
+
+def words_as_bars(
+    axis: Axes, name: str, panel: Sequence[Mapping[str, Any]], longest: float, right_word: str | None = None
+) -> None:
+    """Ranked words for one [MASK] on one axis."""
+    words = [str(guess["token_str"]) for guess in panel]
+    scores = [float(guess["score"]) for guess in panel]
+    bars = axis.barh(range(len(words)), scores, color=[GREEN if word == right_word else BLUE for word in words])
+    digits = 2 if max(scores) >= 0.03 else 4  # with two, all small scores would be 0.00
+    axis.bar_label(bars, [f"{score:.{digits}f}" for score in scores], padding=3, fontsize=9)
+    axis.set_yticks(range(len(words)), words)
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1.2 * longest)
+    axis.set_title(name, fontsize=11)
+    axis.set_xlabel("probability")
 
 
 def names_map(groups: Mapping[str, Sequence[Sequence[str]]], columns: Sequence[str], title: str) -> Figure:

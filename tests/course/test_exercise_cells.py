@@ -173,6 +173,37 @@ def test_a_class_takes_the_place_of_the_packages_in_later_chapters(run: Run) -> 
     assert encoder.MultiHeadAttention is kind is not md.reference("MultiHeadAttention")
 
 
+INIT = "    def __init__(self, hidden_size, num_attention_heads, dropout):\n        super().__init__()\n"
+FORWARD = "    def forward(self, hidden_states, visible=None, output_attentions=False):\n"
+
+
+@pytest.mark.parametrize(
+    ("methods", "left"),
+    [
+        (INIT + "        self.dropout = dropout\n" + FORWARD + "        ...\n", "forward"),
+        (INIT + FORWARD + '        """Attend."""\n        raise NotImplementedError\n', "forward"),
+        (INIT.replace("super().__init__()", "...") + FORWARD + "        return hidden_states, None\n", "__init__"),
+    ],
+)
+def test_a_class_of_which_a_part_is_written_is_begun(run: Run, file: Path, methods: str, left: str) -> None:
+    before, own = file.read_bytes(), attention.MultiHeadAttention
+    code = "from torch import nn\n\n\n@md.exercise\nclass MultiHeadAttention(nn.Module):\n" + methods
+    kind, said = run(code, "MultiHeadAttention", "")
+    assert kind is attention.MultiHeadAttention is own
+    assert "not written" not in said
+    assert f"begun; still to write: {left}." in said
+    assert "the course's own is in use" in said
+    assert file.read_bytes() == before
+
+
+def test_a_class_whose_first_method_is_given_is_not_begun_by_it(run: Run, file: Path) -> None:
+    stub = file.with_name("ch05_weights.py").read_text(encoding="utf-8")
+    lines = stub.splitlines()[lines_of(definitions(stub)["MaskedLMHead"])]
+    imports = "from torch import Tensor, nn\nfrom minidistil.ch04_encoder import EncoderConfig\n\n\n"
+    _, said = run(imports + "\n".join(["@md.exercise", *lines]), "MaskedLMHead", "")
+    assert "MaskedLMHead is not written yet" in said
+
+
 def test_the_course_stays_in_use_when_something_is_wrong_and_the_mistake_is_named(run: Run, file: Path) -> None:
     assert run(RIGHT)[0] is not JOIN
     function, said = run(WRONG)
