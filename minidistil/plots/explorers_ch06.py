@@ -1,6 +1,7 @@
 """Chapter 6, to be moved: temperature and weights at one position, KL's two directions, a toy language's truth."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import log
 from typing import Any
 
 from minidistil.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, Axes, Figure, new_figure
@@ -64,7 +65,7 @@ def truth_by_examples(
     Args:
         truth: a sentence with one hole -> the probability of each word there.
         guesses: what a student learned from, and from how many sentences -> its probabilities at each of these holes.
-        distances: the same -> its mean KL from the truth, over many holes.
+        distances: the same -> its mean KL from the truth in nats, over many holes.
     """
     first_targets, first_size = next(iter(guesses))
 
@@ -72,9 +73,10 @@ def truth_by_examples(
         right, guess = truth[hole], guesses[targets, sentences][list(truth).index(hole)]
         shown = sorted(range(len(words)), key=lambda word: -max(right[word], guess[word]))[:8]
         shown.sort(key=lambda word: -right[word])
+        here = sum(p * log(p / max(q, 1e-30)) for p, q in zip(right, guess, strict=True) if p)
         title = (
             f"{sentences:,} sentences, learned from: {targets}\n"
-            f"{distances[targets, sentences]:.2f} nats from the truth, mean over all holes"
+            f"{here:.2f} nats from the truth at this hole, {distances[targets, sentences]:.2f} on average"
         )
         figure, (axis,) = new_figure(8, 3.4, title=title)
         columns = {

@@ -1,10 +1,5 @@
 """Explorers of chapter 6: a control that is moved changes the numbers in the picture."""
 
-import math
-import re
-
-import pytest
-
 from minidistil.plots.explorer import explorer
 from minidistil.plots.explorers_ch06 import hump_fits, one_position, truth_by_examples
 from tests.plots.drawn import heights, xs, ys
@@ -45,13 +40,19 @@ def test_the_direction_of_kl_chooses_the_student() -> None:
 def test_a_student_beside_the_truth() -> None:
     words = ["x", "cat", "dog"]
     truth = {"a [MASK]": [0.0, 0.75, 0.25], "the [MASK]": [0.0, 0.5, 0.5]}
-    guesses = {("text", 25): [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], ("truth", 100): [[0.0, 0.75, 0.25], [0.0, 0.5, 0.5]]}
-    draw = truth_by_examples(words, truth, guesses | {("text", 100): [[1.0, 0.0, 0.0]] * 2}, dict.fromkeys(
-        [("text", 25), ("text", 100), ("truth", 100)], math.log(2)))  # fmt: skip
+    guesses = {
+        ("text", 25): [[0.5, 0.375, 0.125], [0.0, 0.5, 0.5]],
+        ("truth", 25): [[0.0, 0.75, 0.25], [0.0, 0.5, 0.5]],
+        ("truth", 100): [[0.0, 0.75, 0.25], [0.75, 0.125, 0.125]],
+        ("text", 100): [[1.0, 0.0, 0.0]] * 2,
+    }
+    draw = truth_by_examples(words, truth, guesses, dict.fromkeys(guesses, 0.4))
     shown = explorer(draw, hole=list(truth), sentences=[25, 100], targets=["text", "truth"])
-    assert re.match(r"25 sentences, learned from: text\n0.69 nats", shown.figure.get_suptitle())
-    assert heights(shown.figure.axes[0])[3:] == [0, 1, 0]  # cat, dog, x: as the truth orders them
-    shown.controls["sentences"].value = 100
+    told = "25 sentences, learned from: text\n0.69 nats from the truth at this hole, 0.40 on average"  # ln 2
+    assert shown.figure.get_suptitle() == told
+    assert heights(shown.figure.axes[0]) == [0.75, 0.25, 0, 0.375, 0.125, 0.5]  # cat, dog, x: as the truth orders them
     shown.controls["targets"].value = "truth"
+    shown.controls["sentences"].value = 100
     shown.controls["hole"].value = "the [MASK]"
-    assert heights(shown.figure.axes[0]) == pytest.approx([0.5, 0.5, 0, 0.5, 0.5, 0])
+    assert heights(shown.figure.axes[0]) == [0.5, 0.5, 0, 0.125, 0.125, 0.75]
+    assert shown.figure.get_suptitle().startswith("100 sentences, learned from: truth\n1.39 nats")  # ln 4
