@@ -1,0 +1,35 @@
+"""What the questions of chapter 7 claim, computed."""
+
+from dataclasses import replace
+
+import torch
+
+from minidistil.ch04_encoder.encoder import EncoderConfig
+from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch07_student.student import PAPER_LAYERS, copied_names, student_config
+from minidistil.course.questions import read_questions
+
+RIGHT = [next(choice.text for choice in each.choices if choice.right) for each in read_questions("ch07")]
+
+
+def size(config: EncoderConfig) -> int:
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in MaskedLM(config).parameters())
+
+
+def test_a_copied_layer_has_its_number_among_the_chosen_ones() -> None:
+    (name,) = copied_names(["encoder.layers.7.expand.bias"], PAPER_LAYERS)
+    assert RIGHT[0] == f"`{name}`"
+
+
+def test_names_that_begin_like_layer_1() -> None:
+    found = [layer for layer in range(12) if f"encoder.layers.{layer}.x".startswith("encoder.layers.1")]
+    assert RIGHT[2] == "Layers {}, {} and {}.".format(*found)
+
+
+def test_parameters_of_bert_and_its_student() -> None:
+    bert = EncoderConfig()
+    layer = size(bert) - size(replace(bert, num_hidden_layers=11))
+    question = read_questions("ch07")[5].question
+    assert f"has {size(bert):,} parameters with its head, {layer:,} in a layer" in question
+    assert RIGHT[5] == f"{size(student_config(bert, PAPER_LAYERS)) / 1e6:.2f} million"
