@@ -24,12 +24,14 @@ from minidistil.plots.drawings_ch05 import heads_on_one_encoder, tied_table, wei
 from minidistil.plots.drawings_ch06 import kl_directions, temperatures, three_losses
 from minidistil.plots.drawings_ch07 import layers_kept, missing_layers, tensor_sources
 from minidistil.plots.drawings_ch08 import accumulation, checkpoint_parts, data_parallel, one_step
+from minidistil.plots.drawings_ch09 import bootstrap_interval, calibration_gap, retention_and_agreement
+from minidistil.plots.drawings_ch10 import classifier_on_cls, labels_of_pieces, span_answer, windows_with_stride
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.evaluation import ablation, ladder_of_runs, reliability_diagram, with_intervals
 from minidistil.plots.export import by_row, number_lines, rounding_errors, trade_offs
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
-from minidistil.plots.questions import piece_labels, span_scores, window_map
+from minidistil.plots.questions import span_scores, window_map
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import clipped_gradients, number_gaps, readers, training_curves, won_and_lost
@@ -37,15 +39,17 @@ from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, wor
 
 __all__ = [
     "MASK_KINDS", "ablation", "accumulation", "attention_maps", "batch_padding", "before_and_after",
-    "blind_guesses", "by_row", "checkpoint_parts", "chosen_per_batch", "clipped_gradients", "confusion_matrix",
-    "cost_by_length", "counted_positions", "curves", "dark_knowledge", "data_parallel", "difference_table",
-    "distance_by_examples", "distributions", "document_lengths", "embedding_rows", "finetuning_curves", "guesses",
-    "head_profiles", "heads_on_one_encoder", "intervals", "kl_directions", "ladder_of_runs", "landscapes",
-    "layer_choices", "layer_likeness", "layers_kept", "learning_curves", "mask_map", "missing_layers", "names_map",
-    "number_gaps", "number_lines", "one_step", "padding_by_window", "piece_labels", "position_similarity",
-    "ranked", "readers", "reliability_diagram", "replacement_shares", "residual_stream", "rounding_errors", "save",
-    "shares", "similarities", "small_matrices", "smoothing", "softmax_by_width", "span_scores", "speeds",
-    "swapped", "task_scores", "temperatures", "tensor_sources", "three_losses", "tied_table", "token_map",
-    "trade_offs", "training_curves", "two_encoders", "vocabulary_growth", "weights_file", "where_we_are",
-    "window_map", "with_intervals", "won_and_lost", "word_against_word", "word_frequencies",
+    "blind_guesses", "bootstrap_interval", "by_row", "calibration_gap", "checkpoint_parts", "chosen_per_batch",
+    "classifier_on_cls", "clipped_gradients", "confusion_matrix", "cost_by_length", "counted_positions",
+    "curves", "dark_knowledge", "data_parallel", "difference_table", "distance_by_examples", "distributions",
+    "document_lengths", "embedding_rows", "finetuning_curves", "guesses", "head_profiles",
+    "heads_on_one_encoder", "intervals", "kl_directions", "labels_of_pieces", "ladder_of_runs", "landscapes",
+    "layer_choices", "layer_likeness", "layers_kept", "learning_curves", "mask_map", "missing_layers",
+    "names_map", "number_gaps", "number_lines", "one_step", "padding_by_window", "position_similarity",
+    "ranked", "readers", "reliability_diagram", "replacement_shares", "residual_stream",
+    "retention_and_agreement", "rounding_errors", "save", "shares", "similarities", "small_matrices",
+    "smoothing", "softmax_by_width", "span_answer", "span_scores", "speeds", "swapped", "task_scores",
+    "temperatures", "tensor_sources", "three_losses", "tied_table", "token_map", "trade_offs",
+    "training_curves", "two_encoders", "vocabulary_growth", "weights_file", "where_we_are", "window_map",
+    "windows_with_stride", "with_intervals", "won_and_lost", "word_against_word", "word_frequencies",
 ]  # fmt: skip
