@@ -87,17 +87,20 @@ def _as_published(axis: Any, names: Sequence[str], published: Mapping[str, float
     axis.set(xlabel="GLUE macro score, points", title="Sanh et al. (2019), table 4")
 
 
-def ladder_of_runs(retention: Mapping[str, float], marked: str, goal: float, title: str) -> Figure:
-    """The retention of several runs from the lowest to the highest, one of them marked, with a line at the goal."""
+def ladder_of_runs(
+    retention: Mapping[str, float], marked: str, measure: str, title: str, goal: float | None = None
+) -> Figure:
+    """The retention of several runs from the lowest to the highest, one of them marked, perhaps a line at the goal."""
     order = sorted(retention, key=lambda name: retention[name])
     figure, (axis,) = new_figure(7.5, 1.0 + 0.3 * len(order))
     colours = [ORANGE if name == marked else BLUE for name in order]
     axis.barh(order, [100 * retention[name] for name in order], color=colours, alpha=0.7)
     for row, name in enumerate(order):
         axis.text(1, row, f"{100 * retention[name]:.1f}", va="center", fontsize=9)  # where no goal crosses it
-    axis.axvline(100 * goal, color=RED, linestyle="--")
-    axis.text(100 * goal, -0.9, f"{100 * goal:.0f} %, the abstract", color=RED, ha="right", fontsize=9)
+    if goal is not None:
+        axis.axvline(100 * goal, color=RED, linestyle="--")
+        axis.text(100 * goal, -0.9, f"{100 * goal:.0f} %, the abstract", color=RED, ha="right", fontsize=9)
     axis.set_xlim(0, 105)
-    axis.set_ylim(-1.3, len(order) - 0.4)
-    axis.set(xlabel="share of the teacher's masked accuracy (%)", title=title)
+    axis.set_ylim(-0.6 if goal is None else -1.3, len(order) - 0.4)
+    axis.set(xlabel=measure, title=title)
     return figure

@@ -1,9 +1,9 @@
-"""Chapter 10 in pictures, questions and names: windows, spans, tokens with their labels."""
+"""Chapter 10 in pictures, questions: windows and spans."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from minidistil.plots.style import GREEN, GREY, ORANGE, PURPLE, SKY, Figure, new_figure, token_names
+from minidistil.plots.style import GREEN, ORANGE, SKY, Figure, new_figure, token_names
 
 
 def window_map(windows: Sequence[tuple[int, int]], answer: tuple[int, int], title: str) -> Figure:
@@ -44,29 +44,4 @@ def span_scores(sums: Any, tokens: Sequence[str], best: tuple[int, int], title: 
     token_names(axis, tokens)
     axis.set(xlabel="last token", ylabel="first token")
     figure.colorbar(image, ax=axis, label="start score + end score", shrink=0.8)
-    return figure
-
-
-def piece_labels(pieces: Sequence[str], labels: Sequence[str], title: str) -> Figure:
-    """The tokens of a sentence side by side, each above its label; a dash where there is none.
-
-    Args:
-        pieces: the tokens, with [CLS] and [SEP].
-        labels: a label for each token, "" where there is none.
-    """
-    kinds = list(dict.fromkeys(label[2:] for label in labels if label not in ("", "O")))
-    colours: Mapping[str, str] = dict(zip(kinds, (ORANGE, GREEN, SKY, PURPLE), strict=False))
-    widths = [max(len(piece), len(label), 2) + 1 for piece, label in zip(pieces, labels, strict=True)]
-    figure, (axis,) = new_figure(max(5.0, 0.105 * sum(widths)), 1.5)
-    axis.set_axis_off()
-    axis.set(xlim=(0, sum(widths)), ylim=(-0.7, 1.6))
-    left = 0
-    for piece, label, width in zip(pieces, labels, widths, strict=True):
-        face = colours.get(label[2:], "#dddddd") if label else "white"
-        axis.barh(1, width - 0.3, left=left, align="center", height=0.8, color=face, edgecolor=GREY, linewidth=0.6)
-        middle = left + (width - 0.3) / 2
-        axis.text(middle, 1, piece, ha="center", va="center", fontsize=9, family="monospace")
-        axis.text(middle, 0, label or "–", ha="center", va="center", fontsize=9, color="black" if label else GREY)
-        left += width
-    figure.suptitle(title, fontsize=11)
     return figure

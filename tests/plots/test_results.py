@@ -86,9 +86,11 @@ def test_an_ablation_shows_every_seed_and_the_row_of_the_paper_beside_it() -> No
 
 
 def test_runs_are_ranked_and_one_is_marked() -> None:
-    (axis,) = axes_of(plots.ladder_of_runs({"a": 0.9, "b": 0.5}, "a", 0.97, "t"))
+    (axis,) = axes_of(plots.ladder_of_runs({"a": 0.9, "b": 0.5}, "a", "share", "t", 0.97))
     assert (widths(axis), widths(axis, ORANGE)) == ([50, 90], [90])
     assert xs(axis.lines[0]) == [97, 97]
+    (plain,) = axes_of(plots.ladder_of_runs({"a": 0.9, "b": 0.5}, "a", "share", "t"))
+    assert (len(plain.lines), plain.get_xlabel()) == (0, "share")
 
 
 def test_the_course_of_a_finetuning() -> None:
@@ -155,16 +157,6 @@ def test_scores_of_spans_are_squares_and_the_others_are_blank() -> None:
     assert np.ma.filled(np.ma.masked_invalid(axis.images[0].get_array()), -1).tolist() == [[1, 2], [-1, 4]]
     assert axis.collections[0].get_offsets().tolist() == [[1, 0]]  # x is the last token
     assert words(axis.get_xticklabels()) == ["one", "two"]
-
-
-def test_each_piece_stands_above_its_label() -> None:
-    (axis,) = axes_of(plots.piece_labels(["[CLS]", "lin", "##d", "sang"], ["", "B-PER", "", "O"], "t"))
-    assert words(axis.texts) == ["[CLS]", "–", "lin", "B-PER", "##d", "–", "sang", "O"]
-    places = [text.get_position()[0] for text in axis.texts]
-    assert places[::2] == places[1::2] == sorted(places[::2])
-    faces = [patch.get_facecolor() for patch in axis.patches]
-    assert faces[0] == faces[2]
-    assert len({faces[0], faces[1], faces[3]}) == 3
 
 
 def test_rows_are_in_the_order_of_the_first_way() -> None:
