@@ -24,6 +24,8 @@ from minidistil.plots.drawings_ch05 import heads_on_one_encoder, tied_table, wei
 from minidistil.plots.drawings_ch06 import kl_directions, temperatures, three_losses
 from minidistil.plots.drawings_ch07 import layers_kept, missing_layers, tensor_sources
 from minidistil.plots.drawings_ch08 import accumulation, checkpoint_parts, data_parallel, one_step
+from minidistil.plots.drawings_ch11 import int8_on_a_line, layer_in_integers, one_scale_or_many
+from minidistil.plots.drawings_ch12 import bias_template, what_a_probe_measures
 from minidistil.plots.encoder import curves, position_similarity, shares, small_matrices
 from minidistil.plots.evaluation import ablation, ladder_of_runs, reliability_diagram, with_intervals
 from minidistil.plots.export import by_row, number_lines, rounding_errors, trade_offs
@@ -37,15 +39,17 @@ from minidistil.plots.wordpiece import speeds, token_map, vocabulary_growth, wor
 
 __all__ = [
     "MASK_KINDS", "ablation", "accumulation", "attention_maps", "batch_padding", "before_and_after",
-    "blind_guesses", "by_row", "checkpoint_parts", "chosen_per_batch", "clipped_gradients", "confusion_matrix",
-    "cost_by_length", "counted_positions", "curves", "dark_knowledge", "data_parallel", "difference_table",
-    "distance_by_examples", "distributions", "document_lengths", "embedding_rows", "finetuning_curves", "guesses",
-    "head_profiles", "heads_on_one_encoder", "intervals", "kl_directions", "ladder_of_runs", "landscapes",
-    "layer_choices", "layer_likeness", "layers_kept", "learning_curves", "mask_map", "missing_layers", "names_map",
-    "number_gaps", "number_lines", "one_step", "padding_by_window", "piece_labels", "position_similarity",
-    "ranked", "readers", "reliability_diagram", "replacement_shares", "residual_stream", "rounding_errors", "save",
+    "bias_template", "blind_guesses", "by_row", "checkpoint_parts", "chosen_per_batch", "clipped_gradients",
+    "confusion_matrix", "cost_by_length", "counted_positions", "curves", "dark_knowledge", "data_parallel",
+    "difference_table", "distance_by_examples", "distributions", "document_lengths", "embedding_rows",
+    "finetuning_curves", "guesses", "head_profiles", "heads_on_one_encoder", "int8_on_a_line", "intervals",
+    "kl_directions", "ladder_of_runs", "landscapes", "layer_choices", "layer_in_integers", "layer_likeness",
+    "layers_kept", "learning_curves", "mask_map", "missing_layers", "names_map", "number_gaps", "number_lines",
+    "one_scale_or_many", "one_step", "padding_by_window", "piece_labels", "position_similarity", "ranked",
+    "readers", "reliability_diagram", "replacement_shares", "residual_stream", "rounding_errors", "save",
     "shares", "similarities", "small_matrices", "smoothing", "softmax_by_width", "span_scores", "speeds",
     "swapped", "task_scores", "temperatures", "tensor_sources", "three_losses", "tied_table", "token_map",
-    "trade_offs", "training_curves", "two_encoders", "vocabulary_growth", "weights_file", "where_we_are",
-    "window_map", "with_intervals", "won_and_lost", "word_against_word", "word_frequencies",
+    "trade_offs", "training_curves", "two_encoders", "vocabulary_growth", "weights_file",
+    "what_a_probe_measures", "where_we_are", "window_map", "with_intervals", "won_and_lost",
+    "word_against_word", "word_frequencies",
 ]  # fmt: skip
