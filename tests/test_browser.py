@@ -7,6 +7,7 @@ Chromium is spoken to in its DevTools protocol, over the websocket library that 
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -56,6 +57,20 @@ RUN_ALL = """(async () => {
     }));
 })()"""
 
+MOVE = """(async index => {
+    const content = window.jupyterapp.shell.currentWidget.content, wait = () => new Promise(r => setTimeout(r, 100));
+    const shown = () => content.widgets[index].node.querySelector(".widget-html img")?.alt;
+    for (let i = 0; i < 300 && !shown(); i++) { await content.scrollToItem(index); await wait(); }
+    const before = shown(), panel = content.widgets[index].node.querySelector(".widget-interact");
+    const text = panel.querySelector("input[type=text]"), list = panel.querySelector("select");
+    if (list) { list.selectedIndex = (list.selectedIndex + 1) % list.options.length; }
+    else if (text) { text.value = "A [MASK] in the house."; }
+    else { panel.querySelector(".noUi-handle").dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"})); }
+    (list ?? text)?.dispatchEvent(new Event("change", {bubbles: true}));
+    for (let i = 0; i < 100 && shown() === before; i++) await wait();
+    return [before, shown()];
+})"""  # one control of an explorer: the words of its picture before and after
+
 Found = TypeVar("Found")
 
 
@@ -98,13 +113,19 @@ class Browser:
     lab: str  # address, with %s for the path of a notebook
     devtools: str
 
-    def run(self, notebook: str) -> list[dict[str, Any]]:
-        """Open a notebook, Restart & Run All: for each code cell its number in the run and its errors."""
+    def run(self, notebook: str, explored: dict[int, list[str]] | None = None) -> list[dict[str, Any]]:
+        """Open a notebook, Restart & Run All: for each code cell its number in the run and its errors.
+
+        `explored` gets, for each cell with an explorer, the words of its picture before and after a control moves.
+        """
         request = urllib.request.Request(f"{self.devtools}/json/new?{self.lab % notebook}", method="PUT")
         with urllib.request.urlopen(request) as answer:
             tab = Tab(json.load(answer)["webSocketDebuggerUrl"])
         until(lambda: tab.evaluate(READY.replace("NOTEBOOK", notebook)))
         cells = tab.evaluate(RUN_ALL)
+        for index, cell in enumerate(json.loads((self.folder / notebook).read_text(encoding="utf-8"))["cells"]):
+            if explored is not None and cell["cell_type"] == "code" and EXPLORER.search("".join(cell["source"])):
+                explored[index] = tab.evaluate(f"{MOVE}({index})")
         if folder := os.environ.get("MINIDISTIL_SCREENSHOTS"):
             picture = base64.b64decode(tab.call("Page.captureScreenshot")["data"])
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -113,6 +134,7 @@ class Browser:
         return cells
 
 
+EXPLORER = re.compile(r"^explorer\(", flags=re.M)
 OWN_FOLDERS = (  # so that nothing of the learner's is read or written
     *("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"),
     "IPYTHONDIR",
@@ -169,21 +191,40 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.mark.parametrize("path", CHOSEN, ids=lambda path: path.stem)
 def test_a_notebook_runs_to_its_end(browser: Browser, path: Path) -> None:
-    cells = browser.run(path.name)
+    explored: dict[int, list[str]] = {}
+    cells = browser.run(path.name, explored)
     assert [cell["errors"] for cell in cells] == [[]] * len(cells)
     assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
+    for before, after in explored.values():
+        assert before != after
 
 
-def test_an_error_would_show(browser: Browser) -> None:
-    sources = {"a": "print('before')", "b": "raise RuntimeError('planted')", "c": "print('after')"}
+def plant(browser: Browser, name: str, *sources: str) -> None:
+    """Write a notebook of a few cells."""
     cell: dict[str, Any] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
     notebook = {
-        "cells": [cell | {"id": name, "source": source} for name, source in sources.items()],
+        "cells": [cell | {"id": f"cell-{number}", "source": source} for number, source in enumerate(sources)],
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-    (browser.folder / "planted.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (browser.folder / name).write_text(json.dumps(notebook), encoding="utf-8")
+
+
+@pytest.mark.parametrize("control", ["(0, 9)", "[0, 1]"])
+def test_an_explorer_answers(browser: Browser, control: str) -> None:
+    draw = (
+        "from minidistil.plots.explorer import explorer\nfrom minidistil.plots.style import new_figure\n"
+        "def draw(power=0):\n    figure, axes = new_figure(title=f'{2**power}')\n    return figure\n"
+    )
+    plant(browser, "explored.ipynb", "print(1)", f"{draw}explorer(draw, power={control})")
+    explored: dict[int, list[str]] = {}
+    browser.run("explored.ipynb", explored)
+    assert {index: [words.strip("; ") for words in found] for index, found in explored.items()} == {1: ["1", "2"]}
+
+
+def test_an_error_would_show(browser: Browser) -> None:
+    plant(browser, "planted.ipynb", "print('before')", "raise RuntimeError('planted')", "print('after')")
     assert browser.run("planted.ipynb") == [
         {"count": 1, "errors": []},
         {"count": 2, "errors": ["planted"]},

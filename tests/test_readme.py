@@ -87,7 +87,7 @@ def test_the_commands_of_the_readme_set_themselves_up() -> None:
     assert [command.removeprefix(set_up) for command in commands] == [
         ".venv/bin/python -m minidistil",
         ".venv/bin/jupyter lab notebooks/00_tour.ipynb",
-        ".venv/bin/python -m pytest",
+        ".venv/bin/python -m pytest -n 2",
     ]
 
 

@@ -69,7 +69,7 @@ class Quiz:
         rows = [ipywidgets.HTML(f"<strong>{marked(question.question)}</strong>")]
         for choice in question.choices:
             # A button's own text can be neither marked up nor wrapped: it stands beside it.
-            button = ipywidgets.Button(icon="circle-o", layout={"width": "36px"}, tooltip=choice.text)
+            button = ipywidgets.Button(icon="circle-o", layout={"flex": "0 0 40px"}, tooltip=choice.text)
             words, told = ipywidgets.HTML(marked(choice.text)), ipywidgets.HTML()
 
             def chosen(button: Any, choice: Choice = choice, told: Any = told) -> None:

@@ -1,6 +1,8 @@
 """Pictures that answer at once: a drawing function with controls for its arguments."""
 
+import base64
 import functools
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -19,13 +21,16 @@ class explorer:
     def __init__(self, draw: Callable[..., Figure], **controls: Any) -> None:
         import ipywidgets
 
-        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%"})
+        self.image = ipywidgets.HTML()  # not an Image, which has no words for readers who cannot see it
         self.figure: Any = None
 
         @functools.wraps(draw)
         def redraw(**values: Any) -> None:
             self.figure = draw(**values)
-            self.image.value = self.figure._repr_png_()[0]
+            picture, metadata = self.figure._repr_png_()
+            source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+            words = html.escape(metadata["alt"], quote=True)
+            self.image.value = f'<img src="{source}" alt="{words}" style="max-width: 100%">'
 
         self.panel = ipywidgets.interactive(redraw, **controls)
         self.controls = {control._kwarg: control for control in self.panel.kwargs_widgets}
