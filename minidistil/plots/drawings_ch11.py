@@ -34,7 +34,7 @@ def int8_on_a_line(values: Sequence[float], scale: float) -> Figure:
     axis.plot([x], [6.5], "o", color="#E69F00", markersize=7)
     box(axis, x - 3.4, 11, 6.8, 3, f"{values[near]:g}", "text", size=10)
     arrow(axis, (x, 11), (x, 7))
-    write(axis, x + 5, 12.5, f"error {error:.4f}, at most half a step: {scale / 2:g}", size=10)
+    write(axis, 75, 15.5, f"error {error:.4f}, at most half a step: {scale / 2:g}", ha="right", size=10)
     return figure
 
 

@@ -1,7 +1,6 @@
 """Chapter 12, drawn: a template with two groups and its interval, and what a probe measures and does not."""
 
 from collections.abc import Sequence
-from math import log
 
 from minidistil.plots.drawing import arrow, box, sheet, write
 from minidistil.plots.style import Figure
@@ -61,7 +60,8 @@ def what_a_probe_measures(templates: int, words: int, vocabulary: int) -> Figure
     )  # fmt: skip
     write(axis, 1, 32, "not measured: dotted", size=11, weight="bold")
     stations = (
-        ("the world", "who does\nwhich work"), ("texts", "who is\nwritten about"), ("the model", "a probability\nfor each word"),
+        ("the world", "who does\nwhich work"), ("texts", "who is\nwritten about"),
+        ("the model", "a probability\nfor each word"),
         ("a task", "a decision by\nsomebody's rule"), ("people", "who is better or\nworse off"),
     )  # fmt: skip
     for place, (name, about) in enumerate(stations):
