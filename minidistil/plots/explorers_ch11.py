@@ -37,7 +37,7 @@ def bits_of_a_weight(
             right.plot(list(curve), [100 * cost[2] for cost in curve.values()], marker=".", label=name, **look)
         right.plot(bits, 100 * same, "o", color=ORANGE, markersize=10)
         right.set(xlabel="bits of a weight", ylabel="guesses that stay (%)", ylim=(0, 104))
-        right.legend(frameon=False, fontsize=9, loc="lower right")
+        right.legend(frameon=False, fontsize=9, loc="upper left")
         return figure
 
     return draw
