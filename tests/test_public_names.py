@@ -10,7 +10,7 @@ import textwrap
 import zipfile
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints, is_typeddict
 
 import pytest
 
@@ -18,7 +18,9 @@ import minidistil
 from tests.test_readme import ROOT
 
 FUNCTIONS = [name for name in minidistil.__all__ if inspect.isfunction(getattr(minidistil, name))]
-CLASSES = [name for name in minidistil.__all__ if inspect.isclass(getattr(minidistil, name))]
+CLASSES = [
+    name for name in minidistil.__all__ if inspect.isclass(kind := getattr(minidistil, name)) and not is_typeddict(kind)
+]
 
 
 def raises(thing: Any) -> bool:
@@ -68,8 +70,41 @@ def test_the_library_alone_does_not_install_the_course() -> None:
     assert not [name for name in needed if name not in brought and f'"{name}' not in whole]
 
 
+@pytest.mark.parametrize("name", [*FUNCTIONS, *CLASSES])
+def test_every_argument_and_result_of_a_public_name_has_a_type_that_can_be_read(name: str) -> None:
+    thing = getattr(minidistil, name)
+    hints = get_type_hints(thing if inspect.isfunction(thing) else thing.__init__)
+    parameters = inspect.signature(thing if inspect.isfunction(thing) else thing.__init__).parameters
+    assert set(parameters) - {"self"} <= set(hints)
+    assert not inspect.isfunction(thing) or "return" in hints
+    get_type_hints(thing)
+
+
+def test_the_types_of_results_are_public() -> None:
+    """Each class of the package that a public function or model returns can be imported from `minidistil`."""
+    forwards = [kind.forward for name in CLASSES if hasattr(kind := getattr(minidistil, name), "forward")]
+    returned = [get_type_hints(each)["return"] for each in forwards]
+    returned += [get_type_hints(getattr(minidistil, name))["return"] for name in FUNCTIONS]
+    public = {getattr(minidistil, name) for name in minidistil.__all__ if name != "corpus"}
+    found = {each for each in returned if getattr(each, "__module__", "").startswith("minidistil.")}
+    assert minidistil.ModelOutput in found
+    assert found <= public
+
+
+def test_dir_and_the_public_names_are_complete() -> None:
+    assert set(minidistil.__all__) <= set(dir(minidistil))
+    assert minidistil.Encoder.__name__ == "BareEncoder"
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = minidistil.no_such_name  # type: ignore[attr-defined]
+
+
 USER = """import minidistil as md
-reveal_type(md.MaskedLM.from_pretrained("minilm"))
+model, tok = md.MaskedLM.from_pretrained("minilm"), md.WordPiece.from_pretrained("minilm")
+reveal_type(model)
+reveal_type(model(**tok.batch(["a text"])).logits)
+reveal_type(md.fill_mask("A [MASK].", model, tok)[0])
+reveal_type(md.fill_mask(["A [MASK]."], model, tok)[0][0])
+reveal_type(md.SentenceEncoder.from_pretrained("minilm")(**tok.batch(["a text"])))
 md.student_of("not a model")
 """
 
@@ -98,3 +133,6 @@ def test_a_type_checker_sees_the_types_of_what_is_installed(tmp_path: Path) -> N
     told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500).stdout
     assert 'Revealed type is "minidistil.ch05_weights.heads.MaskedLM"' in told
     assert 'incompatible type "str"; expected "MaskedLM"' in told
+    assert told.count("TypedDict(minidistil.ch05_weights.fillmask.Guess") == 2
+    assert told.count('"torch._tensor.Tensor | Any"') == 1
+    assert told.count('"torch._tensor.Tensor"') == 1

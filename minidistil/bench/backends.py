@@ -186,7 +186,7 @@ def paper_table(
 ) -> Iterator[str]:
     """BERT-base in fp32, then DistilBERT in every backend: parameters, and milliseconds a pair of STS-B, batch 1."""
 
-    def over_all_lengths(run: Logits) -> None:
+    def over_all_lengths(run: Callable[..., object]) -> None:
         for length in lengths:
             ids = torch.full((1, length), 1000)
             run(input_ids=ids, attention_mask=torch.ones_like(ids), token_type_ids=torch.zeros_like(ids))

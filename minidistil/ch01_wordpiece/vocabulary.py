@@ -153,8 +153,10 @@ class Merger:
     """
 
     def __init__(self, words: Mapping[str, int], rule: str = "frequency", min_frequency: int = 1):
-        self.rule, self.min_frequency = rule, min_frequency
-        self.words, self.counts = [first_pieces(word) for word in words], list(words.values())
+        self.rule = rule
+        self.min_frequency = min_frequency
+        self.words: list[list[str]] = [first_pieces(word) for word in words]
+        self.counts: list[int] = list(words.values())
         self.pieces: Counter[str] = Counter()
         self.pairs: Counter[Pair] = Counter()
         self._words_with: defaultdict[Pair, set[int]] = defaultdict(set)

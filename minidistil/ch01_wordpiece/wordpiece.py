@@ -119,6 +119,16 @@ class WordPiece:
         ValueError: a special token is missing, or a token is there twice.
     """
 
+    tokens: list[str]
+    vocab: dict[str, int]
+    pad_token_id: int
+    unk_token_id: int
+    cls_token_id: int
+    sep_token_id: int
+    mask_token_id: int
+    special_ids: frozenset[int]
+    settings: dict[str, bool]
+
     def __init__(
         self,
         tokens: Sequence[str],

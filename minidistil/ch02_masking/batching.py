@@ -81,8 +81,12 @@ class WindowedBatches:
         seed: int = 0,
         window: int = 4096,
     ):
-        self.documents, self.tokenizer = documents, tokenizer
-        self.batch_size, self.max_length, self.seed, self.window = batch_size, max_length, seed, window
+        self.documents = documents
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self.max_length = max_length
+        self.seed = seed
+        self.window = window
         self._state: dict[str, Any] = {"documents": documents.state_dict(), "window": 0, "taken": 0}
 
     def __iter__(self) -> Iterator[list[Tensor]]:

@@ -11,7 +11,7 @@ Sequences and sentence pairs are made from the documents in `sequences`, batches
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def docs() -> Corpus:
     return from_documents("docs", docstrings.documents())
 
 
-docs_are_cached = docstrings.are_cached
+docs_are_cached: Callable[[], bool] = docstrings.are_cached
 
 
 def text_files(paths: Sequence[str | Path], whole: bool = False) -> Corpus:

@@ -90,10 +90,10 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         self.num_attention_heads = num_attention_heads
         self.dropout = dropout
-        self.query = nn.Linear(hidden_size, hidden_size)
-        self.key = nn.Linear(hidden_size, hidden_size)
-        self.value = nn.Linear(hidden_size, hidden_size)
-        self.output = nn.Linear(hidden_size, hidden_size)
+        self.query: nn.Linear = nn.Linear(hidden_size, hidden_size)
+        self.key: nn.Linear = nn.Linear(hidden_size, hidden_size)
+        self.value: nn.Linear = nn.Linear(hidden_size, hidden_size)
+        self.output: nn.Linear = nn.Linear(hidden_size, hidden_size)
 
     def forward(
         self, hidden_states: Tensor, visible: Tensor | None = None, output_attentions: bool = False

@@ -7,7 +7,9 @@ Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward l
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +23,16 @@ SLICE = 1024  # tokens that go through the feed-forward network at once, if it w
 
 @dataclass
 class ModelOutput:
-    """What a forward pass returns; what was not asked for is None."""
+    """What a forward pass returns; what was not asked for is None.
+
+    Any stands for None here: whoever asked for a loss need not ask a type checker whether it is there.
+    """
 
     last_hidden_state: Tensor  # (B, L, D)
-    hidden_states: tuple[Tensor, ...] | None = None  # of the embeddings and of each block, (B, L, D) each
-    attentions: tuple[Tensor, ...] | None = None  # of each block, (B, H, L, L)
-    logits: Tensor | None = None  # in the shape that the model's forward documents
-    loss: Tensor | None = None  # a scalar
+    hidden_states: tuple[Tensor, ...] | Any = None  # of the embeddings and of each block, (B, L, D) each
+    attentions: tuple[Tensor, ...] | Any = None  # of each block, (B, H, L, L)
+    logits: Tensor | Any = None  # in the shape that the model's forward documents
+    loss: Tensor | Any = None  # a scalar
 
 
 def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -69,11 +74,13 @@ class Embeddings(nn.Module):
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
-        self.word = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
-        self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
-        self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.word: nn.Embedding = nn.Embedding(config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+        self.position: nn.Embedding = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.token_type: nn.Embedding | None = None
+        if config.type_vocab_size:
+            self.token_type = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.norm: nn.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout: nn.Dropout = nn.Dropout(config.dropout)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         """(B, L) -> (B, L, D)."""
@@ -92,13 +99,15 @@ class Block(nn.Module):
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
-        self.attention = MultiHeadAttention(config.hidden_size, config.num_attention_heads, config.attention_dropout)
-        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.expand = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.contract = nn.Linear(config.intermediate_size, config.hidden_size)
-        self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.attended_dropout = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
-        self.fed_dropout = nn.Dropout(config.dropout)
+        self.attention: MultiHeadAttention = MultiHeadAttention(
+            config.hidden_size, config.num_attention_heads, config.attention_dropout
+        )
+        self.attention_norm: nn.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.expand: nn.Linear = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.contract: nn.Linear = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.output_norm: nn.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.attended_dropout: nn.Module = nn.Dropout(config.dropout) if config.type_vocab_size else nn.Identity()
+        self.fed_dropout: nn.Dropout = nn.Dropout(config.dropout)
 
     def forward(
         self, hidden_states: Tensor, visible: Tensor | None = None, output_attentions: bool = False
@@ -129,11 +138,13 @@ class Block(nn.Module):
 class Encoder(nn.Module):
     """Embeddings and a stack of blocks."""
 
+    __call__: Callable[..., ModelOutput]  # of nn.Module, a type checker knows only that it returns Any
+
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.config = config
-        self.embeddings = Embeddings(config)
-        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        self.embeddings: Embeddings = Embeddings(config)
+        self.layers: nn.ModuleList = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.apply(lambda module: initialize(module, config.initializer_range))
 
     def forward(

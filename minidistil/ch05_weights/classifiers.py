@@ -7,7 +7,7 @@ Letters in shapes: B sequences, L tokens, D width, C classes.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,11 +163,12 @@ class SequenceClassifierHead(nn.Module):
 
     def __init__(self, config: ClassifierConfig):
         super().__init__()
-        self.is_bert = model_type(config) == "bert"
+        self.is_bert: bool = model_type(config) == "bert"
         default = config.dropout if self.is_bert else 0.2
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.dropout = nn.Dropout(default if config.classifier_dropout is None else config.classifier_dropout)
-        self.classifier = nn.Linear(config.hidden_size, len(config.id2label))
+        self.dense: nn.Linear = nn.Linear(config.hidden_size, config.hidden_size)
+        of_head = default if config.classifier_dropout is None else config.classifier_dropout
+        self.dropout: nn.Dropout = nn.Dropout(of_head)
+        self.classifier: nn.Linear = nn.Linear(config.hidden_size, len(config.id2label))
         self.apply(lambda module: initialize(module, config.initializer_range))
 
     def forward(self, hidden_states: Tensor) -> Tensor:
@@ -207,11 +208,13 @@ class SequenceClassifier(TaskModel):
 
     architecture = "ForSequenceClassification"
 
+    __call__: Callable[..., ModelOutput]  # of nn.Module, a type checker knows only that it returns Any
+
     def __init__(self, config: ClassifierConfig):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
-        self.head = SequenceClassifierHead(config)
+        self.encoder: Encoder = Encoder(config)
+        self.head: SequenceClassifierHead = SequenceClassifierHead(config)
 
     def _take_pooler(self, pooler: Mapping[str, Tensor]) -> None:
         state = {name.removeprefix("pooler.dense."): tensor for name, tensor in pooler.items()}
@@ -268,13 +271,15 @@ class TokenClassifier(TaskModel):
 
     architecture = "ForTokenClassification"
 
+    __call__: Callable[..., ModelOutput]  # of nn.Module, a type checker knows only that it returns Any
+
     def __init__(self, config: ClassifierConfig):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
+        self.encoder: Encoder = Encoder(config)
         of_head = config.classifier_dropout if model_type(config) == "bert" else None
-        self.dropout = nn.Dropout(config.dropout if of_head is None else of_head)
-        self.classifier = nn.Linear(config.hidden_size, len(config.id2label))
+        self.dropout: nn.Dropout = nn.Dropout(config.dropout if of_head is None else of_head)
+        self.classifier: nn.Linear = nn.Linear(config.hidden_size, len(config.id2label))
         self.classifier.apply(lambda module: initialize(module, config.initializer_range))
 
     def forward(

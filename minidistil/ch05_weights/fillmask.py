@@ -5,7 +5,7 @@ Letters in shapes: B texts, L tokens, M masks in all texts together, D width, V 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, TypedDict, overload
 
 import torch
 from torch import Tensor
@@ -44,6 +44,29 @@ def mask_probabilities(model: MaskedLM, input_ids: Tensor, attention_mask: Tenso
     """
     hidden = model.encoder(input_ids, attention_mask).last_hidden_state  # (B, L, D)
     return model.head(hidden[input_ids == mask_token_id]).softmax(-1)  # (M, D) -> (M, V)
+
+
+# Any: a text with several masks has a list for each of them.
+@overload
+def fill_mask(  # type: ignore[overload-overlap]  # a text is a sequence of texts, too
+    text: str,
+    model: MaskedLM,
+    tokenizer: WordPiece,
+    top_k: int = 5,
+    targets: str | Sequence[str] | None = None,
+    clean_up_tokenization_spaces: bool | None = None,
+) -> list[Guess | Any]: ...
+
+
+@overload
+def fill_mask(
+    text: Sequence[str],
+    model: MaskedLM,
+    tokenizer: WordPiece,
+    top_k: int = 5,
+    targets: str | Sequence[str] | None = None,
+    clean_up_tokenization_spaces: bool | None = None,
+) -> list[list[Guess | Any]]: ...
 
 
 @torch.no_grad()

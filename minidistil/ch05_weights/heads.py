@@ -7,7 +7,7 @@ The heads for classification are in classifiers.py, the one for question answeri
 Letters in shapes: B sequences, L tokens, D width, V vocabulary, N texts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,9 +28,9 @@ class MaskedLMHead(nn.Module):
 
     def __init__(self, config: EncoderConfig, word: nn.Embedding):
         super().__init__()
-        self.transform = nn.Linear(config.hidden_size, config.hidden_size)
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.transform: nn.Linear = nn.Linear(config.hidden_size, config.hidden_size)
+        self.norm: nn.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.bias: nn.Parameter = nn.Parameter(torch.zeros(config.vocab_size))
         self.transform.apply(lambda module: initialize(module, config.initializer_range))
         self.word = word  # the encoder's own module, so the weights are tied
 
@@ -48,11 +48,13 @@ class MaskedLM(Model):
 
     architecture = "ForMaskedLM"
 
+    __call__: Callable[..., ModelOutput]  # of nn.Module, a type checker knows only that it returns Any
+
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
-        self.head = MaskedLMHead(config, self.encoder.embeddings.word)
+        self.encoder: Encoder = Encoder(config)
+        self.head: MaskedLMHead = MaskedLMHead(config, self.encoder.embeddings.word)
 
     def forward(
         self,
@@ -137,10 +139,12 @@ class SentenceEncoder(Model):
     architecture = "Model"
     config: SentenceConfig
 
+    __call__: Callable[..., Tensor]  # of nn.Module, a type checker knows only that it returns Any
+
     def __init__(self, config: EncoderConfig):
         super().__init__()
         self.config = config if isinstance(config, SentenceConfig) else SentenceConfig(**asdict(config))
-        self.encoder = Encoder(self.config)
+        self.encoder: Encoder = Encoder(self.config)
 
     @classmethod
     def read_config(cls, name: str | Path, config_path: Path) -> SentenceConfig:

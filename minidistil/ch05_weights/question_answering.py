@@ -6,7 +6,9 @@ answer and one for its end.
 Letters in shapes: B sequences, L tokens.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -20,8 +22,8 @@ from minidistil.ch05_weights.weights import model_type
 class AnswerOutput(ModelOutput):
     """What a forward pass of QuestionAnswering returns."""
 
-    start_logits: Tensor | None = None  # (B, L): scores of the answer's first token
-    end_logits: Tensor | None = None  # (B, L): scores of its last token
+    start_logits: Tensor | Any = None  # (B, L): scores of the answer's first token
+    end_logits: Tensor | Any = None  # (B, L): scores of its last token
 
 
 def answer_loss(start_logits: Tensor, end_logits: Tensor, start_positions: Tensor, end_positions: Tensor) -> Tensor:
@@ -54,14 +56,16 @@ class QuestionAnswering(TaskModel):
 
     architecture = "ForQuestionAnswering"
 
+    __call__: Callable[..., AnswerOutput]  # of nn.Module, a type checker knows only that it returns Any
+
     def __init__(self, config: ClassifierConfig):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
+        self.encoder: Encoder = Encoder(config)
         if len(config.id2label) != 2:
             raise ValueError(f"id2label has {len(config.id2label)} classes: expected 2, the answer's start and end.")
-        self.dropout = nn.Dropout(0.0 if model_type(config) == "bert" else config.qa_dropout)
-        self.qa_outputs = nn.Linear(config.hidden_size, 2)
+        self.dropout: nn.Dropout = nn.Dropout(0.0 if model_type(config) == "bert" else config.qa_dropout)
+        self.qa_outputs: nn.Linear = nn.Linear(config.hidden_size, 2)
         self.qa_outputs.apply(lambda module: initialize(module, config.initializer_range))
 
     def forward(

@@ -4,6 +4,7 @@ import ctypes
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import nn
@@ -79,7 +80,7 @@ def described(device: torch.device) -> str:
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
     """Matrix products in 16 bits where the precision, "fp32", "bf16" or "fp16", says so.
 
     Raises:

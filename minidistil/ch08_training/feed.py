@@ -105,10 +105,10 @@ class MemoryFeed:
         self.sequences = sequences
         self.tokenizer = tokenizer
         self.config = config
-        self.lengths = [len(sequence) for sequence in sequences]
-        self.weights = token_weights(sequences, len(tokenizer), config.mask_smoothing)
-        self.batches_per_epoch = math.ceil(len(sequences) / config.batch_size)
-        self.tokens_per_batch = sum(self.lengths) / self.batches_per_epoch
+        self.lengths: list[int] = [len(sequence) for sequence in sequences]
+        self.weights: Tensor = token_weights(sequences, len(tokenizer), config.mask_smoothing)
+        self.batches_per_epoch: int = math.ceil(len(sequences) / config.batch_size)
+        self.tokens_per_batch: float = sum(self.lengths) / self.batches_per_epoch
         self._epoch = -1
         self._order: list[list[int]] = []
 
@@ -148,7 +148,7 @@ class StreamFeed:
     """
 
     batch_class: type[Batch] = MaskedBatch
-    batches_per_epoch = math.inf
+    batches_per_epoch: float = math.inf
     in_order = True
 
     def __init__(
@@ -159,16 +159,17 @@ class StreamFeed:
         rank: int = 0,
         world_size: int = 1,
     ):
-        self.tokenizer, self.config = tokenizer, config
+        self.tokenizer = tokenizer
+        self.config = config
 
         def batches() -> WindowedBatches:
             documents = corpus.stream("train", rank, world_size)
             return WindowedBatches(documents, tokenizer, config.batch_size, config.max_length, config.seed)
 
         self._sample = list(islice(batches(), SAMPLE))
-        self.tokens_per_batch = sum(map(_tokens, self._sample)) / len(self._sample)
+        self.tokens_per_batch: float = sum(map(_tokens, self._sample)) / len(self._sample)
         counted = (sequence for batch in self._sample for sequence in batch)
-        self.weights = token_weights(counted, len(tokenizer), config.mask_smoothing)
+        self.weights: Tensor = token_weights(counted, len(tokenizer), config.mask_smoothing)
         self._batches = batches()
         self._reader: Iterator[list[Tensor]] = iter(())
 

@@ -23,7 +23,8 @@ class LossScale:
     """
 
     def __init__(self) -> None:
-        self.factor, self.good = 2.0**16, 0
+        self.factor: float = 2.0**16
+        self.good: int = 0  # finite steps since the last one that was not
 
     def enlarge(self, gradient: Tensor) -> Tensor:
         """For a hook on the loss: everything behind it gets a gradient that is `factor` times as large."""

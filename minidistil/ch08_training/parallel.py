@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -150,7 +150,7 @@ def averaging_gradients(module: nn.Module) -> nn.Module:
     return DistributedDataParallel(module) if world_size() > 1 else module
 
 
-def without_averaging(module: nn.Module) -> AbstractContextManager:
+def without_averaging(module: nn.Module) -> AbstractContextManager[Any]:
     """A context in which the module's backward passes leave the gradients in this process.
 
     For all micro-batches of a step but the last: before that there is nothing to average yet.

@@ -110,8 +110,11 @@ class Step(nn.Module):
 
     def __init__(self, model: nn.Module, losses: Losses, precision: str, batch_class: type[Batch] = Batch):
         super().__init__()
-        self.model, self.losses, self.precision, self.batch_class = model, losses, precision, batch_class
-        self.scale = LossScale() if precision == "fp16" else None
+        self.model = model
+        self.losses = losses
+        self.precision = precision
+        self.batch_class = batch_class
+        self.scale: LossScale | None = LossScale() if precision == "fp16" else None
 
     def forward(self, *parts: Tensor) -> dict[str, Tensor]:
         """The loss terms of a micro-batch, given by its parts."""

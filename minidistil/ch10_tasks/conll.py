@@ -25,7 +25,10 @@ from minidistil.ch10_tasks.tasks import Dataset, Feature
 
 KINDS = ("PER", "ORG", "LOC", "MISC")  # persons, organisations, locations, other names
 TAGS = ("O", *(f"{begin}-{kind}" for kind in KINDS for begin in "BI"))
-FILES = {"train": ("train.txt", "eng.train"), "validation": ("valid.txt", "dev.txt", "eng.testa")}
+FILES: dict[str, tuple[str, ...]] = {
+    "train": ("train.txt", "eng.train"),
+    "validation": ("valid.txt", "dev.txt", "eng.testa"),
+}
 
 
 class Sentence(NamedTuple):
@@ -117,8 +120,8 @@ class Conll:
 
     name = "conll"
     id2label = TAGS
-    model_class = TokenClassifier
-    decisive = ("f1",)
+    model_class: type[TokenClassifier] = TokenClassifier
+    decisive: tuple[str, ...] = ("f1",)
 
     def features(self, examples: Sequence[Sentence], tokenizer: WordPiece, max_length: int) -> list[Feature]:
         """A feature for each sentence, or several: a sentence that is too long is cut between words."""

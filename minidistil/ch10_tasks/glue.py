@@ -37,7 +37,7 @@ class TextTask:
     """A task whose examples are texts or pairs of texts, each with a class or a number."""
 
     decisive: tuple[str, ...]
-    model_class = SequenceClassifier
+    model_class: type[SequenceClassifier] = SequenceClassifier
 
     def features(self, examples: Sequence[Example], tokenizer: WordPiece, max_length: int) -> list[Feature]:
         """[CLS] text [SEP] or [CLS] text [SEP] pair [SEP]; if it is too long, the longer of the two is cut."""

@@ -18,8 +18,8 @@ class Imdb(TextTask):
     """The task: is a review positive? The end of a review that is too long is cut off."""
 
     name = "imdb"
-    id2label = ("negative", "positive")
-    decisive = ("accuracy",)
+    id2label: tuple[str, ...] = ("negative", "positive")
+    decisive: tuple[str, ...] = ("accuracy",)
 
 
 def load_imdb(folder: str | Path | None = None) -> Dataset:

@@ -25,9 +25,9 @@ class Squad:
     """The task: mark the answer to a question in a text."""
 
     name = "squad"
-    id2label = ("start", "end")
-    model_class = QuestionAnswering
-    decisive = ("f1",)
+    id2label: tuple[str, ...] = ("start", "end")
+    model_class: type[QuestionAnswering] = QuestionAnswering
+    decisive: tuple[str, ...] = ("f1",)
 
     def features(self, examples: Sequence[Question], tokenizer: WordPiece, max_length: int) -> list[Feature]:
         """Windows of the questions; of at most 384 tokens in the published settings."""
@@ -149,7 +149,7 @@ def _files(place: Path) -> list[Path]:
 # Names and types of a file in JSON; [x] is a list of x. In version 2.0 a question may have no answer.
 _QUESTION = {"id": str, "question": str, "answers": [{"text": str, "answer_start": int}]}
 _UNANSWERED = {"id": str, "question": str, "is_impossible": bool}
-FORMAT = {"data": [{"title": str, "paragraphs": [{"context": str, "qas": [_QUESTION]}]}]}
+FORMAT: dict[str, Any] = {"data": [{"title": str, "paragraphs": [{"context": str, "qas": [_QUESTION]}]}]}
 _KINDS: dict[type, str] = {
     dict: "an object",
     list: "a list",

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.ch03_attention.attention import padding_mask
-from minidistil.ch04_encoder.encoder import SLICE
+from minidistil.ch04_encoder.encoder import SLICE, Encoder
 from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.classifiers import SequenceClassifier
 from minidistil.ch05_weights.heads import MaskedLM
@@ -37,7 +37,8 @@ class Graph(nn.Module):
 
     def __init__(self, model: MaskedLM | SequenceClassifier):
         super().__init__()
-        self.encoder, self.head = model.encoder, model.head
+        self.encoder: Encoder = model.encoder
+        self.head: nn.Module = model.head
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         """(B, L) three times -> (B, L, C) or (B, C)."""
@@ -173,8 +174,8 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self.inputs = [each.name for each in self.session.get_inputs()]
+        self.session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.inputs: list[str] = [each.name for each in self.session.get_inputs()]
 
     def __call__(self, **inputs: Tensor) -> Tensor:
         """The logits for input_ids, attention_mask and token_type_ids (B, L); others are ignored."""

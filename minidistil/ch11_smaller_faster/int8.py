@@ -45,8 +45,10 @@ class Int8Linear(RoundedRows):
 
     def __init__(self, linear: nn.Linear):
         super().__init__(linear)
-        self.in_features = linear.in_features  # attention checks its input against it
-        self.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach(), requires_grad=False)
+        self.in_features: int = linear.in_features  # attention checks its input against it
+        self.bias: nn.Parameter | None = (
+            None if linear.bias is None else nn.Parameter(linear.bias.detach(), requires_grad=False)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., I) -> (..., O)."""
@@ -66,9 +68,9 @@ class Int8MaskedLMHead(nn.Module):
 
     def __init__(self, head: MaskedLMHead, word: Int8Embedding):
         super().__init__()
-        self.transform = Int8Linear(head.transform)
-        self.norm = head.norm
-        self.bias = head.bias
+        self.transform: Int8Linear = Int8Linear(head.transform)
+        self.norm: nn.LayerNorm = head.norm
+        self.bias: nn.Parameter = head.bias
         self.word = word
 
     def forward(self, hidden_states: Tensor) -> Tensor:

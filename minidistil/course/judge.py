@@ -77,13 +77,14 @@ class Session:
     """A pytest plugin that has a learner's file judged, and runs tests again where the verdict needs it."""
 
     verdict: Verdict | None = None
-    broken = ""  # why pytest itself stopped
+    broken: str = ""  # why pytest itself stopped
 
     def __init__(self, learner: Learner, before_each: Callable[[str], None] = lambda test: None):
-        self.learner, self.before_each = learner, before_each
+        self.learner = learner
+        self.before_each = before_each
         self.outcomes: list[Outcome] = []
-        self.left = 0  # tests that are still to be run
-        self.stopped = False  # after an endless loop that no exercise is to blame for
+        self.left: int = 0  # tests that are still to be run
+        self.stopped: bool = False  # after an endless loop that no exercise is to blame for
         self.items: dict[str, Any] = {}
 
     def pytest_configure(self, config: Any) -> None:

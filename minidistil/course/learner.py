@@ -37,22 +37,23 @@ class Learner:
     def __init__(self, chapter: Chapter, path: Path):
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {path}: expected a Python file with the exercises.")
-        self.chapter, self.path = chapter, path
-        self.own = chapter.solutions()
+        self.chapter = chapter
+        self.path = path
+        self.own: dict[str, Any] = chapter.solutions()
         stubs = unwritten(path)
         traps = {
             name: trap(name, own) for name, own in self.own.items()
         }  # what the file imports of the solutions stays a trap
         with _swapped(self.own, traps):
-            self.namespace = _execute(path)
+            self.namespace: dict[str, Any] = _execute(path)
         missing = [name for name in self.own if name not in self.namespace]
         if missing:
             raise ValueError(f"{path.name} lacks {missing[0]}: each exercise must keep its name and its arguments.")
         self.functions: dict[str, Any] = {name: self.namespace[name] for name in self.own}
-        self.unsolved = {name: "not written" for name in self.own if name in stubs}
+        self.unsolved: dict[str, str] = {name: "not written" for name in self.own if name in stubs}
         self.unsolved |= {name: "borrowed" for name, each in self.functions.items() if each in traps.values()}
         self.endless: set[str] = set()  # exercises that ran out of time in a test: later tests do not wait for them
-        self.watch = Watch()  # what was seen during the last test
+        self.watch: Watch = Watch()  # what was seen during the last test
 
     def solved(self) -> dict[str, Any]:
         """The functions that the learner has written."""

@@ -124,7 +124,7 @@ def _running(name: str, watch: Watch) -> Iterator[None]:
 
 
 _python: dict[str, Any] = vars(builtins)
-python_before = dict(_python)
+python_before: dict[str, Any] = dict(_python)
 
 
 def put_right() -> None:

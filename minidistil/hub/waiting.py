@@ -19,7 +19,9 @@ class WaitedTooLong(Exception):
 class Watch:
     """What the work is waiting for, and since when."""
 
-    given_up = False
+    given_up: bool = False
+    who: str
+    since: float
 
     def __init__(self, who: str):
         self.waits_for(who)

@@ -56,7 +56,8 @@ class FeatureFeed(MemoryFeed):
     def __init__(
         self, features: Sequence[Feature], tokenizer: WordPiece, config: FinetuneConfig, model_class: type[TaskModel]
     ):
-        self.features, self.model_class = features, model_class
+        self.features = features
+        self.model_class = model_class
         super().__init__([torch.tensor(feature.input_ids) for feature in features], tokenizer, config, world_size())
 
     def _batch(self, indices: list[int], number: int) -> TaskBatch:

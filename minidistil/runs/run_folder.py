@@ -49,9 +49,10 @@ class RunFolder:
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any], say: Say):
-        self.folder, self.say = folder, say if rank() == 0 else _nothing
-        self.checkpoints = folder / "checkpoints"
-        self.settings = from_first(self._with_earlier(settings))
+        self.folder = folder
+        self.say: Say = say if rank() == 0 else _nothing
+        self.checkpoints: Path = folder / "checkpoints"
+        self.settings: dict[str, Any] = from_first(self._with_earlier(settings))
         self.identity: str = self.settings.get("run", "")  # also in its checkpoints
 
     def _with_earlier(self, settings: dict[str, Any]) -> dict[str, Any]:

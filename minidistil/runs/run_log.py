@@ -33,12 +33,16 @@ class RunLog:
         curves: Callable[[list[dict[str, Any]]], Any] | None = None,
         digits: int = 2,
     ):
-        self.folder, self.plan, self.full_speed, self.curves, self.digits = folder, plan, full_speed, curves, digits
-        self.resumes = any(folder.checkpoints.glob("step-*.safetensors"))
-        self.bar = tqdm(total=plan.end, unit="step", disable=None if rank() == 0 else True, smoothing=0.05)
-        self.tensorboard = _tensorboard(folder.folder / "tensorboard") if curves and rank() == 0 else None
-        self.written = -1  # lines of metrics.jsonl; below 0: the file is to be written anew
-        self.drawn = time.perf_counter()
+        self.folder = folder
+        self.plan = plan
+        self.full_speed = full_speed
+        self.curves = curves
+        self.digits = digits
+        self.resumes: bool = any(folder.checkpoints.glob("step-*.safetensors"))
+        self.bar: Any = tqdm(total=plan.end, unit="step", disable=None if rank() == 0 else True, smoothing=0.05)
+        self.tensorboard: Any = _tensorboard(folder.folder / "tensorboard") if curves and rank() == 0 else None
+        self.written: int = -1  # lines of metrics.jsonl; below 0: the file is to be written anew
+        self.drawn: float = time.perf_counter()
 
     def __enter__(self) -> "RunLog":
         return self

@@ -129,10 +129,10 @@ LM, SENTENCES, TOKENS = MaskedLM(CONFIG).eval(), SentenceEncoder(CONFIG).eval(),
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: fill_mask("a [MASK]", TOKENS, LM), TypeError, "model is of type WordPiece.*MaskedLM"),  # type: ignore[arg-type]
-        (lambda: fill_mask(LM, "a [MASK]", TOKENS), TypeError, "text is of type MaskedLM"),  # type: ignore[arg-type]
-        (lambda: fill_mask("a [MASK]", SENTENCES, TOKENS), TypeError, "model is of type SentenceEncoder.*MaskedLM"),  # type: ignore[arg-type]
-        (lambda: fill_mask(5, LM, TOKENS), TypeError, "text.* int: .*Iterable"),  # type: ignore[arg-type]
+        (lambda: fill_mask("a [MASK]", TOKENS, LM), TypeError, "model is of type WordPiece.*MaskedLM"),  # type: ignore[call-overload]
+        (lambda: fill_mask(LM, "a [MASK]", TOKENS), TypeError, "text is of type MaskedLM"),  # type: ignore[call-overload]
+        (lambda: fill_mask("a [MASK]", SENTENCES, TOKENS), TypeError, "model is of type SentenceEncoder.*MaskedLM"),  # type: ignore[call-overload]
+        (lambda: fill_mask(5, LM, TOKENS), TypeError, "text.* int: .*Iterable"),  # type: ignore[call-overload]
         (lambda: fill_mask("a [MASK]", LM, words(20)), ValueError, "20 .* 30"),
         (lambda: embed(["a"], LM, TOKENS), TypeError, "model is of type MaskedLM.*SentenceEncoder"),  # type: ignore[arg-type]
         (lambda: embed(["a"], SENTENCES, "minilm"), TypeError, "tokenizer is of type str.*WordPiece"),  # type: ignore[arg-type]
