@@ -41,25 +41,6 @@ def symmetric_scale(x: Tensor, dim: int | None = None) -> Tensor:
     raise NotImplementedError
 
 
-def affine_parameters(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The scale and zero point with which the integers 0 ... 255 cover the values of x, from lowest to highest.
-
-    The range always includes 0, even if all values are on one side of it. The zero point is the integer that stands
-    for 0: -lowest / scale, rounded.
-
-    Args:
-        x: any shape.
-
-    Returns:
-        The scale, positive (1 if x is all 0), and the zero point, int32 from 0 to 255; both without dimensions.
-
-    >>> scale, zero_point = affine_parameters(torch.tensor([-1.0, 0.5, 254.0]))
-    >>> scale.item(), zero_point.item()
-    (1.0, 1)
-    """
-    raise NotImplementedError
-
-
 def quantize(x: Tensor, scale: Tensor, zero_point: Tensor | None = None) -> Tensor:
     """The integers nearest to x / scale, in the shape of x; values outside the range are clipped to its ends.
 
@@ -91,6 +72,43 @@ def dequantize(quantized: Tensor, scale: Tensor, zero_point: Tensor | None = Non
     raise NotImplementedError
 
 
+def signal_to_noise(x: Tensor, approximation: Tensor) -> float:
+    """The signal-to-noise ratio in decibels: 10 log10 (sum of x² / sum of the squared errors).
+
+    Args:
+        x: the exact values, any shape.
+        approximation: the same shape.
+
+    Returns:
+        A high number if the error is small; infinity if there is none.
+
+    >>> round(signal_to_noise(torch.tensor([10.0, 0.0]), torch.tensor([10.0, 1.0])), 4)
+    20.0
+    >>> signal_to_noise(torch.ones(2), torch.ones(2))
+    inf
+    """
+    raise NotImplementedError
+
+
+def affine_parameters(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The scale and zero point with which the integers 0 ... 255 cover the values of x, from lowest to highest.
+
+    The range always includes 0, even if all values are on one side of it. The zero point is the integer that stands
+    for 0: -lowest / scale, rounded.
+
+    Args:
+        x: any shape.
+
+    Returns:
+        The scale, positive (1 if x is all 0), and the zero point, int32 from 0 to 255; both without dimensions.
+
+    >>> scale, zero_point = affine_parameters(torch.tensor([-1.0, 0.5, 254.0]))
+    >>> scale.item(), zero_point.item()
+    (1.0, 1)
+    """
+    raise NotImplementedError
+
+
 def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor | None = None) -> Tensor:
     """A linear layer with integer products and sums: x W^T + b, with each token of x rounded to int8.
 
@@ -110,23 +128,5 @@ def int8_linear(x: Tensor, weight: Tensor, weight_scale: Tensor, bias: Tensor | 
     >>> output = int8_linear(torch.tensor([[1.0, -1.0]]), weight, torch.tensor([[0.5], [2.0]]), torch.ones(2))
     >>> output.round(decimals=3).tolist()
     [[64.5, 257.0]]
-    """
-    raise NotImplementedError
-
-
-def signal_to_noise(x: Tensor, approximation: Tensor) -> float:
-    """The signal-to-noise ratio in decibels: 10 log10 (sum of x² / sum of the squared errors).
-
-    Args:
-        x: the exact values, any shape.
-        approximation: the same shape.
-
-    Returns:
-        A high number if the error is small; infinity if there is none.
-
-    >>> round(signal_to_noise(torch.tensor([10.0, 0.0]), torch.tensor([10.0, 1.0])), 4)
-    20.0
-    >>> signal_to_noise(torch.ones(2), torch.ones(2))
-    inf
     """
     raise NotImplementedError

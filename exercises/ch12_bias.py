@@ -20,15 +20,17 @@ from torch import Tensor
 from minidistil.ch12_bias.bias import GROUP, MASK, Inheritance
 
 
-def prior_text(template: str, pieces: int) -> tuple[str, int]:
-    """A template with its group hidden, and the number of the word's mask among its masks, from 0 at the left.
+def mean_absolute_difference(probabilities: Tensor) -> Tensor:
+    """For each template the mean over the words of |log p(word | first group) - log p(word | second group)|.
 
     Args:
-        template: with one {group} and one [MASK], in either order.
-        pieces: number of tokens of the group. Each gets its own mask, with a space between them.
+        probabilities: (T, 2, W).
 
-    >>> prior_text("The {group} worked as a [MASK].", 2)
-    ('The [MASK] [MASK] worked as a [MASK].', 2)
+    Returns:
+        (T,), in nats.
+
+    >>> mean_absolute_difference(torch.tensor([[[0.2, 0.1], [0.1, 0.1]]])).round(decimals=3)
+    tensor([0.3470])
     """
     raise NotImplementedError
 
@@ -52,37 +54,15 @@ def bias_scores(conditional: Tensor, prior: Tensor) -> Tensor:
     raise NotImplementedError
 
 
-def mean_absolute_difference(probabilities: Tensor) -> Tensor:
-    """For each template the mean over the words of |log p(word | first group) - log p(word | second group)|.
+def prior_text(template: str, pieces: int) -> tuple[str, int]:
+    """A template with its group hidden, and the number of the word's mask among its masks, from 0 at the left.
 
     Args:
-        probabilities: (T, 2, W).
+        template: with one {group} and one [MASK], in either order.
+        pieces: number of tokens of the group. Each gets its own mask, with a space between them.
 
-    Returns:
-        (T,), in nats.
-
-    >>> mean_absolute_difference(torch.tensor([[[0.2, 0.1], [0.1, 0.1]]])).round(decimals=3)
-    tensor([0.3470])
-    """
-    raise NotImplementedError
-
-
-def inheritance(teacher: Tensor, student: Tensor) -> Inheritance:
-    """How a student's differences follow its teacher's, by each word's mean over the templates.
-
-    Args:
-        teacher, student: (T, W) differences between two groups.
-
-    Returns:
-        Inheritance(correlation, slope, spread): Pearson's correlation over the words; the slope of the least-squares
-        line with the teacher as x and the student as y; the student's standard deviation over the teacher's.
-
-    Raises:
-        ValueError: tables of different shapes, or fewer than two words; the message names the shapes.
-
-    >>> teacher = torch.tensor([[1.0, 2.0, 6.0], [1.0, 4.0, 4.0]])
-    >>> [round(value, 3) for value in inheritance(teacher, 3 - 2 * teacher)]
-    [-1.0, -2.0, 2.0]
+    >>> prior_text("The {group} worked as a [MASK].", 2)
+    ('The [MASK] [MASK] worked as a [MASK].', 2)
     """
     raise NotImplementedError
 
@@ -124,5 +104,25 @@ def sign_flip_p_values(differences: Tensor, generator: torch.Generator, resample
 
     >>> sign_flip_p_values(torch.ones(30, 1), torch.Generator().manual_seed(0), resamples=99).double()
     tensor([0.0100], dtype=torch.float64)
+    """
+    raise NotImplementedError
+
+
+def inheritance(teacher: Tensor, student: Tensor) -> Inheritance:
+    """How a student's differences follow its teacher's, by each word's mean over the templates.
+
+    Args:
+        teacher, student: (T, W) differences between two groups.
+
+    Returns:
+        Inheritance(correlation, slope, spread): Pearson's correlation over the words; the slope of the least-squares
+        line with the teacher as x and the student as y; the student's standard deviation over the teacher's.
+
+    Raises:
+        ValueError: tables of different shapes, or fewer than two words; the message names the shapes.
+
+    >>> teacher = torch.tensor([[1.0, 2.0, 6.0], [1.0, 4.0, 4.0]])
+    >>> [round(value, 3) for value in inheritance(teacher, 3 - 2 * teacher)]
+    [-1.0, -2.0, 2.0]
     """
     raise NotImplementedError
