@@ -53,6 +53,13 @@ def test_what_is_stored_needs_no_front_end(path: Path) -> None:
     assert "application/vnd.jupyter.widget" not in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_source_of_a_prediction_which_has_the_answer_is_hidden(path: Path) -> None:
+    asking = [cell for cell in cells(path) if "md.predict(" in "".join(cell["source"]) and cell["cell_type"] == "code"]
+    assert all(cell["metadata"].get("jupyter", {}).get("source_hidden") for cell in asking)
+    assert all("".join(cell["source"]).startswith("md.predict(") for cell in asking)
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None:
     number = path.name[:2]
