@@ -35,7 +35,7 @@ from minidistil.plots.explorers_ch02 import thrown_masks
 from minidistil.plots.export import by_row, number_lines, rounding_errors, trade_offs
 from minidistil.plots.heads import guesses, names_map, similarities
 from minidistil.plots.losses import counted_positions, dark_knowledge, distance_by_examples, distributions, landscapes
-from minidistil.plots.questions import piece_labels, span_scores, window_map
+from minidistil.plots.questions import span_scores, window_map
 from minidistil.plots.student import before_and_after, layer_choices, layer_likeness, ranked
 from minidistil.plots.style import save, where_we_are
 from minidistil.plots.training import clipped_gradients, number_gaps, readers, training_curves, won_and_lost
@@ -52,7 +52,7 @@ __all__ = [
     "intervals", "kl_directions", "labels_and_loss", "labels_of_pieces", "ladder_of_runs", "landscapes",
     "layer_choices", "layer_in_integers", "layer_likeness", "layers_kept", "learning_curves", "mask_map",
     "missing_layers", "names_map", "number_gaps", "number_lines", "offset_trail", "one_merge", "one_scale_or_many",
-    "one_step", "padding_by_window", "piece_labels", "position_similarity", "query_key_value", "ranked", "readers",
+    "one_step", "padding_by_window", "position_similarity", "query_key_value", "ranked", "readers",
     "reliability_diagram", "replacement_shares", "residual_stream", "retention_and_agreement", "rounding_errors",
     "save", "shares", "similarities", "small_matrices", "smoothing", "softmax_by_width", "span_answer",
     "span_scores", "speeds", "swapped", "task_scores", "temperatures", "tensor_sources", "three_fates",
