@@ -4,7 +4,10 @@ from minidistil.plots.explorer import explorer
 from minidistil.plots.explorers_ch07 import layers_to_keep
 from tests.plots.drawn import words, xs
 
-MEASURED = {"before": {(0, 2, 4): 0.5, (3, 4, 5): 0.1, (0, 1, 2): 0.6}, "after": {(0, 2, 4): 0.75}}
+MEASURED: dict[str, dict[tuple[int, ...], float]] = {
+    "before": {(0, 2, 4): 0.5, (3, 4, 5): 0.1, (0, 1, 2): 0.6},
+    "after": {(0, 2, 4): 0.75},
+}
 
 
 def test_other_layers_show_their_own_accuracy_and_rank() -> None:
