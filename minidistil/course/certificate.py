@@ -63,7 +63,7 @@ def _chapter(pieces: Pieces) -> dict[str, Any]:
         passed = list(states_of(pieces.chapter)[0].values()).count("passed")
     except ValueError:  # Python cannot read the file
         passed = 0
-    row = {"chapter": pieces.chapter.key, "title": pieces.chapter.title}
+    row: dict[str, Any] = {"chapter": pieces.chapter.key, "title": pieces.chapter.title}
     row |= {"yours": pieces.yours(), "packages": pieces.packages(), "passed": passed, "of": len(pieces.chapter.hints)}
     return row
 

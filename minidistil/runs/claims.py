@@ -105,7 +105,8 @@ def _speed() -> Iterator[Claim]:
     if (RESULTS / "speed_pair.json").is_file():
         file = stored("speed_pair.json")
         where = "data/results/speed_pair.json"
-        figure = Figure(*file["shapes"]["1 x 32"], where, "shapes: 1 x 32", file["date"], "times as fast")
+        ratio, low, high = file["shapes"]["1 x 32"]
+        figure = Figure(ratio, low, high, where, "shapes: 1 x 32", file["date"], "times as fast")
     decided = figure and (REPRODUCED if figure.low >= 1.6 else CONTRADICTED if figure.high < 1.6 else UNTESTED)
     note = "encoders with random weights, a text of 32 tokens, a newer CPU; all rounds must lie above 1.6 times"
     claim = "60 % faster with batch size 1 on a CPU"

@@ -9,6 +9,7 @@ Letters in shapes: B sequences, L tokens, D width, V vocabulary.
 
 import contextlib
 import dataclasses
+import functools
 import json
 import random
 import tempfile
@@ -56,6 +57,7 @@ def record(key: str, seed: int, corpus: Corpus, tokenizer: WordPiece, teacher: M
             *_, progress = train(student, losses, feed, config, Plan(STEPS, "fp32", 0.1), Path(folder))
             found = compare(teacher, student, held_out)
             batch = feed[7]
+            assert isinstance(batch, MaskedBatch)
             figures = {
                 "start_accuracy": start.student.accuracy, "start_cosine": start.hidden_cosine,
                 "accuracy": found.student.accuracy, "perplexity": found.student.perplexity,
@@ -213,7 +215,7 @@ def main(path: Path) -> None:
                 stored["runs"].sort(key=lambda run: (run["fault"], run["seed"]))
                 lines = ",\n".join(json.dumps(run, ensure_ascii=False) for run in stored["runs"])
                 text = f'{{"command": "python -m minidistil.runs.patients", "runs": [\n{lines}\n]}}\n'
-                write_atomically(path, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+                write_atomically(path, functools.partial(Path.write_text, data=text, encoding="utf-8"))
                 print(key, seed, flush=True)
 
 
