@@ -117,7 +117,7 @@ def documented(name: str) -> str:
     """The directive that documents a public name, of a class with its methods."""
     public = getattr(minidistil, name)
     kind = "module" if inspect.ismodule(public) else "class" if inspect.isclass(public) else "function"
-    members = "   :members:\n   :inherited-members: Module, object\n" if kind == "class" else ""
+    members = "   :members:\n   :inherited-members: Module, dict, object\n" if kind == "class" else ""
     return f"\n```{{eval-rst}}\n.. auto{kind}:: minidistil.{name}\n{members}```\n"
 
 
