@@ -104,12 +104,8 @@ def added(app: Any, name: str, source: list[str]) -> None:
             for path in sorted((ROOT / "exercises").glob("ch*.py"))
         )
     elif name == "notebooks/site/api":
-        source[0] += "".join(
-            f"\n```{{eval-rst}}\n.. auto{kind(getattr(minidistil, each))}:: minidistil.{each}\n   :members:\n"
-            "   :inherited-members: Module, object\n```\n"
-            for each in minidistil.__all__
-        )
-    elif name.startswith("notebooks/"):
+        source[0] += "".join(map(documented, minidistil.__all__))
+    elif app.env.doc2path(name).endswith(".ipynb"):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
             if cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
@@ -117,11 +113,12 @@ def added(app: Any, name: str, source: list[str]) -> None:
         source[0] = json.dumps(notebook)
 
 
-def kind(public: Any) -> str:
-    """The directive that documents a public name."""
-    if inspect.ismodule(public):
-        return "module"
-    return "class" if inspect.isclass(public) else "function"
+def documented(name: str) -> str:
+    """The directive that documents a public name, of a class with its methods."""
+    public = getattr(minidistil, name)
+    kind = "module" if inspect.ismodule(public) else "class" if inspect.isclass(public) else "function"
+    members = "   :members:\n   :inherited-members: Module, dict, object\n" if kind == "class" else ""
+    return f"\n```{{eval-rst}}\n.. auto{kind}:: minidistil.{name}\n{members}```\n"
 
 
 def first_page(app: Any, error: Exception | None) -> None:
