@@ -30,13 +30,13 @@ def test_the_columns_of_the_grades_are_named() -> None:
 def test_the_workflow_runs_the_test_command_of_the_readme() -> None:
     workflow = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
     jobs = workflow["jobs"]
-    assert jobs["tests"]["strategy"]["matrix"]["python"] == ["3.10", "3.11", "3.12", "3.13"]
+    assert jobs["tests"]["strategy"]["matrix"]["python"] == ["3.10", "3.11", "3.12", "3.13", "3.14"]
     (command,) = [step["run"] for step in jobs["tests"]["steps"] if "README" in step.get("name", "")]
     shown = subprocess.run(
         ["bash", "-c", command.replace("bash -ec", "echo")], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert shown.stdout.strip() in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    assert shown.stdout.strip().endswith("-m pytest")
+    assert shown.stdout.strip().endswith("-m pytest -n 2")
     lint = [step["run"] for step in jobs["lint"]["steps"] if "run" in step]
     assert {".venv/bin/ruff check .", ".venv/bin/ruff format --check .", ".venv/bin/mypy"} <= set(lint)
 
