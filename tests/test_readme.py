@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from data.pictures.take import PICTURES, picture
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "data" / "results" / "README.md").read_text(encoding="utf-8")
@@ -155,3 +157,10 @@ def test_the_tree_of_the_readme_has_every_folder_of_the_package() -> None:
     shelves = {path.parent.name for path in (ROOT / "minidistil").glob("*/__init__.py")}
     assert not [name for name in shelves if not name.startswith("ch") and f"{name}/" not in tree]
     assert not [path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem not in tree]
+
+
+def test_the_pictures_are_those_that_the_notebooks_draw() -> None:
+    shown = re.findall(r"!\[[^]]+\]\(data/pictures/([^)]+)\)", README)
+    assert set(shown) == set(PICTURES)
+    for name, source in PICTURES.items():
+        assert (ROOT / "data" / "pictures" / name).read_bytes() == picture(*source)
