@@ -94,6 +94,9 @@ notebooks/FAQ
 """
 
 
+HIDDEN = {"outputs_hidden": "hide-output", "source_hidden": "hide-input"}  # JupyterLab's words, myst-nb's tags
+
+
 def added(app: Any, name: str, source: list[str]) -> None:
     """What the pages have beyond the files: contents, the exercises' texts, collapsed answers to predictions."""
     if name == "README":
@@ -108,8 +111,9 @@ def added(app: Any, name: str, source: list[str]) -> None:
     elif app.env.doc2path(name).endswith(".ipynb"):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
-            if cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
-                cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "hide-output"]
+            hidden = cell["metadata"].get("jupyter", {})
+            tags = [tag for key, tag in HIDDEN.items() if hidden.get(key)]
+            cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), *tags]
         source[0] = json.dumps(notebook)
 
 
