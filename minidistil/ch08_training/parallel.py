@@ -23,6 +23,7 @@ from minidistil.ch08_training.device import best_device
 
 T = TypeVar("T")
 SILENCE = 60.0  # seconds after which a process that gives no sign of life ends the run
+_waits: list[tuple[str, float]] = []  # what this process waits for, and since when
 
 
 @contextmanager
@@ -164,6 +165,16 @@ def without_averaging(module: nn.Module) -> AbstractContextManager[Any]:
     return module.no_sync() if isinstance(module, DistributedDataParallel) else nullcontext()
 
 
+@contextmanager
+def waiting_for(what: str) -> Iterator[None]:
+    """Say which process it is, among several, that waits for this for longer than a minute: the others wait for it."""
+    _waits.append((what, time.monotonic()))
+    try:
+        yield
+    finally:
+        _waits.pop()
+
+
 # --- Where a process or torchrun has gone ---
 
 
@@ -189,10 +200,18 @@ class _Watch:
             thread.join(5)
 
     def watch_parent(self) -> None:
-        """See whether it is still there, once a second."""
+        """See whether it is still there, once a second, and say what this process waits for."""
+        told = 0.0
         while not self.over.wait(1):
             if os.getppid() != self.parent:
                 self.end("torchrun has ended")
+            for what, since in _waits[-1:]:
+                if since != told and time.monotonic() - since > SILENCE:
+                    told = since
+                    said = (
+                        f"process {self.rank} has waited for {what} for {SILENCE:.0f} seconds; the others wait for it."
+                    )
+                    print(f"minidistil: {said}", file=sys.stderr, flush=True)
 
     def watch_others(self) -> None:
         """Give a sign and read those of the others, once a second."""

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from minidistil.ch08_training.feed import Batch, Feed, numbers_of_step
+from minidistil.ch08_training.parallel import waiting_for
 
 Prepared = tuple[int, Batch, Any]  # a number, its micro-batch, and the feed's position behind it
 
@@ -30,6 +31,17 @@ def upcoming(
     Raises:
         OSError: a worker was ended from outside. What a worker raises is raised here.
     """
+    reader = _read(feed, step, accumulate, rank, world_size, workers)
+    try:
+        while True:
+            with waiting_for("its text"):
+                item = next(reader)
+            yield item
+    finally:
+        reader.close()
+
+
+def _read(feed: Feed, step: int, accumulate: int, rank: int, world_size: int, workers: int) -> Generator[Prepared]:
     ahead = _Upcoming(feed, step, accumulate, rank, world_size)
     if not workers:
         yield from ahead.prepared()

@@ -284,6 +284,9 @@ with parallel.processes():
         os._exit(3)
     if os.environ["RANK"] == "1" and sys.argv[1] == "stops":
         os.kill(os.getpid(), signal.SIGSTOP)
+    if os.environ["RANK"] == "1" and sys.argv[1] == "reads":
+        with parallel.waiting_for("its text"):
+            time.sleep(6)
     if sys.argv[1] == "leaves":
         time.sleep(0 if os.environ["RANK"] == "1" else 6)
     else:
@@ -311,6 +314,13 @@ def test_a_process_that_is_gone_ends_the_other(how: str, said: str, gone: Path) 
     finally:
         second.kill()
         second.communicate()
+
+
+def test_a_process_that_waits_for_its_text_says_so_once(gone: Path) -> None:
+    for rank, process in enumerate(by_hand(gone, "reads")):
+        _, printed = process.communicate(timeout=60)
+        assert process.returncode == 0, printed
+        assert printed.count("process 1 has waited for its text for 3 seconds") == rank
 
 
 def test_a_process_that_leaves_first_is_not_missed(gone: Path) -> None:
