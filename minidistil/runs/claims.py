@@ -198,7 +198,7 @@ def _scores() -> Iterator[Claim]:
     claim = "A distilled student does better on GLUE than one trained on hidden words alone"
     gain = glue(tuple(here.values()), "student", "not distilled", lambda one, other: one - other, "less")
     note = "both start from their teacher's first three layers and take 1,620 steps; mean of four tasks"
-    yield Claim(claim, "sections 4.2 and 5", above(gain), gain, "notebooks/10_tasks.ipynb, section 10.9", note)
+    yield Claim(claim, "sections 4.2 and 5", above(gain), gain, "notebooks/10_tasks.ipynb, section 10.17", note)
 
 
 def _ablations() -> Iterator[Claim]:

@@ -52,7 +52,7 @@ def can_be_run(what: str) -> bool:
         return callable(options.run)
     if section := re.fullmatch(r"(notebooks/\w+\.ipynb), section ([\d.]+)", what):
         cells = json.loads((ROOT / section[1]).read_text(encoding="utf-8"))["cells"]
-        return any("".join(cell["source"]).startswith(f"## {section[2]} ") for cell in cells)
+        return any(f"\n## {section[2]} " in "\n" + "".join(cell["source"]) for cell in cells)
     if test := re.fullmatch(r"(tests/\w+/\w+\.py)::(\w+)", what):
         tree = ast.parse((ROOT / test[1]).read_text(encoding="utf-8"))
         return any(isinstance(node, ast.FunctionDef) and node.name == test[2] for node in tree.body)
