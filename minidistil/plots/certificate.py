@@ -1,5 +1,6 @@
 """The picture of a certificate."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ def certificate(content: Mapping[str, Any]) -> Figure:
     bars = right.barh(range(len(guesses)), [each["score"] for each in guesses], color=BLUE)
     right.bar_label(bars, [f"{each['score']:.2f}" for each in guesses], padding=3)
     row_names(right, [each["word"] for each in guesses])
-    right.set_title(f"{content['text']}\n({content['model']})", fontsize=10)
+    right.set_title(textwrap.fill(content["text"], 40) + f"\n({content['model']})", fontsize=10)
     right.set_xlim(0, 1.15 * max(each["score"] for each in guesses))
     student = content["student"]
     said = "no student of its own yet: minidistil distil"
