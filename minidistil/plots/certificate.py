@@ -42,7 +42,8 @@ def certificate(content: Mapping[str, Any]) -> Figure:
     if student:
         interval = student["retention_interval"]
         ends = f" ({interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
-        said = f"own student: keeps {student['retention']:.1%}{ends} of its teacher's masked accuracy, "
+        kept = "nothing to keep" if student["retention"] is None else f"keeps {student['retention']:.1%}{ends}"
+        said = f"own student: {kept} of its teacher's masked accuracy, "
         said += f"after {student['seconds'] / 60:.0f} minutes and {student['tokens']:,} tokens"
     figure.supxlabel(f"{said}\n{content['date']}, {content['machine']}", fontsize=10)
     return figure
