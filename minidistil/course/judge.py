@@ -148,6 +148,8 @@ class Session:
             text = ""
         if not isinstance(error, SAID_IN_FULL) or (lines and isinstance(error, AssertionError)):
             text = f"{type(error).__name__}: {text}".removesuffix(": ")
+        if lines and type(error) is NameError:
+            place += f": {path.name} does not import or define it; import it inside the function"
         return (text if len(text) <= 300 else text[:299] + "…") + place
 
 
@@ -277,13 +279,23 @@ def _explain(result: Result, learner: Learner, failed: Sequence[Outcome], again:
         if not result.waits_for:
             result.misconceptions = [_mistake(each) for each in _candidates(name, learner, failed)]
         return
+    others = {each: learner.own[each] for each in result.waits_for}
+    with learner.with_other(others):
+        if others:  # its failures may be theirs: what remains with the package's own in their place is its own
+            failed = [each for each in again([outcome.test for outcome in failed], {}) if each.failure]
+            if not failed:
+                return
+            result.failures, result.waits_for = [each.failure for each in failed], []
+        _describe(result, learner, failed, again)
+
+
+def _describe(result: Result, learner: Learner, failed: Sequence[Outcome], again: Again) -> None:
+    name = result.name
     said = [example(name, learner)]
     said += [of_call(call, learner.own[name]) for each in failed for call in each.calls if call.name == name]
     if any("not callable" in failure for failure in result.failures):
         said += _shadowed(learner, name)
     result.facts += dict.fromkeys(filter(None, said))
-    if result.waits_for:  # its failures may be theirs
-        return
     for each in _candidates(name, learner, failed):
         outcomes = again([outcome.test for outcome in failed], {name: each.wrong})
         if outcomes and all(outcome.failure for outcome in outcomes):

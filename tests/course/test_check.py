@@ -133,6 +133,25 @@ def test_a_right_function_is_not_blamed_for_one_that_it_calls(tmp_path: Path) ->
     assert not results["distillation_loss"].misconceptions
 
 
+def test_a_function_is_blamed_for_its_own_mistake_beside_one_that_it_calls(tmp_path: Path) -> None:
+    wrong = (
+        "def attention_weights(query, key, visible=None):\n    return query\n\n\n"
+        "def scaled_dot_product_attention(query, key, value, visible=None):\n"
+        "    return attention_weights(query, key, visible) @ value\n"
+    )
+    verdict = check("ch03", solved_but(tmp_path, wrong, "ch03"))
+    result = next(each for each in verdict.results if each.name == "scaled_dot_product_attention")
+    assert result.waits_for == []
+    assert any("expected tuple[Tensor, Tensor]" in fact for fact in result.facts)
+
+
+def test_a_name_that_the_file_does_not_import_is_explained(tmp_path: Path) -> None:
+    path = solved_but(tmp_path, "def is_punctuation(char):\n    return char in string.punctuation\n")
+    failures = result_of(check("ch01", path), "is_punctuation")[1]
+    assert "name 'string' is not defined" in failures
+    assert "import it inside the function" in failures
+
+
 def test_a_function_that_exits_is_a_failed_exercise(tmp_path: Path) -> None:
     path = solved_but(tmp_path, "def normalize(text):\n    exit()\n")
     assert result_of(check("ch01", path), "normalize")[0] == "failed"
