@@ -102,8 +102,8 @@ def class_names(given: Sequence[str] | Mapping[Any, str]) -> tuple[str, ...]:
     Raises:
         ValueError: no class, a name that occurs twice, or numbers that are not 0, 1, 2 …
     """
-    if isinstance(given, str) or not isinstance(given, Iterable) or not given:
-        raise ValueError(f"id2label is {given!r}: expected the names of the classes, at least one.")
+    if isinstance(given, str | bytes | set | frozenset) or not isinstance(given, Iterable) or not given:
+        raise ValueError(f"id2label is {given!r}: expected the names of the classes in their order, at least one.")
     numbered = given.items() if isinstance(given, Mapping) else enumerate(given)
     by_number = {str(number): str(name) for number, name in numbered}  # in JSON every number is a string
     if set(by_number) != {str(number) for number in range(len(by_number))}:

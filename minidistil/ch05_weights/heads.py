@@ -32,7 +32,7 @@ class MaskedLMHead(nn.Module):
         self.norm: nn.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias: nn.Parameter = nn.Parameter(torch.zeros(config.vocab_size))
         self.transform.apply(lambda module: initialize(module, config.initializer_range))
-        self.word = word  # the encoder's own module, so the weights are tied
+        self.word = word  # the encoder's own module, and then the weights are tied
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """(..., D) -> (..., V)."""
@@ -42,6 +42,8 @@ class MaskedLMHead(nn.Module):
 
 class MaskedLM(Model):
     """Encoder with a masked-LM head that is tied to the word embeddings (Devlin et al., 2019, section 3.1).
+
+    With tie_word_embeddings False in the configuration, the decoder has a matrix of its own.
 
     For scores at chosen positions only: `model.head(model.encoder(ids, mask).last_hidden_state[chosen])`.
     """
@@ -54,7 +56,11 @@ class MaskedLM(Model):
         super().__init__()
         self.config = config
         self.encoder: Encoder = Encoder(config)
-        self.head: MaskedLMHead = MaskedLMHead(config, self.encoder.embeddings.word)
+        word = self.encoder.embeddings.word
+        if not config.tie_word_embeddings:
+            word = nn.Embedding(config.vocab_size, config.hidden_size)
+            initialize(word, config.initializer_range)
+        self.head: MaskedLMHead = MaskedLMHead(config, word)
 
     def forward(
         self,
