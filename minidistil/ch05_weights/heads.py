@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.masking import IGNORE
+from minidistil.ch04_encoder.config import require_whole
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig, ModelOutput, initialize
 from minidistil.ch04_encoder.inputs import require_fit, require_kind, whole_labels
 from minidistil.ch04_encoder.modes import evaluating
@@ -149,6 +150,7 @@ class SentenceEncoder(Model):
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
+        require_kind(EncoderConfig, config=config)
         self.config = config if isinstance(config, SentenceConfig) else SentenceConfig(**asdict(config))
         self.encoder: Encoder = Encoder(self.config)
 
@@ -189,9 +191,10 @@ def embed(texts: Iterable[str], model: SentenceEncoder, tokenizer: WordPiece, ba
 
     Raises:
         TypeError: texts is one string or no texts, or model or tokenizer is something else.
-        ValueError: no text, or a vocabulary that does not fit.
+        ValueError: no text, a vocabulary that does not fit, or batch_size is no whole number above 0.
     """
     require_kind(Iterable, texts=texts)
+    require_whole("batch_size", batch_size, 1)
     require_fit(tokenizer, model, SentenceEncoder)
     texts = texts if isinstance(texts, str) else list(texts)
     device, length = next(model.parameters()).device, model.config.longest
