@@ -161,7 +161,8 @@ def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
             "encoder."; an encoder alone has names like "layers.0.expand.bias".
         model_type: "bert" or "distilbert".
         prefix: whether the names in the encoder of a model with a head begin with "bert." or "distilbert.".
-            Names in the head do not, except BERT's pooler (head.dense), which Hugging Face counts as encoder.
+            Names in the head do not, except BERT's pooler (head.dense), which Hugging Face counts as encoder: it is
+            "bert.pooler.dense.weight" with the prefix and "pooler.dense.weight" without.
 
     Returns:
         The name in a model.safetensors.
@@ -179,6 +180,7 @@ def their_name(ours: str, model_type: str, prefix: bool = True) -> str:
 def mask_probabilities(model: MaskedLM, input_ids: Tensor, attention_mask: Tensor | None, mask_token_id: int) -> Tensor:
     """The probability of every word at every mask, without projecting any other position onto the vocabulary.
 
+    So do not call the model as a whole, which scores every position.
     `model.encoder(input_ids, attention_mask).last_hidden_state` is (B, L, D); `model.head` makes (..., V) of (..., D).
 
     Args:

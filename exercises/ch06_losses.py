@@ -100,8 +100,8 @@ def distillation_loss(
 ) -> DistillationLoss:
     """The sum of the losses, each times its alpha. You may call your functions above.
 
-    With alpha_cos 0, hidden states of different widths are no error: `cos` is then None. With alpha_mse 0,
-    `mse` is None.
+    With alpha_mse 0, `mse` is None. With alpha_cos 0, `cos` may be None, and hidden states of different widths are
+    no error: there it must be. `ce` and `mlm` are always computed.
 
     Args:
         student_logits, teacher_logits: (..., V) at the positions that L_ce and L_mse count.

@@ -112,7 +112,8 @@ def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> Masked
     embeddings (`student.head.word` is `student.encoder.embeddings.word`).
 
     Args:
-        layers: which of the teacher's layers; None: the default ones. Check them with `check_layers`.
+        layers: which of the teacher's layers; None: the default ones. Check them with
+            `check_layers(layers, num_hidden_layers)`, which returns them as a tuple or raises an error.
 
     >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=5, num_attention_heads=2, intermediate_size=8)
     >>> student = student_of(MaskedLM(config), layers=(0, 4))

@@ -47,7 +47,17 @@ def of_call(call: Call, own: Any) -> str:
     if said or isinstance(own, type):
         return said
     expected = _own_result(call, own)
-    return "" if expected is None else _difference(call.result, expected, not _RANDOM & {*_parameters(own)})
+    if expected is not None:
+        said = _difference(call.result, expected, not _RANDOM & {*_parameters(own)})
+    return said and f"{_with_plain_arguments(call)}{said}"
+
+
+def _with_plain_arguments(call: Call) -> str:
+    """The call as a learner would write it, if it is short."""
+    given = [*map(repr, call.arguments), *(f"{name}={value!r}" for name, value in call.named.items())]
+    plain = all(isinstance(each, str | int | float | None) for each in (*call.arguments, *call.named.values()))
+    text = f"{call.name}({', '.join(given)})"
+    return f"for {text} " if plain and len(text) <= 80 else ""
 
 
 def _other_kind(result: Any, annotation: Any) -> str:
@@ -111,6 +121,12 @@ def _difference(result: Any, expected: Any, with_values: bool, place: str = "it"
                 "torch.no_grad(), .item() or NumPy on the way?"
             )
         return _first_number(result, expected, place) if with_values else ""
+    if with_values and isinstance(expected, dict) and isinstance(result, dict):
+        for key in [*expected, *result]:
+            if key not in result or key not in expected:
+                return f"{place} {'lacks' if key in expected else 'has'} the key {short(key)}"
+            if said := _difference(result[key], expected[key], True, f"its {short(key)}"):
+                return said
     if with_values and isinstance(expected, str | int | float | list | dict) and not _equal(result, expected):
         return f"{place} {'returns' if place == 'it' else 'is'} {short(result)}, expected {short(expected)}"
     return ""
@@ -165,12 +181,13 @@ def without_addresses(text: str) -> str:
 
 def example(name: str, learner: Learner) -> str:
     """What the first example of an exercise's docstring gives, beside what it should give; "" if they are the same."""
-    own = learner.own[name]
-    names = vars(sys.modules.get(own.__module__, types)) | learner.functions
+    own, mine = learner.own[name], learner.functions[name]
+    names = vars(sys.modules.get(own.__module__, types)) | learner.namespace | learner.functions
+    told = mine if ">>>" in (mine.__doc__ or "") else own  # the stub's example, unless the learner took it out
     runner = _FirstFailure(verbose=False)
     try:
         with time_limit(SECONDS), torch.random.fork_rng(devices=[]):
-            for test in doctest.DocTestFinder().find(own, name, module=False, globs=names):
+            for test in doctest.DocTestFinder().find(told, name, module=False, globs=names):
                 runner.run(test, out=lambda text: None)
     except BaseException as error:
         if is_users(error):

@@ -50,7 +50,9 @@ class Result:
             yield f"      This looks like: {misconception.name}. {misconception.what}"
             yield f"      What to look at: {misconception.look}"
         if self.state == "failed" and self.waits_for:
-            yield f"      It calls {' and '.join(self.waits_for)}: get that right first."
+            *others, last = self.waits_for
+            names = f"{', '.join(others)} and {last}" if others else last
+            yield f"      It calls {names}: get {'those' if others else 'that'} right first."
         elif self.state == "failed" and not self.misconceptions:
             yield f"      Stuck? minidistil hint {key} 1 {self.name}"
 

@@ -6,8 +6,10 @@ import pytest
 
 from minidistil.course.chapters import read_chapter
 from minidistil.course.check import check
+from minidistil.course.diagnosis import of_call
 from minidistil.course.judge import judge_file
 from minidistil.course.verdict import Result, Verdict
+from minidistil.course.watch import Watch, watched
 from tests.course.small_course import write_chapter
 
 
@@ -80,6 +82,9 @@ def result_of(verdict: Verdict, name: str) -> Result:
         ("split_heads(states, num_attention_heads):\n    return states.view(1, 2, 2, 2)", "split_heads",
          ("in its example, split_heads(torch.tensor([[[1, 2, 3, 4], [5, 6, 7, 8]]]), 2).tolist() gives "
           "[[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]], expected [[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]]",)),
+        ('split_heads(states, num_attention_heads):\n    """>>> split_heads(torch.zeros(1, 1, 2), 2).shape\n'
+         '    torch.Size([1, 2, 1, 1])\n    """\n    return states[None]', "split_heads",
+         ("in its example, split_heads(torch.zeros(1, 1, 2), 2).shape gives torch.Size([1, 1, 1, 2])",)),
         ("split_heads(states, num_attention_heads):\n    raise NotImplementedError", "split_heads",
          ("defined in lines 8 and 10",)),
     ],
@@ -95,6 +100,24 @@ def test_every_exercise_gets_these(
     assert all(fact.lower() in text.lower() for fact in facts), text
     assert " at 0x" not in text
     assert "assert False" not in text
+
+
+@pytest.mark.parametrize(
+    ("result", "parts"),
+    [
+        ({"one": 1, "two": 3}, ("for numbers_of('en', 2) ", "'two'", "is 3, expected 2")),
+        ({"one": 1, "three": 2}, ("for numbers_of('en', 2) ", "lacks the key 'two'")),
+        ({"one": 1, "two": 2, "three": 3}, ("for numbers_of('en', 2) ", "has the key 'three'")),
+    ],
+)
+def test_a_call_and_what_differs_in_a_dictionary_are_shown(result: dict[str, int], parts: tuple[str, ...]) -> None:
+    def numbers_of(language: str, count: int) -> dict[str, int]:
+        return {"one": 1, "two": 2}
+
+    watch = Watch()
+    watched("numbers_of", lambda language, count: result, watch)("en", 2)
+    said = of_call(watch.calls[0], numbers_of)
+    assert all(part in said for part in parts), said
 
 
 def test_right_code_with_more_arguments_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
