@@ -25,7 +25,7 @@ from minidistil.course.stubs import definitions
 from minidistil.course.watch import Call, is_users, time_limit
 
 SECONDS = 2.0  # for the package's own function on one input, or for the example
-_RANDOM = {"generator", "seed"}  # arguments of functions of which many results are right
+RANDOM = {"generator", "seed"}  # arguments of functions of which many results are right
 _shortened = reprlib.Repr()
 _shortened.maxstring = _shortened.maxother = 60
 
@@ -47,13 +47,14 @@ def of_call(call: Call, own: Any) -> str:
     if said or isinstance(own, type):
         return said
     expected = _own_result(call, own)
-    return "" if expected is None else _difference(call.result, expected, not _RANDOM & {*_parameters(own)})
+    return "" if expected is None else _difference(call.result, expected, not RANDOM & {*_parameters(own)})
 
 
 def _other_kind(result: Any, annotation: Any) -> str:
     if _fits(result, annotation):
         return ""
-    name = annotation.__name__ if type(annotation) is type else str(annotation)
+    plain = isinstance(annotation, type) and not get_args(annotation)
+    name = annotation.__name__ if plain else str(annotation)
     wanted = re.sub(r"\b[a-z_]\w*(\.\w+)*\.(?=\w)", "", name)
     if result is None:
         return f"it returns None, expected {wanted}: is the `return` missing?"
@@ -103,17 +104,37 @@ def _difference(result: Any, expected: Any, with_values: bool, place: str = "it"
         verb = "returns" if place == "it" else "is"
         if result.shape != expected.shape:
             return f"{place} {verb} a tensor of shape {tuple(result.shape)}, expected {tuple(expected.shape)}"
+        dtype = ""
         if result.dtype != expected.dtype:
-            return f"{place} {verb} a tensor of {_dtype(result)}, expected {_dtype(expected)}"
+            dtype = f"{place} {verb} a tensor of {_dtype(result)}, expected {_dtype(expected)}"
+            if not (result.is_floating_point() and expected.is_floating_point()):
+                return dtype
         if expected.requires_grad and not result.requires_grad:
             return (
                 f"no gradient flows through {place if place != 'it' else 'its result'}: is there detach(), .data, "
                 "torch.no_grad(), .item() or NumPy on the way?"
             )
-        return _first_number(result, expected, place) if with_values else ""
+        return (_first_number(result, expected.to(result.dtype), place) or dtype) if with_values else ""
     if with_values and isinstance(expected, str | int | float | list | dict) and not _equal(result, expected):
-        return f"{place} {'returns' if place == 'it' else 'is'} {short(result)}, expected {short(expected)}"
+        where, mine, own = _first_item(result, expected)
+        return f"{where}{place} {'returns' if place == 'it' else 'is'} {short(mine)}, expected {short(own)}"
     return ""
+
+
+def _first_item(result: Any, expected: Any) -> tuple[str, Any, Any]:
+    """Of long lists, texts or dictionaries the first place where they differ, with what stands there in both."""
+    whole = ("", result, expected)
+    if type(result) is not type(expected) or len(repr(result)) + len(repr(expected)) <= 2 * _shortened.maxother:
+        return whole
+    if isinstance(expected, dict):
+        keys = [key for key in expected if key in result and not _equal(result[key], expected[key])]
+        return (f"at [{keys[0]!r}] ", result[keys[0]], expected[keys[0]]) if keys else whole
+    if not isinstance(expected, str | list):
+        return whole
+    pairs = enumerate(zip(result, expected, strict=False))
+    index = next((index for index, pair in pairs if not _equal(*pair)), min(len(result), len(expected)))
+    span = slice(index, index + 20) if isinstance(expected, str) else slice(index, index + 1)
+    return f"from [{index}] on ", result[span], expected[span]
 
 
 def _equal(result: Any, expected: Any) -> bool:
@@ -164,18 +185,31 @@ def without_addresses(text: str) -> str:
 
 
 def example(name: str, learner: Learner) -> str:
-    """What the first example of an exercise's docstring gives, beside what it should give; "" if they are the same."""
-    own = learner.own[name]
-    names = vars(sys.modules.get(own.__module__, types)) | learner.functions
+    """What the docstring's first wrong example gives, beside what it should give; "" if all are right.
+
+    The docstring is the one that the learner reads: in the file or, where it is gone from there, in the chapter's file.
+    """
     runner = _FirstFailure(verbose=False)
+    stubs = learner.chapter.path.read_bytes()
+    files = [definitions(each).get(name) for each in (learner.path.read_bytes(), stubs)]
+    texts = [ast.get_docstring(each) or "" for each in files if each is not None]
+    text = next((each for each in texts if ">>>" in each), learner.own[name].__doc__ or "")
     try:
+        names = _imported(stubs) | vars(sys.modules.get(learner.own[name].__module__, types)) | learner.functions
         with time_limit(SECONDS), torch.random.fork_rng(devices=[]):
-            for test in doctest.DocTestFinder().find(own, name, module=False, globs=names):
-                runner.run(test, out=lambda text: None)
+            runner.run(doctest.DocTestParser().get_doctest(text, names, name, None, None), out=lambda text: None)
     except BaseException as error:
         if is_users(error):
             raise
     return runner.said
+
+
+def _imported(source: bytes) -> dict[str, Any]:
+    """The names that a file imports."""
+    names: dict[str, Any] = {}
+    imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    exec(compile(ast.Module(imports, []), "imports", "exec"), names)
+    return names
 
 
 class _FirstFailure(doctest.DocTestRunner):

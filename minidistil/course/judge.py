@@ -10,6 +10,7 @@ what the wrong one does on the inputs of the bank and of the failed tests, and i
 
 import builtins
 import dis
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from pathlib import Path
 from types import CodeType, GeneratorType
 from typing import Any
 
+from torch import Tensor
+
 from minidistil.course.chapters import Chapter, read_chapter
-from minidistil.course.diagnosis import example, faults, of_call, without_addresses
+from minidistil.course.diagnosis import RANDOM, example, faults, of_call, without_addresses
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import Misconception, misconceptions, outcome, plain, same
 from minidistil.course.peers import missing
@@ -301,8 +304,16 @@ def _candidates(name: str, learner: Learner, failed: Sequence[Outcome]) -> Itera
     for each in misconceptions(learner.chapter.key):
         if each.exercise == name and each.shows_in(learner.functions[name]):
             calls = [call for outcome in failed for call in outcome.calls if call.name == name]
-            if each.symptom is not None or all(_does_the_same(each, call) for call in calls):
+            if all(_does_the_same(each, call) for call in calls if each.symptom is None or _only_numbers(each, call)):
                 yield each
+
+
+def _only_numbers(wrong: Misconception, call: Call) -> bool:
+    """Whether a call makes numbers from numbers, without chance: then even a symptom must not be all that is known."""
+    given = [call.result, *call.arguments, *call.named.values()]
+    return not (isinstance(wrong.wrong, type) or RANDOM & inspect.signature(wrong.wrong).parameters.keys()) and all(
+        isinstance(each, Tensor | str | int | float | None) for each in given
+    )
 
 
 def _does_the_same(wrong: Misconception, call: Call) -> bool:
