@@ -207,7 +207,7 @@ def example(name: str, learner: Learner) -> str:
 def _imported(source: bytes) -> dict[str, Any]:
     """The names that a file imports."""
     names: dict[str, Any] = {}
-    imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports: list[ast.stmt] = [each for each in ast.parse(source).body if isinstance(each, ast.Import | ast.ImportFrom)]
     exec(compile(ast.Module(imports, []), "imports", "exec"), names)
     return names
 
