@@ -63,8 +63,16 @@ def notes(chapter: Chapter, files: Mapping[str, Path]) -> dict[str, str]:
             for other, theirs in found.items():
                 if other != student and theirs.get(name) == its[name]:
                     matches[other].append(name)
-        said[student] = [f"same code as {other}: {', '.join(names)}" for other, names in matches.items()]
+        others: dict[str, list[str]] = defaultdict(list)
+        for other, names in matches.items():
+            others[", ".join(names)].append(other)
+        said[student] = [f"same code as {_listed(its)}: {names}" for names, its in others.items()]
     return {student: "; ".join(lines) for student, lines in said.items() if lines}
+
+
+def _listed(names: list[str]) -> str:
+    """At most ten names."""
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _shape(node: Definition, stub: Definition) -> str:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from minidistil.course.chapters import read_chapter
-from minidistil.course.judge import judge_learner
 from minidistil.course.learner import Learner
+from minidistil.course.session import judge_learner
 from minidistil.course.watch import put_right, python_before
 
 

@@ -6,12 +6,10 @@ its docstring gives, other arguments than asked for, functions that the exercise
 """
 
 import ast
-import doctest
 import inspect
 import pkgutil
 import re
 import reprlib
-import sys
 import types
 from collections.abc import Iterator
 from typing import Any, Union, get_args, get_origin
@@ -25,7 +23,7 @@ from minidistil.course.stubs import definitions
 from minidistil.course.watch import Call, is_users, time_limit
 
 SECONDS = 2.0  # for the package's own function on one input, or for the example
-_RANDOM = {"generator", "seed"}  # arguments of functions of which many results are right
+RANDOM = {"generator", "seed"}  # arguments of functions of which many results are right
 _shortened = reprlib.Repr()
 _shortened.maxstring = _shortened.maxother = 60
 
@@ -48,7 +46,7 @@ def of_call(call: Call, own: Any) -> str:
         return said
     expected = _own_result(call, own)
     if expected is not None:
-        said = _difference(call.result, expected, not _RANDOM & {*_parameters(own)})
+        said = _difference(call.result, expected, not RANDOM & {*_parameters(own)})
     return said and f"{_with_plain_arguments(call)}{said}"
 
 
@@ -63,7 +61,8 @@ def _with_plain_arguments(call: Call) -> str:
 def _other_kind(result: Any, annotation: Any) -> str:
     if _fits(result, annotation):
         return ""
-    name = annotation.__name__ if type(annotation) is type else str(annotation)
+    plain = isinstance(annotation, type) and not get_args(annotation)
+    name = annotation.__name__ if plain else str(annotation)
     wanted = re.sub(r"\b[a-z_]\w*(\.\w+)*\.(?=\w)", "", name)
     if result is None:
         return f"it returns None, expected {wanted}: is the `return` missing?"
@@ -113,14 +112,17 @@ def _difference(result: Any, expected: Any, with_values: bool, place: str = "it"
         verb = "returns" if place == "it" else "is"
         if result.shape != expected.shape:
             return f"{place} {verb} a tensor of shape {tuple(result.shape)}, expected {tuple(expected.shape)}"
+        dtype = ""
         if result.dtype != expected.dtype:
-            return f"{place} {verb} a tensor of {_dtype(result)}, expected {_dtype(expected)}"
+            dtype = f"{place} {verb} a tensor of {_dtype(result)}, expected {_dtype(expected)}"
+            if not (result.is_floating_point() and expected.is_floating_point()):
+                return dtype
         if expected.requires_grad and not result.requires_grad:
             return (
                 f"no gradient flows through {place if place != 'it' else 'its result'}: is there detach(), .data, "
                 "torch.no_grad(), .item() or NumPy on the way?"
             )
-        return _first_number(result, expected, place) if with_values else ""
+        return (_first_number(result, expected.to(result.dtype), place) or dtype) if with_values else ""
     if with_values and isinstance(expected, dict) and isinstance(result, dict):
         for key in [*expected, *result]:
             if key not in result or key not in expected:
@@ -128,8 +130,25 @@ def _difference(result: Any, expected: Any, with_values: bool, place: str = "it"
             if said := _difference(result[key], expected[key], True, f"its {short(key)}"):
                 return said
     if with_values and isinstance(expected, str | int | float | list | dict) and not _equal(result, expected):
-        return f"{place} {'returns' if place == 'it' else 'is'} {short(result)}, expected {short(expected)}"
+        where, mine, own = _first_item(result, expected)
+        return f"{where}{place} {'returns' if place == 'it' else 'is'} {short(mine)}, expected {short(own)}"
     return ""
+
+
+def _first_item(result: Any, expected: Any) -> tuple[str, Any, Any]:
+    """Of long lists, texts or dictionaries the first place where they differ, with what stands there in both."""
+    whole = ("", result, expected)
+    if type(result) is not type(expected) or len(repr(result)) + len(repr(expected)) <= 2 * _shortened.maxother:
+        return whole
+    if isinstance(expected, dict):
+        keys = [key for key in expected if key in result and not _equal(result[key], expected[key])]
+        return (f"at [{keys[0]!r}] ", result[keys[0]], expected[keys[0]]) if keys else whole
+    if not isinstance(expected, str | list):
+        return whole
+    pairs = enumerate(zip(result, expected, strict=False))
+    index = next((index for index, pair in pairs if not _equal(*pair)), min(len(result), len(expected)))
+    span = slice(index, index + 20) if isinstance(expected, str) else slice(index, index + 1)
+    return f"from [{index}] on ", result[span], expected[span]
 
 
 def _equal(result: Any, expected: Any) -> bool:
@@ -177,41 +196,6 @@ def without_addresses(text: str) -> str:
 
 
 # --- One function ---
-
-
-def example(name: str, learner: Learner) -> str:
-    """What the first example of an exercise's docstring gives, beside what it should give; "" if they are the same."""
-    own, mine = learner.own[name], learner.functions[name]
-    names = vars(sys.modules.get(own.__module__, types)) | learner.namespace | learner.functions
-    told = mine if ">>>" in (mine.__doc__ or "") else own  # the stub's example, unless the learner took it out
-    runner = _FirstFailure(verbose=False)
-    try:
-        with time_limit(SECONDS), torch.random.fork_rng(devices=[]):
-            for test in doctest.DocTestFinder().find(told, name, module=False, globs=names):
-                runner.run(test, out=lambda text: None)
-    except BaseException as error:
-        if is_users(error):
-            raise
-    return runner.said
-
-
-class _FirstFailure(doctest.DocTestRunner):
-    said = ""
-
-    def report_failure(self, out: Any, test: Any, example: doctest.Example, got: str) -> None:
-        self._say(example, f"gives {without_addresses(_one_line(got)) or 'None'}")
-
-    def report_unexpected_exception(self, out: Any, test: Any, example: doctest.Example, exc_info: Any) -> None:
-        self._say(example, f"raises {exc_info[0].__name__}: {_one_line(str(exc_info[1]))}".removesuffix(": "))
-
-    def _say(self, example: doctest.Example, what: str) -> None:
-        want = f", expected {_one_line(example.want)}" if example.want else ""
-        self.said = self.said or f"in its example, {_one_line(example.source)} {what}{want}"
-
-
-def _one_line(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 160 else text[:159] + "…"
 
 
 def faults(learner: Learner) -> dict[str, list[str]]:

@@ -30,6 +30,8 @@ COLUMNS = (
     "student", "chapter", "passed", "of", "exercises failed", "misconceptions named", "seconds", "error", "note",
 )  # fmt: skip
 
+LONGEST = 500  # characters of a student's text
+
 
 @dataclass
 class Grade:
@@ -228,8 +230,10 @@ def _judge(path: Path, hidden: Path, tree: Path | None, grade: Grade, seconds: f
 
 
 def _plain(text: str) -> str:
-    """A student's text in one line that can be printed anywhere: no line breaks, no lone surrogates."""
-    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    """A student's text in one short line that can be printed anywhere: no control characters, no lone surrogates."""
+    text = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    text = "".join(char if char.isprintable() else "?" for char in text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _read(said: bytes, of: int) -> dict[str, Any] | None:

@@ -101,6 +101,8 @@ def _isolated(room: Path, hidden: Path, tree: Path | None) -> list[str]:
         files += ["--tmpfs", str(place)]
     for place in kept:  # what is bound again is the original, not what covers it
         files += ["--ro-bind", str(place), str(place)]
+    for place in [*sorted(covered), Path("/dev")]:  # in memory, /dev/shm too, but not for the submission
+        files += ["--remount-ro", str(place)]
     return [*namespaces, *files, "--size", str(ROOM_SIZE), "--tmpfs", str(room)]
 
 

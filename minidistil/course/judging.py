@@ -68,7 +68,7 @@ def _load_tests(key: str) -> None:
     """Import what a chapter's tests import, some of which takes seconds."""
     import pytest
 
-    from minidistil.course.judge import pytest_arguments
+    from minidistil.course.session import pytest_arguments
 
     chapter = read_chapter(key)
     pytest.main(["--collect-only", *pytest_arguments(chapter, chapter.path)])

@@ -66,8 +66,8 @@ def judge(key: str, path: Path, replaces: bool) -> dict[str, Any]:
     """The verdict on a file as JSON values; with `replaces` it first takes the place of the package's stubs."""
     from minidistil.course.chapters import read_chapter
     from minidistil.course.child import open_streams
-    from minidistil.course.judge import judge_learner
     from minidistil.course.learner import Learner, take_place
+    from minidistil.course.session import judge_learner
     from minidistil.course.watch import STILL_RUNNING
 
     try:

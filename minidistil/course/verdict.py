@@ -39,7 +39,7 @@ class Result:
         if self.state == "borrowed":
             yield "      This is the package's own function: write it yourself, without importing it."
         for fact in self.facts[:3]:
-            yield f"      {fact[0].upper()}{fact[1:]}."
+            yield f"      {fact[0].upper()}{fact[1:]}{'' if fact.endswith('?') else '.'}"
         for failure in self.failures[: 1 if self.facts else 2]:
             yield f"      {failure}"
         if (more := len(self.failures) - (1 if self.facts else 2)) > 0:

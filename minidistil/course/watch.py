@@ -73,7 +73,8 @@ def watched(name: str, function: Any, watch: Watch, method: bool = False) -> Any
             key: each for key, each in vars(function).items() if key[0] != "_" and isinstance(each, FunctionType)
         }
         methods["__init__"] = function.__init__  # type: ignore[misc]
-        return type(name, (function,), {key: watched(name, each, watch, True) for key, each in methods.items()})
+        bases = () if "borrowed" in vars(function) else (function,)  # nothing may be derived from a trap
+        return type(name, bases, {key: watched(name, each, watch, True) for key, each in methods.items()})
 
     def step_by_step(generator: Generator[Any, Any, Any]) -> Iterator[Any]:
         with _running(name, watch):
@@ -139,7 +140,7 @@ def trap(name: str, own: Any) -> Any:
         raise _package_solution(name)
 
     methods = {"__init__": package_solution, "__init_subclass__": package_solution}
-    return type(name, (), methods) if isinstance(own, type) else package_solution
+    return type(name, (), methods | {"borrowed": True}) if isinstance(own, type) else package_solution
 
 
 def _package_solution(name: str) -> PackageSolutionError:

@@ -194,5 +194,7 @@ def test_a_vocabulary_without_mask_is_explained(impl: ModuleType, mask_token_id:
 def test_weights_are_counts_to_the_power_of_minus_the_smoothing(impl: ModuleType) -> None:
     sequences = [torch.tensor([5] * 600), torch.tensor([5] * 400 + [6] * 10)]
     expected = [1.0] * 5 + [1000**-0.7, 10**-0.7, 1.0]  # a token that was never seen counts as one
-    assert impl.token_weights(sequences, 8).tolist() == pytest.approx(expected)
+    weights = impl.token_weights(sequences, 8)
+    assert weights.dtype == torch.double
+    assert weights.tolist() == pytest.approx(expected)
     assert impl.token_weights(sequences, 8, smoothing=0.0).tolist() == [1.0] * 8

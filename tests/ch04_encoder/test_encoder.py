@@ -281,6 +281,8 @@ def test_attentions_are_those_of_transformers(impl: ModuleType, architecture: st
     inputs = random_batch(config, 1)
     output = ours(**inputs, output_attentions=True)
     assert_close(output.attentions, theirs(**inputs, output_attentions=True).attentions)
+    states = ours(**inputs, output_hidden_states=True).hidden_states
+    assert (type(output.attentions), type(states)) == (tuple, tuple), "both are tuples, as in transformers"
     assert output.hidden_states is None, "hidden states are returned only if asked for"
     assert ours(**inputs).attentions is None, "attentions are returned only if asked for"
 

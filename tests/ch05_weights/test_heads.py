@@ -157,6 +157,12 @@ def test_mean_pooling_by_hand(impl: ModuleType) -> None:
     torch.testing.assert_close(impl.mean_pooling(hidden)[0], torch.tensor([28.0, 98.0 / 3]), msg="without a mask")
 
 
+def test_mean_pooling_reads_the_mask_wherever_the_padding_is(impl: ModuleType) -> None:
+    hidden = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [80.0, 90.0]]] * 2)
+    pooled = impl.mean_pooling(hidden, torch.tensor([[0, 1, 1], [1, 0, 1]]))
+    torch.testing.assert_close(pooled, torch.tensor([[41.5, 48.0], [40.5, 46.0]]))
+
+
 def test_mean_pooling_does_not_see_padding(impl: ModuleType) -> None:
     hidden = torch.randn(3, 4, 8, requires_grad=True)
     padded = torch.cat([hidden, torch.full((3, 5, 8), 100.0)], 1)

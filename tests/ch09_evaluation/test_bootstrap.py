@@ -28,6 +28,10 @@ def test_totals_are_sums_in_the_order_of_the_numbers(impl: ModuleType) -> None:
     assert totals.tolist() == [[2, 20], [8, 80], [5, 50]]
 
 
+def test_a_document_whose_sums_are_zero_has_a_row(impl: ModuleType) -> None:
+    assert impl.document_totals(torch.tensor([[0.0], [4.0]]), torch.tensor([1, 3])).tolist() == [[0], [4]]
+
+
 # ---- resampled_sums ----
 
 
@@ -97,7 +101,9 @@ def test_intervals_of_a_ratio_are_scipys(impl: ModuleType) -> None:
 
 def test_as_many_samples_are_below_an_interval_as_above(impl: ModuleType) -> None:
     samples = torch.arange(101.0)[torch.randperm(101, generator=seeded())]
-    assert impl.interval(samples, 0.9) == pytest.approx((5, 95))
+    ends = impl.interval(samples, 0.9)
+    assert all(isinstance(end, float) for end in ends), "the ends are numbers of Python's, not tensors: float(end)"
+    assert ends == pytest.approx((5, 95))
     assert impl.interval(samples) == pytest.approx((2.5, 97.5))
 
 

@@ -782,7 +782,7 @@ def _flips_each_cell(function):
     """Whether two words with the same differences in each template get different p-values."""
     values = torch.tensor([[1.0], [0.5], [-0.25], [2.0], [0.75], [0.125]], dtype=torch.float64).expand(6, 40)
     found = function(values.clone(), torch.Generator().manual_seed(1), 99)
-    return 0.02 < float(found.mean()) < 0.4 and float(found.std()) > 0
+    return 0.02 < float(found.mean()) < 0.4 and float(found.max() - found.min()) > 0.005  # one swap of 99 is 0.01
 
 
 @misconception("sign_flip_p_values", "a sign for each cell", symptom=_flips_each_cell)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from minidistil.course.chapters import chapter_keys, read_chapter
-from minidistil.course.judge import Session, judge, run_tests
+from minidistil.course.judge import judge
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import Misconception, misconceptions, outcome, same
+from minidistil.course.session import Session, run_tests
 from minidistil.course.verdict import Verdict
 
 KEYS = chapter_keys()

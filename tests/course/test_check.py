@@ -16,7 +16,7 @@ import tests.conftest
 from minidistil.cli.main import main
 from minidistil.course.chapters import course_folder, read_chapter
 from minidistil.course.check import check
-from minidistil.course.judge import in_one_line
+from minidistil.course.session import in_one_line
 from minidistil.course.verdict import Verdict
 from minidistil.course.watch import time_limit
 from tests.course.small_course import write_chapter

@@ -7,7 +7,7 @@ import pytest
 from minidistil.course.chapters import read_chapter
 from minidistil.course.check import check
 from minidistil.course.diagnosis import of_call
-from minidistil.course.judge import judge_file
+from minidistil.course.session import judge_file
 from minidistil.course.verdict import Result, Verdict
 from minidistil.course.watch import Watch, watched
 from tests.course.small_course import write_chapter
@@ -85,6 +85,9 @@ def result_of(verdict: Verdict, name: str) -> Result:
         ('split_heads(states, num_attention_heads):\n    """>>> split_heads(torch.zeros(1, 1, 2), 2).shape\n'
          '    torch.Size([1, 2, 1, 1])\n    """\n    return states[None]', "split_heads",
          ("in its example, split_heads(torch.zeros(1, 1, 2), 2).shape gives torch.Size([1, 1, 1, 2])",)),
+        ("split_heads(states, num_attention_heads):\n    '>>> split_heads(torch.ones(1, 1, 2), 2).shape[0]\\n7'\n"
+         "    return states", "split_heads",
+         ("in its example, split_heads(torch.ones(1, 1, 2), 2).shape[0] gives 1, expected 7",)),
         ("split_heads(states, num_attention_heads):\n    raise NotImplementedError", "split_heads",
          ("defined in lines 8 and 10",)),
     ],
@@ -234,3 +237,47 @@ def test_tests_that_did_not_run_did_not_fail(tmp_path: Path, monkeypatch: pytest
     assert len(result.failures) == 1
     assert "still running" in result.failures[0]
     assert "Not checked: 1 more" in "\n".join(result.lines("ch03"))
+
+
+def test_a_name_explains_all_that_is_wrong_even_where_a_symptom_shows_it(tmp_path: Path) -> None:
+    both = "(student_hidden, teacher_hidden, dim={})).mean()\n"
+    code = "def cosine_loss(student_hidden, teacher_hidden):\n    return (1 - torch.nn.functional.cosine_similarity"
+    verdicts = [judged("ch06", tmp_path, code + both.format(dim), "import torch\n") for dim in (-1, 1)]
+    named = [[each.name for each in result_of(verdict, "cosine_loss").misconceptions] for verdict in verdicts]
+    assert named == [["teacher not detached in L_cos"], []]
+
+
+def test_equal_columns_in_fp32_are_no_sign_of_flipped_cells(tmp_path: Path) -> None:
+    code = """def sign_flip_p_values(differences, generator, resamples=9999):
+    signs = torch.randint(0, 2, (resamples, len(differences)), generator=generator).to(differences.dtype) * 2 - 1
+    far = (signs @ differences / len(differences)).abs() > differences.mean(0).abs()
+    return (far.sum(0) + 1) / (resamples + 1)
+"""
+    result = result_of(judged("ch12", tmp_path, code, "import torch\n"), "sign_flip_p_values")
+    assert [each.name for each in result.misconceptions] == ["equal does not count"]
+    assert not [fact for fact in result.facts if "float32" in fact], "fp32 is as good: the numbers are what differs"
+
+
+def test_of_long_results_the_place_that_differs_is_shown(tmp_path: Path) -> None:
+    code = """import unicodedata
+def normalize(text):
+    kept = [(index, char) for index, char in enumerate(text) if unicodedata.category(char)[0] != "C"]
+    return [(part, index) for index, char in kept for part, _ in right(char)]
+"""
+    result = result_of(judged("ch01", tmp_path, "right = normalize\n" + code), "normalize")
+    assert "from [4] on it returns [('a', 5)], expected [(' ', 4)]" in result.facts
+
+
+def test_a_class_of_the_package_is_borrowed_and_the_rest_is_judged(tmp_path: Path) -> None:
+    code = "from minidistil.ch03_attention.attention import MultiHeadAttention\n"
+    states = {each.name: each.state for each in judged("ch03", tmp_path, code).results}
+    assert states.pop("MultiHeadAttention") == "borrowed"
+    assert set(states.values()) == {"passed"}
+
+
+def test_a_question_ends_without_a_full_stop() -> None:
+    result = Result("f", "failed", facts=["it returns None: is the `return` missing?", "it returns 1"])
+    assert [line.strip() for line in result.lines("ch01")][1:3] == [
+        "It returns None: is the `return` missing?",
+        "It returns 1.",
+    ]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from minidistil.course.chapters import HINTS, chapter_keys, read_chapter
-from minidistil.course.judge import judge_file
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import misconceptions
 from minidistil.course.progress import hint
+from minidistil.course.session import judge_file
 
 KEYS = chapter_keys()
 CORRECT = [(key, path) for key in KEYS for path in sorted((read_chapter(key).tests / "correct").glob("*.py"))]

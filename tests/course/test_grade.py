@@ -43,6 +43,9 @@ SUBMISSIONS: dict[str, str | bytes] = {
     "for _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chdir(here)\n",
     "brackets": "import os\nfor number in range(3, 30):\n    try:\n        os.write(number, b'[' * 10**5)\n"
     "    except OSError:\n        pass\nos._exit(0)\n",
+    "talks": "raise ValueError('\x1b[2J' + 'x' * 9999)\n",
+    "imports": "import importlib\n"
+    "join_heads = importlib.import_module('minidistil.ch03_attention.attention').join_heads\n",
     "=formula": "def join_heads(heads):\n    return None\n",
 }
 STUBBORN = """import time
@@ -119,11 +122,17 @@ def test_each_error_is_said(graded: dict[str, Grade], student: str, fact: str) -
     assert fact in graded[student].error
 
 
+def test_an_error_is_short_and_has_no_escape_codes(graded: dict[str, Grade]) -> None:
+    assert "ValueError: ?[2Jxxx" in graded["talks"].error
+    assert len(graded["talks"].error) == 500
+
+
 def test_what_is_not_right_is_named(graded: dict[str, Grade]) -> None:
     assert graded["wrong"].failed == ["join_heads"]
     assert graded["wrong"].misconceptions == ["only flattened"]
     assert "only flattened" in graded["wrong"].line()
     assert graded["untouched"].failed == ["join_heads (not written)"]
+    assert graded["imports"].failed == ["join_heads (borrowed)"]
     assert graded["loops"].failed == ["join_heads"]
     assert "join_heads" in graded["loops"].error
     assert (graded["exits_later"].failed, graded["exits_later"].error) == (["join_heads"], "")
@@ -159,6 +168,8 @@ def test_what_cannot_be_interrupted_is_killed_and_a_forged_verdict_does_not_coun
 
 ESCAPES = {
     "writes": "open({outside!r}, 'w').write('here')",
+    "writes_to_memory": "open('/dev/shm/here', 'w').write('here')",
+    "hides_something": "import os; open(os.path.dirname({other!r}) + '/here', 'w').write('here')",
     "makes_a_pipe": "import os; os.mkfifo({outside!r})",
     "calls": "import socket; socket.create_connection(('127.0.0.1', {port}), timeout=3)",
     "signals": "import os, signal; os.kill({grader}, signal.SIGTERM)",
@@ -246,6 +257,13 @@ def test_the_same_code_is_a_note_whatever_its_names(tmp_path: Path) -> None:
     assert (said["ada"], said["bob"]) == ("same code as bob: count_pairs", "same code as ada: count_pairs")
     assert "a published solution: " in said["kim"]
     assert "longest_match" in said["kim"]
+
+
+def test_of_many_with_the_same_code_ten_are_named(tmp_path: Path) -> None:
+    (tmp_path / "any.py").write_text(LOOP, encoding="utf-8")
+    said = notes(read_chapter("ch01"), {f"student{number:02}": tmp_path / "any.py" for number in range(30)})
+    ten = ", ".join(f"student{number:02}" for number in range(1, 11))
+    assert said["student00"] == f"same code as {ten} and 19 more: count_pairs"
 
 
 def test_where_bubblewrap_is_not_at_hand_the_command_says_so(
