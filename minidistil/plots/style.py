@@ -28,6 +28,10 @@ def new_figure(width: float = 8, height: float = 3.2, columns: int = 1, title: s
             titles = filter(None, (self.get_suptitle(), *(axis.get_title() for axis in self.axes)))
             return buffer.getvalue(), {"alt": self.alt or "; ".join(titles)}
 
+        def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+            picture, about = self._repr_png_()  # comes first where pyplot has put its own way, without words
+            return {"image/png": picture}, {"image/png": about}
+
     figure = Picture(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]
     for axis in axes:

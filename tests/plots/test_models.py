@@ -78,6 +78,17 @@ def test_a_picture_is_shown_by_a_notebook() -> None:
     assert about["alt"] == figure.axes[0].get_title() != ""
 
 
+def test_a_picture_keeps_its_words_where_pyplot_is_in_use() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.pylabtools import select_figure_formats
+
+    shell = InteractiveShell()
+    select_figure_formats(shell, {"png"})  # done by `%matplotlib inline`, and by the first explorer of a notebook
+    shown, about = shell.display_formatter.format(plots.where_we_are(3))
+    assert shown.keys() >= {"image/png", "text/plain"}
+    assert about["image/png"]["alt"].endswith("Highlighted: 3 attention.")
+
+
 def test_document_lengths_are_counted_on_both_sides_of_the_limit() -> None:
     (axis,) = axes_of(plots.document_lengths([10, 10, 100, 128, 129, 1000], limit=128))
     assert (sum(heights(axis, BLUE)), sum(heights(axis, ORANGE))) == (4, 2)
