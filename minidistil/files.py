@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 
 def cache_folder() -> Path:
@@ -30,6 +32,19 @@ def few(names: Iterable[str]) -> str:
     every = list(names)
     more = f" and {len(every) - 10} more" if len(every) > 10 else ""
     return ", ".join(every[:10]) + more
+
+
+def to_json(value: Any, **options: Any) -> str:
+    """The value as JSON; numbers that are not finite become null, as JSON has no word for them (RFC 8259, section 6).
+
+    Args:
+        options: those of `json.dumps`.
+
+    >>> to_json({"retention": float("nan"), "interval": [0.5, float("inf")]})
+    '{"retention": null, "interval": [0.5, null]}'
+    """
+    finite = json.loads(json.dumps(value), parse_constant=lambda name: None)
+    return json.dumps(finite, **options)
 
 
 def read_small(path: Path, most: int = 2**26) -> str:

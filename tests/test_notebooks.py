@@ -69,6 +69,13 @@ def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_leaves_nothing_on_the_disk(path: Path) -> None:
+    """Notebook 11 writes 740 MB; what `mkdtemp` makes stays when the kernel ends, unless it lies in such a folder."""
+    code = "\n".join("".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code")
+    assert code.count("mkdtemp(") == code.count("mkdtemp(dir=folder)")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_no_cell_counts_on_where_the_notebook_lies(path: Path) -> None:
     code = ["".join(cell["source"]) for cell in cells(path) if cell["cell_type"] == "code"]
     assert not [source for source in code if '"../' in source]

@@ -108,11 +108,11 @@ def test_twenty_steps_give_the_weights_of_the_package(folder: Path, vocab: dict[
     small = one_page.student_of(weights, [0, 2, 4])
     batches = ((b.input_ids, b.attention_mask, b.labels) for b in map(feed.__getitem__, itertools.count()))
     found = list(one_page.train(small, weights, batches, 20, heads=12, learning_rate=rate))
-    assert found == pytest.approx([line["loss"] for line in progress.log], abs=1e-5)
+    assert found == pytest.approx([line["loss"] for line in progress.log], rel=1e-5)  # some 80 roundings of fp32
     one_page.save(small, vocab, 12, tmp_path / "small")
     copy = md.MaskedLM.from_pretrained(tmp_path / "small")
     for (name, ours), theirs in zip(student.named_parameters(), copy.parameters(), strict=True):
-        assert float((theirs - ours).abs().max()) <= 1e-5, name
+        assert float((theirs - ours).detach().abs().max()) <= 1e-5, name
 
     official = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "small").eval()
     ids, mask, _ = tokenizer.batch(["The [MASK] of the list.", "A longer [MASK] is returned here."]).values()

@@ -94,7 +94,8 @@ def intervals(
 ) -> dict[str, Interval]:
     """95 % intervals of two models' figures over the documents, both models always on the same ones.
 
-    Those of the calibration errors are `reflected`.
+    Those of the calibration errors are `reflected`. A figure that some draw does not have, such as the retention where
+    the teacher has nothing right in the documents drawn, has no interval.
 
     Args:
         documents: (N,) as in `MaskedText`.
@@ -108,7 +109,7 @@ def intervals(
     totals = document_totals(torch.block_diag(*values), torch.cat(numbers))  # (G, C), each table in its own columns
     sums = resampled_sums(totals, generator=torch.Generator().manual_seed(0))  # (R, C)
     samples = _figures(sums[sums[:, 0] > 0])  # a draw of documents that are all without a hidden token has no figures
-    found = {name: interval(each) for name, each in samples.items()}
+    found = {name: interval(each) for name, each in samples.items() if each.isfinite().all()}
     measured = _figures(totals.sum(0, keepdim=True))
     for name in ("teacher_calibration_error", "student_calibration_error"):
         found[name] = reflected(found[name], float(measured[name]))

@@ -5,7 +5,6 @@ Sanh et al. (2019, abstract) say 97 % of the teacher's ability.
 Letters in shapes: B sequences of a batch, L tokens, D width, S sequences of all batches.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -37,9 +36,9 @@ class Comparison:
     intervals: dict[str, Interval]  # of 95 %, over other held-out documents
 
     @property
-    def retention(self) -> float:
-        """The student's accuracy divided by the teacher's."""
-        return self.student.accuracy / self.teacher.accuracy if self.teacher.accuracy else math.nan
+    def retention(self) -> float | None:
+        """The student's accuracy divided by the teacher's; None: the teacher has nothing right."""
+        return self.student.accuracy / self.teacher.accuracy if self.teacher.accuracy else None
 
 
 def score(model: MaskedLM, text: MaskedText, precision: str = "fp32") -> Scores:

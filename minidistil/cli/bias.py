@@ -1,12 +1,11 @@
 """`minidistil bias`: which of two groups a model connects words with, in the same sentences."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from minidistil.cli.options import MODEL, add_command, words
-from minidistil.files import read_small
+from minidistil.files import read_small, to_json
 
 # What needs torch is imported where it is needed: help does not wait for it.
 
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
             result[role] = {"name": str(name)} | found
     if "teacher" in tables:
         result["inheritance"] = inherited(tables["teacher"], tables["model"])
-    print(json.dumps(result, indent=2, ensure_ascii=False) if options.json else "\n".join(_table(result)))
+    print(to_json(result, indent=2, ensure_ascii=False) if options.json else "\n".join(_table(result)))
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidistil.cli.models import require_one_vocabulary
 from minidistil.cli.options import MODEL, add_command, add_settings, given, say, say_if_finished
-from minidistil.files import read_small, write_atomically
+from minidistil.files import read_small, to_json, write_atomically
 
 if TYPE_CHECKING:
     from minidistil.ch01_wordpiece.wordpiece import WordPiece
@@ -104,7 +104,7 @@ def record(path: Path, metrics: Mapping[str, Any], settings: Mapping[str, Any]) 
     run = {name: metrics[name] for name in RECORDED} | {"settings": dict(settings)}
     table = _table(path)
     others = [each for each in table["runs"] if (each["task"], each["settings"]) != (run["task"], run["settings"])]
-    text = json.dumps(table | {"runs": [*others, run]}, indent=1) + "\n"
+    text = to_json(table | {"runs": [*others, run]}, indent=1) + "\n"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minidistil.cli.options import A_MODEL, MODEL, add_command, add_settings, docs_corpus, given, say, words
-from minidistil.files import write_atomically
+from minidistil.files import to_json, write_atomically
 
 # What needs torch is imported where it is needed: help does not wait for it.
 
@@ -140,7 +140,7 @@ def evaluate(options: argparse.Namespace) -> int:
     else:
         figures |= dataclasses.asdict(score(model, text))
     if options.json:
-        print(json.dumps(figures, indent=2))
+        print(to_json(figures, indent=2))
         return 0
     for name, value in figures.items():
         for inner, number in value.items() if isinstance(value, dict) else [("", value)]:

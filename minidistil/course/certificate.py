@@ -17,7 +17,8 @@ from minidistil import __version__, plots
 from minidistil.ch08_training.device import described
 from minidistil.course.graduate import Graduation, Pieces
 from minidistil.course.progress import states_of
-from minidistil.files import read_small, write_atomically
+from minidistil.files import read_small, to_json, write_atomically
+from minidistil.runs.report import figure
 
 NAME = "certificate.json"
 KEPT = ("retention", "teacher_masked_accuracy", "student_masked_accuracy", "seconds", "steps", "tokens")
@@ -39,9 +40,9 @@ def certificate(result: Graduation, run: Path | None, name: str = "") -> dict[st
     student = None
     if run is not None:
         metrics = _read(run / "metrics.json")
-        if any(not isinstance(metrics.get(key), int | float) for key in KEPT):
+        if "retention" not in metrics or any(not isinstance(metrics.get(key), int | float) for key in KEPT[1:]):
             raise ValueError(f"{run} holds no finished distillation: expected a folder that `minidistil distil` made.")
-        interval = metrics.get("intervals", {}).get("retention")
+        interval = metrics.get("intervals", {}).get("retention")  # missing where the teacher has too little right
         student = {"run": run.name, "retention_interval": interval} | {key: metrics[key] for key in KEPT}
     return {
         "certificate": "minidistil graduate",
@@ -74,7 +75,7 @@ def write(folder: Path, content: dict[str, Any]) -> None:
     Raises:
         OSError: a file could not be written.
     """
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = to_json(content, indent=2, ensure_ascii=False) + "\n"
     picture = plots.certificate(content)
     write_atomically(folder / "certificate.png", lambda part: plots.save(picture, part))
     write_atomically(folder / NAME, lambda part: part.write_text(text, encoding="utf-8"))
@@ -100,11 +101,11 @@ def _row(content: dict[str, Any]) -> str:
         passed, of = (sum(int(row[name]) for row in rows) for name in ("passed", "of"))
         text = f"{f'{yours} of {yours + needed}':>10} {f'{passed} of {of}':>8} "
         if student := content["student"]:
-            text += f"{float(student['seconds']) / 60:>5.0f} min {float(student['retention']):>7.1%}"
+            text += f"{float(student['seconds']) / 60:>5.0f} min {figure(student['retention'], '.1%'):>7}"
         else:
             text += f"{'-':>9} {'-':>7}"
         return f"{text}  {_plain(content['model'])}"
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return "no certificate of minidistil graduate"
 
 

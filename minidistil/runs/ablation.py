@@ -6,7 +6,6 @@ it is larger than the differences between seeds. A second group of runs changes 
 """
 
 import datetime
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +20,9 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import default_layers, student_config, student_of
 from minidistil.ch08_training.device import described, device_of
 from minidistil.ch08_training.settings import DistilConfig
-from minidistil.files import write_atomically
+from minidistil.files import to_json, write_atomically
 from minidistil.runs.distillation import distil
+from minidistil.runs.report import figure
 
 FIGURES = ("student_masked_accuracy", "student_perplexity", "retention", "agreement", "hidden_cosine")
 
@@ -111,7 +111,7 @@ def ablate(
         run = distil(teacher, student, corpus, changed, out / f"{condition.name}-seed{seed}", tokenizer, say)
         results["teacher"] = {name: run.metrics[f"teacher_{name}"] for name in ("masked_accuracy", "perplexity")}
         results["runs"].append({"condition": condition.name, "says": condition.says, "seed": seed} | _figures(run))
-        _write(out / f"{group}.json", json.dumps(results, indent=2) + "\n")
+        _write(out / f"{group}.json", to_json(results, indent=2) + "\n")
         say(_line(results["runs"][-1:]))
     return results
 
@@ -152,13 +152,20 @@ def _figures(run: Any) -> dict[str, Any]:
 def _line(runs: Sequence[dict[str, Any]]) -> str:
     """The means of a condition's runs as a row of Markdown."""
     accuracies = [run["student_masked_accuracy"] for run in runs]
-    cosine = fmean(run["hidden_cosine"] for run in runs)
-    means = {name: fmean(run[name] for run in runs) for name in FIGURES[:4]}
-    return (
-        f"| {runs[0]['says']} | {len(runs)} | {means['student_masked_accuracy']:.3f} | "
-        f"{min(accuracies):.3f} to {max(accuracies):.3f} | {means['retention']:.1%} | "
-        f"{means['student_perplexity']:.1f} | {means['agreement']:.3f} | {cosine:.3f} |"
+    accuracy, perplexity, retention, agreement, cosine = (
+        figure(_mean([run[name] for run in runs]), form)
+        for name, form in zip(FIGURES, (".3f", ".1f", ".1%", ".3f", ".3f"), strict=True)
     )
+    return (
+        f"| {runs[0]['says']} | {len(runs)} | {accuracy} | {min(accuracies):.3f} to {max(accuracies):.3f} | "
+        f"{retention} | {perplexity} | {agreement} | {cosine} |"
+    )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """The mean; None where a run lacks the figure."""
+    there = [value for value in values if value is not None]
+    return fmean(there) if len(there) == len(values) else None
 
 
 def table(results: dict[str, Any]) -> Iterator[str]:

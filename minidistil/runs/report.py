@@ -1,5 +1,6 @@
 """Reports for people, in Markdown: teacher and student side by side, in figures and in words."""
 
+import math
 from typing import Any
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
@@ -24,7 +25,7 @@ def comparison_table(metrics: dict[str, Any]) -> str:
         ("  before training", "", f"{metrics['student_masked_accuracy_before']:.3f}", ""),
         ("perplexity", *_pair(metrics, "perplexity", ".2f", ".2f")),
         ("same guess", "", "", f"{metrics['agreement']:.1%}"),
-        ("hidden-state cosine", "", "", _or_nothing(metrics["hidden_cosine"])),
+        ("hidden-state cosine", "", "", figure(metrics["hidden_cosine"], ".3f")),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
@@ -37,17 +38,15 @@ def comparison_table(metrics: dict[str, Any]) -> str:
     )
 
 
-def _or_nothing(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def figure(value: float | None, form: str) -> str:
+    """The value; "-" if there is none or it is not finite: a cosine of two widths, a retention of nothing."""
+    return "-" if value is None or not math.isfinite(value) else format(value, form)
 
 
 def _pair(metrics: dict[str, Any], name: str, form: str, ratio_form: str) -> tuple[str, str, str]:
     teacher, student = metrics[f"teacher_{name}"], metrics[f"student_{name}"]
-    return (
-        format(teacher, form),
-        format(student, form),
-        format(student / teacher if teacher else float("nan"), ratio_form),
-    )
+    ratio = student / teacher if teacher and student is not None else None
+    return figure(teacher, form), figure(student, form), figure(ratio, ratio_form)
 
 
 def _align(cell: str, width: int, left: bool) -> str:

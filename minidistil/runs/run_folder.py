@@ -24,7 +24,7 @@ from minidistil import plots
 from minidistil.ch08_training.device import described
 from minidistil.ch08_training.parallel import from_first, rank
 from minidistil.ch08_training.plan import Plan
-from minidistil.files import append, read_small, require_space, write_atomically
+from minidistil.files import append, read_small, require_space, to_json, write_atomically
 
 Say = Callable[[str], None]
 
@@ -146,7 +146,7 @@ class RunFolder:
 
     def write_json(self, name: str, value: object) -> None:
         """Write a file of the folder, whole or not at all."""
-        self.write_text(name, json.dumps(value, indent=2) + "\n")
+        self.write_text(name, to_json(value, indent=2) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the folder, whole or not at all."""
@@ -195,8 +195,8 @@ class RunFolder:
             OSError: a file cannot be written, or what was written is no longer there.
         """
         self.append_log(log, -1)
-        written = ("config.json", "report.md", "model/config.json", "model/model.safetensors", "model/vocab.txt")
-        if lost := from_first([name for name in written if not (self.folder / name).is_file()]):
+        files = ("config.json", "report.md", "model/config.json", "model/model.safetensors", "model/vocab.txt")
+        if lost := from_first([name for name in files if not (self.folder / name).is_file()]):
             raise OSError(
                 f"{self.folder} has lost {', '.join(lost)} while the run went on: something else deletes its files. "
                 "Run the command again."
@@ -204,7 +204,8 @@ class RunFolder:
         self.write_json("metrics.json", metrics)
         if rank() == 0:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
-        return Run(self.folder, from_first(metrics), log)
+        written = json.loads(to_json(metrics))  # as a later call reads it
+        return Run(self.folder, from_first(written), log)
 
     def finished(self) -> Run | None:
         """The finished run in the folder, if there is one."""
@@ -225,7 +226,7 @@ class RunFolder:
         """Bring metrics.jsonl, which has `written` lines of the log, up to date; below 0: write it anew."""
         if rank():
             return
-        lines = "".join(json.dumps(line) + "\n" for line in log[max(written, 0) :])
+        lines = "".join(to_json(line) + "\n" for line in log[max(written, 0) :])
         if written > 0:
             append(self.folder / "metrics.jsonl", lines)
         else:

@@ -7,7 +7,6 @@ a row, and of the word embeddings only the rows of frequent tokens.
 Letters in shapes: V vocabulary.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -33,7 +32,7 @@ from minidistil.ch08_training.training import train
 from minidistil.ch09_evaluation.evaluation import score
 from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
 from minidistil.ch09_evaluation.speed import parameters
-from minidistil.files import sha256, write_atomically
+from minidistil.files import sha256, to_json, write_atomically
 from minidistil.runs.run_folder import Run, RunFolder, Say
 from minidistil.runs.run_log import RunLog
 from minidistil.runs.text_run import (
@@ -87,6 +86,7 @@ def teach(
         return finished
 
     with folder.locked():
+        folder.say("tokenizing the text …")
         held_out: dict[str, MaskedText] = {}
         if rank() == 0:
             held_out[f"held-out documents of {corpus.name}"] = held_out_text(corpus, tokenizer, config)
@@ -193,5 +193,5 @@ def save_own_layers(own: dict[str, Tensor], folder: Path, provenance: dict[str, 
     path = folder / f"{OWN_LAYERS}.safetensors"
     write_atomically(path, lambda part: save_file(own, part, metadata={"format": "pt"}))
     entries = {"bytes": path.stat().st_size, "sha256": sha256(path)} | provenance
-    text = json.dumps(entries, indent=2) + "\n"
+    text = to_json(entries, indent=2) + "\n"
     write_atomically(path.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))

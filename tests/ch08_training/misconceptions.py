@@ -801,7 +801,7 @@ def _returns_shares(function):
     """Whether the returned loss is the micro-batch's divided by the number of micro-batches."""
     pairs = [_toy_batch(number) for number in range(3)]
     expected = [_Toy()(*astuple(batch))["loss"].item() / 3 for _, batch in pairs]
-    found = [float(row["loss"]) for row in function(_Toy(), pairs, 56)]
+    found = [float(row["loss"].detach()) for row in function(_Toy(), pairs, 56)]
     return all(math.isclose(one, other, rel_tol=1e-4) for one, other in zip(found, expected))
 
 

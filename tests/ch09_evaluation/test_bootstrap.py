@@ -210,3 +210,11 @@ def test_a_draw_without_hidden_tokens_does_not_spoil_the_intervals() -> None:
     found = intervals(model, model, torch.tensor([0, 0]), (cosines, torch.tensor([0, 1])))  # 1 draw in 4 is 1 and 1
     assert found["student_accuracy"] == (0.5, 0.5)
     assert found["hidden_cosine"] == (0.5, 0.625)
+
+
+def test_a_figure_that_some_draw_lacks_has_no_interval() -> None:
+    teacher, student = made_up([True, False], [1.0, 2000.0]), made_up([True, True], [1.0, 1.0])
+    found = intervals(teacher, student, torch.tensor([0, 1]))  # 1 draw in 4 is twice the document with nothing right
+    assert {"retention", "teacher_perplexity"}.isdisjoint(found)
+    assert all(math.isfinite(end) for ends in found.values() for end in ends)
+    assert found["teacher_accuracy"] == (0.0, 1.0)

@@ -65,8 +65,8 @@ def test_a_run_leaves_what_was_promised(distil: list[str], tmp_path: Path, capsy
         "teacher_masked_accuracy", "student_masked_accuracy", "retention", "agreement", "hidden_cosine",
         "teacher_parameters", "student_parameters", "speedup", "seconds", "tokens_per_second",
     }  # fmt: skip
-    assert metrics["intervals"].keys() >= {
-        "teacher_accuracy", "student_accuracy", "retention", "agreement", "teacher_perplexity", "student_perplexity",
+    assert metrics["intervals"].keys() >= {  # not of the retention: this teacher has nothing right in many a document
+        "teacher_accuracy", "student_accuracy", "agreement", "teacher_perplexity", "student_perplexity",
         "teacher_calibration_error", "student_calibration_error", "hidden_cosine", "speedup",
     }  # fmt: skip
     assert metrics["intervals"]["speedup"][0] <= metrics["speedup"] <= metrics["intervals"]["speedup"][1]

@@ -62,6 +62,21 @@ def test_the_place_and_the_run_can_be_given(here: Path, capsys: pytest.CaptureFi
     assert not (here / "nowhere").exists()
 
 
+def test_a_student_whose_teacher_has_nothing_right_is_certified_in_json_that_others_read(here: Path) -> None:
+    (here / "mine").mkdir()
+    few = METRICS | {"retention": None, "teacher_masked_accuracy": 0.0, "intervals": {}}
+    (here / "mine" / "metrics.json").write_text(json.dumps(few))
+    assert main(["graduate", TEXT, "--run", "mine"]) == 0
+
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    path = here / "runs" / "graduation" / "certificate.json"
+    student = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["student"]
+    assert (student["retention"], student["retention_interval"]) == (None, None)
+    assert list(certificate.table(here))[-1].split()[-2:] == ["-", "minilm"]
+
+
 def test_what_is_wrong_or_not_ones_own_is_not_certified(here: Path) -> None:
     path = here / "exercises" / read_chapter("ch03").path.name
     right = path.read_text(encoding="utf-8")
@@ -82,7 +97,7 @@ def test_a_class_is_one_table(tmp_path: Path) -> None:
         "bob/certificate.json": json.dumps(good | {"student": None, "model": "a\nb\x1b" + "c" * 99}),
         "eve_certificate.json": "[" * 5000,
         "kim/certificate.json": json.dumps({"pieces": 7}),
-        "max/certificate.json": json.dumps(good | {"student": {"seconds": "a", "retention": []}}),
+        "max/certificate.json": json.dumps(good | {"student": {"seconds": 1, "retention": 10**400}}),
     }
     for name, text in handed_in.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
