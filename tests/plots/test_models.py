@@ -90,6 +90,7 @@ def test_a_picture_keeps_its_words_where_pyplot_is_in_use() -> None:
 
     shell = InteractiveShell()
     select_figure_formats(shell, {"png"})  # done by `%matplotlib inline`, and by the first explorer of a notebook
+    assert shell.display_formatter is not None
     shown, about = shell.display_formatter.format(plots.where_we_are(3))
     assert shown.keys() >= {"image/png", "text/plain"}
     assert about["image/png"]["alt"].endswith("Highlighted: 3 attention.")
