@@ -25,8 +25,13 @@ def new_figure(width: float = 8, height: float = 3.2, columns: int = 1, title: s
         def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
             buffer = io.BytesIO()
             self.savefig(buffer, dpi=110, format="png")
-            titles = filter(None, (self.get_suptitle(), *(axis.get_title() for axis in self.axes)))
+            of_axes = (axis.get_title() or axis.get_title(loc="left") for axis in self.axes)
+            titles = filter(None, (self.get_suptitle(), *of_axes))
             return buffer.getvalue(), {"alt": self.alt or "; ".join(titles)}
+
+        def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+            picture, about = self._repr_png_()  # comes first where pyplot has put its own way, without words
+            return {"image/png": picture}, {"image/png": about}
 
     figure = Picture(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import binom
 
 from minidistil import plots
-from minidistil.plots.style import BLUE, CHAPTERS, GREEN, GREY, ORANGE
+from minidistil.plots.style import BLUE, CHAPTERS, GREEN, GREY, ORANGE, new_figure
 from tests.plots.drawn import axes_of, bars, cells, heights, squares, widths, words, xs, ys
 
 
@@ -76,6 +76,24 @@ def test_a_picture_is_shown_by_a_notebook() -> None:
     picture, about = figure._repr_png_()  # type: ignore[attr-defined]
     assert picture.startswith(b"\x89PNG")
     assert about["alt"] == figure.axes[0].get_title() != ""
+
+
+def test_a_title_at_the_left_is_read_too() -> None:
+    figure, (axis,) = new_figure()
+    axis.set_title("at the left", loc="left")
+    assert figure._repr_png_()[1]["alt"] == "at the left"  # type: ignore[attr-defined]
+
+
+def test_a_picture_keeps_its_words_where_pyplot_is_in_use() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.pylabtools import select_figure_formats
+
+    shell = InteractiveShell()
+    select_figure_formats(shell, {"png"})  # done by `%matplotlib inline`, and by the first explorer of a notebook
+    assert shell.display_formatter is not None
+    shown, about = shell.display_formatter.format(plots.where_we_are(3))
+    assert shown.keys() >= {"image/png", "text/plain"}
+    assert about["image/png"]["alt"].endswith("Highlighted: 3 attention.")
 
 
 def test_document_lengths_are_counted_on_both_sides_of_the_limit() -> None:
