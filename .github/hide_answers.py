@@ -3,7 +3,7 @@
     python .github/hide_answers.py [NOTEBOOK ...]
 
 JupyterLab shows the first line of a collapsed output, which often is the answer, unless the first of several outputs
-has no text. So each collapsed cell gets an empty first output, of a kind that nbval does not compare.
+has no text. So each collapsed cell gets an empty first output.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-EMPTY: dict[str, Any] = {"output_type": "display_data", "data": {"text/latex": []}, "metadata": {}}
+EMPTY: dict[str, Any] = {"output_type": "display_data", "data": {}, "metadata": {}}
 
 
 def collapsed(notebook: dict[str, Any]) -> list[dict[str, Any]]:

@@ -64,6 +64,7 @@ if repository():
         "launch_buttons": {"colab_url": "https://colab.research.google.com"},
     }
 
+
 def anchor(heading: str) -> str:
     """What JupyterLab makes of a heading; links in notebooks and in the glossary end in it."""
     return heading.replace(" ", "-")
@@ -125,7 +126,7 @@ def added(app: Any, name: str, source: list[str]) -> None:
             hidden = cell["metadata"].get("jupyter", {})
             tags = [tag for key, tag in HIDDEN.items() if hidden.get(key)]
             cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), *tags]
-            if tags and cell["outputs"] and cell["outputs"][0].get("data") == {"text/latex": []}:
+            if tags and cell["outputs"] and cell["outputs"][0].get("data") == {}:
                 del cell["outputs"][0]  # .github/hide_answers.py
         source[0] = json.dumps(notebook)
 
