@@ -14,10 +14,54 @@ From the package you may use the helpers imported below.
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from minidistil.ch01_wordpiece.characters import is_chinese, is_control
 from minidistil.ch01_wordpiece.normalization import Characters
 from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, Pair, join_pair
+
+
+def count_pairs(words: Iterable[tuple[Sequence[str], int]]) -> Counter[Pair]:
+    """How often each pair of neighbouring pieces occurs in a text.
+
+    Args:
+        words: (pieces, count) for each word of the text: its pieces, and how often the word occurs.
+
+    >>> sorted(count_pairs([(["h", "##u", "##g"], 10), (["h", "##u"], 1)]).items())
+    [(('##u', '##g'), 10), (('h', '##u'), 11)]
+    """
+    raise NotImplementedError
+
+
+def merge_pair(pieces: Sequence[str], pair: Pair) -> list[str]:
+    """The pieces of a word with each occurrence of the pair made one piece, from left to right.
+
+    `join_pair` gives the name of the new piece. `pieces` is not changed.
+
+    >>> merge_pair(["h", "##u", "##g", "##s"], ("##u", "##g"))
+    ['h', '##ug', '##s']
+    >>> merge_pair(["h", "##m", "##m", "##m"], ("##m", "##m"))
+    ['h', '##mm', '##m']
+    """
+    raise NotImplementedError
+
+
+def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
+    """The pieces of a word: the longest one of the vocabulary that it begins with, then the same with the rest.
+
+    All pieces but the first are in the vocabulary with "##" before them. A piece that was taken stays, even if nothing
+    fits after it.
+
+    Returns:
+        The pieces as written in the vocabulary. None if the word has more than MAX_WORD_LENGTH characters or cannot be
+        covered to its end: whoever calls this puts [UNK] in its place.
+
+    >>> longest_match("unhappy", {"un": 0, "##happy": 1, "##h": 2, "##ap": 3, "##py": 4})
+    ['un', '##happy']
+    >>> longest_match("unhelpful", {"un": 0, "##h": 1}) is None
+    True
+    """
+    raise NotImplementedError
 
 
 def is_punctuation(char: str) -> bool:
@@ -66,29 +110,11 @@ def split_words(characters: Characters) -> Iterator[Characters]:
     raise NotImplementedError
 
 
-def longest_match(word: str, vocab: dict[str, int]) -> list[str] | None:
-    """The pieces of a word: the longest one of the vocabulary that it begins with, then the same with the rest.
-
-    All pieces but the first are in the vocabulary with "##" before them. A piece that was taken stays, even if nothing
-    fits after it.
-
-    Returns:
-        The pieces as written in the vocabulary. None if the word has more than MAX_WORD_LENGTH characters or cannot be
-        covered to its end: whoever calls this puts [UNK] in its place.
-
-    >>> longest_match("unhappy", {"un": 0, "##happy": 1, "##h": 2, "##ap": 3, "##py": 4})
-    ['un', '##happy']
-    >>> longest_match("unhelpful", {"un": 0, "##h": 1}) is None
-    True
-    """
-    raise NotImplementedError
-
-
 def truncate(parts: list[list[int]], room: int) -> list[list[int]]:
     """Drop tokens from the end of one text or two until `room` tokens are left, from the longer text first.
 
     The longer text loses tokens until both are equally long; then each gets half of the room. If the room is odd, the
-    longer one (of two equal ones, the second) keeps one token more.
+    text that was longer before anything was dropped (of two equal ones, the second) keeps one token more.
 
     Args:
         parts: the ids of one text or of two.
@@ -111,30 +137,5 @@ def join_pieces(pieces: Sequence[str]) -> str:
 
     >>> join_pieces(["un", "##happy", "?", "i", "'", "m", "not", "!"])
     "unhappy? i ' m not!"
-    """
-    raise NotImplementedError
-
-
-def count_pairs(words: Iterable[tuple[Sequence[str], int]]) -> Counter[Pair]:
-    """How often each pair of neighbouring pieces occurs in a text.
-
-    Args:
-        words: (pieces, count) for each word of the text: its pieces, and how often the word occurs.
-
-    >>> sorted(count_pairs([(["h", "##u", "##g"], 10), (["h", "##u"], 1)]).items())
-    [(('##u', '##g'), 10), (('h', '##u'), 11)]
-    """
-    raise NotImplementedError
-
-
-def merge_pair(pieces: Sequence[str], pair: Pair) -> list[str]:
-    """The pieces of a word with each occurrence of the pair made one piece, from left to right.
-
-    `join_pair` gives the name of the new piece. `pieces` is not changed.
-
-    >>> merge_pair(["h", "##u", "##g", "##s"], ("##u", "##g"))
-    ['h', '##ug', '##s']
-    >>> merge_pair(["h", "##m", "##m", "##m"], ("##m", "##m"))
-    ['h', '##mm', '##m']
     """
     raise NotImplementedError

@@ -90,7 +90,7 @@ def choose_positions(
     Args:
         input_ids: (B, L) int64.
         special_ids: tokens that are never chosen and not counted; padding is one of them.
-        share: the fraction of the ordinary tokens that is chosen, rounded up to a whole number.
+        share: the fraction of the ordinary tokens that is chosen, rounded up to a whole number, which may be 0.
         weights: (V,) relative weight of each token: of the positions that are left, the next one is drawn with a
             probability proportional to the weight of its token. None: all weigh the same.
         generator: every random number comes from it (None: from PyTorch's own).
@@ -128,7 +128,7 @@ def mask_tokens(
         The masked input_ids (B, L), and labels (B, L): the original token at chosen positions, IGNORE elsewhere.
 
     Raises:
-        ValueError: mask_token_id is not in the vocabulary; the message says its value and "vocabulary of V".
+        ValueError: mask_token_id is not in the vocabulary, 0 to V - 1; the message has its value and "vocabulary of V".
 
     >>> mask_tokens(torch.tensor([[2, 5, 6, 3]]), torch.tensor([[False, True, False, False]]), 4, 8)[1]
     tensor([[-100,    5, -100, -100]])

@@ -16,6 +16,7 @@ Letters in shapes: B sequences, L tokens, D width, H heads, K = D / H width of a
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -60,6 +61,20 @@ def scaled_dot_product_attention(
     raise NotImplementedError
 
 
+def padding_mask(attention_mask: Tensor) -> Tensor:
+    """Which keys are visible: (B, L), 1 at real tokens and 0 at padding -> (B, 1, 1, L) bool.
+
+    The two dimensions of 1 broadcast over heads and queries.
+
+    Args:
+        attention_mask: integers, floats or bool.
+
+    >>> padding_mask(torch.tensor([[1, 1, 0]]))
+    tensor([[[[ True,  True, False]]]])
+    """
+    raise NotImplementedError
+
+
 def split_heads(states: Tensor, num_attention_heads: int) -> Tensor:
     """(B, L, D) -> (B, H, L, K): head h has features h K to (h + 1) K of every token.
 
@@ -74,20 +89,6 @@ def join_heads(heads: Tensor) -> Tensor:
 
     >>> join_heads(torch.tensor([[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]])).tolist()
     [[[1, 2, 3, 4], [5, 6, 7, 8]]]
-    """
-    raise NotImplementedError
-
-
-def padding_mask(attention_mask: Tensor) -> Tensor:
-    """Which keys are visible: (B, L), 1 at real tokens and 0 at padding -> (B, 1, 1, L) bool.
-
-    The two dimensions of 1 broadcast over heads and queries.
-
-    Args:
-        attention_mask: integers, floats or bool.
-
-    >>> padding_mask(torch.tensor([[1, 1, 0]]))
-    tensor([[[[ True,  True, False]]]])
     """
     raise NotImplementedError
 

@@ -42,24 +42,6 @@ def layer_norm(hidden_states: Tensor, weight: Tensor, bias: Tensor, eps: float) 
     raise NotImplementedError
 
 
-def gelu(x: Tensor) -> Tensor:
-    """The activation function: x times the probability that a standard normal variable is below x, exactly.
-
-    This probability is (1 + erf(x / sqrt(2))) / 2. Write it without PyTorch's own
-    `torch.nn.functional.gelu` or `nn.GELU`.
-
-    Args:
-        x: any shape.
-
-    Returns:
-        The same shape.
-
-    >>> gelu(torch.tensor([-1.0, 0.0, 1.0, 10.0])).round(decimals=3)
-    tensor([-0.1590,  0.0000,  0.8410, 10.0000])
-    """
-    raise NotImplementedError
-
-
 class Embeddings(nn.Module):
     """The sum of word, position and (in BERT) token-type embeddings, then layer norm and dropout.
 
@@ -87,6 +69,24 @@ class Embeddings(nn.Module):
             (B, L, D).
         """
         raise NotImplementedError
+
+
+def gelu(x: Tensor) -> Tensor:
+    """The activation function: x times the probability that a standard normal variable is below x, exactly.
+
+    This probability is (1 + erf(x / sqrt(2))) / 2. Write it without PyTorch's own
+    `torch.nn.functional.gelu` or `nn.GELU`.
+
+    Args:
+        x: any shape.
+
+    Returns:
+        The same shape.
+
+    >>> gelu(torch.tensor([-1.0, 0.0, 1.0, 10.0])).round(decimals=3)
+    tensor([-0.1590,  0.0000,  0.8410, 10.0000])
+    """
+    raise NotImplementedError
 
 
 class Block(nn.Module):

@@ -20,25 +20,6 @@ from minidistil.ch06_losses.losses import DistillationLoss
 from minidistil.ch06_losses.toy_language import Language
 
 
-def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 2.0) -> Tensor:
-    """L_ce: T^2 KL(teacher || student), with both softened by the temperature T.
-
-    KL(p || q) is the sum over the vocabulary of p (log p - log q); the loss is its mean over the positions.
-
-    Args:
-        student_logits, teacher_logits: (..., V), with any number of dimensions of positions.
-        temperature: T, which divides the logits of both.
-
-    Returns:
-        Scalar.
-
-    >>> teacher, student = torch.tensor([[0.5, 0.25, 0.25]]).log(), torch.tensor([[0.25, 0.5, 0.25]]).log()
-    >>> round(soft_target_loss(student, teacher, temperature=1.0).item(), 4)  # ln(2) / 4
-    0.1733
-    """
-    raise NotImplementedError
-
-
 def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """L_mlm: mean of -log P(right word) over the positions that have a label; -100 means no label.
 
@@ -82,6 +63,25 @@ def logits_mse_loss(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
 
     >>> logits_mse_loss(torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0], [3.0, 0.0]])).item()
     7.0
+    """
+    raise NotImplementedError
+
+
+def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 2.0) -> Tensor:
+    """L_ce: T^2 KL(teacher || student), with both softened by the temperature T.
+
+    KL(p || q) is the sum over the vocabulary of p (log p - log q); the loss is its mean over the positions.
+
+    Args:
+        student_logits, teacher_logits: (..., V), with any number of dimensions of positions.
+        temperature: T, which divides the logits of both.
+
+    Returns:
+        Scalar.
+
+    >>> teacher, student = torch.tensor([[0.5, 0.25, 0.25]]).log(), torch.tensor([[0.25, 0.5, 0.25]]).log()
+    >>> round(soft_target_loss(student, teacher, temperature=1.0).item(), 4)  # ln(2) / 4
+    0.1733
     """
     raise NotImplementedError
 

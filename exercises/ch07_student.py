@@ -26,30 +26,6 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import PAPER_LAYERS, POSITION, TOKEN_TYPE, check_layers
 
 
-def default_layers(num_hidden_layers: int) -> tuple[int, ...]:
-    """Every other layer, starting with 0; for a teacher of twelve, the paper's six, PAPER_LAYERS.
-
-    Raises:
-        ValueError: num_hidden_layers is below 1. The message contains its value.
-
-    >>> default_layers(6)
-    (0, 2, 4)
-    >>> default_layers(12)
-    (0, 2, 4, 7, 9, 11)
-    """
-    raise NotImplementedError
-
-
-def student_config(config: EncoderConfig, layers: Sequence[int]) -> EncoderConfig:
-    """The teacher's configuration, with as many layers as were chosen and no token types.
-
-    >>> student = student_config(EncoderConfig(num_hidden_layers=12), (3, 7))
-    >>> student.num_hidden_layers, student.type_vocab_size, student.hidden_size
-    (2, 0, 768)
-    """
-    raise NotImplementedError
-
-
 def copied_names(names: Iterable[str], layers: Sequence[int]) -> dict[str, str]:
     """Where each tensor of the student comes from: its name in the student -> its name in the teacher.
 
@@ -83,24 +59,6 @@ def student_tensors(tensors: Mapping[str, Tensor], layers: Sequence[int]) -> dic
     raise NotImplementedError
 
 
-def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> MaskedLM:
-    """A DistilBERT that starts from copies of its teacher's weights.
-
-    The teacher is not changed and shares no memory with the student. The student is in evaluation mode, and all its
-    parameters can be trained, even where the teacher's are frozen. The decoder of its head is tied to its own word
-    embeddings (`student.head.word` is `student.encoder.embeddings.word`).
-
-    Args:
-        layers: which of the teacher's layers; None: the default ones. Check them with `check_layers`.
-
-    >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=5, num_attention_heads=2, intermediate_size=8)
-    >>> student = student_of(MaskedLM(config), layers=(0, 4))
-    >>> student.config.num_hidden_layers, student.training
-    (2, False)
-    """
-    raise NotImplementedError
-
-
 def layer_cosines(student_states: Sequence[Tensor], teacher_states: Sequence[Tensor], attention_mask: Tensor) -> Tensor:
     """The mean cosine similarity, over real tokens, of each hidden state of the student with each of the teacher.
 
@@ -118,5 +76,47 @@ def layer_cosines(student_states: Sequence[Tensor], teacher_states: Sequence[Ten
     >>> one, other = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.0, 3.0]]])
     >>> layer_cosines([one], [one, other, one + other / 3], torch.tensor([[1]])).round(decimals=2)
     tensor([[1.0000, 0.0000, 0.7100]])
+    """
+    raise NotImplementedError
+
+
+def default_layers(num_hidden_layers: int) -> tuple[int, ...]:
+    """Every other layer, starting with 0; for a teacher of twelve, the paper's six, PAPER_LAYERS.
+
+    Raises:
+        ValueError: num_hidden_layers is below 1. The message contains its value.
+
+    >>> default_layers(6)
+    (0, 2, 4)
+    >>> default_layers(12)
+    (0, 2, 4, 7, 9, 11)
+    """
+    raise NotImplementedError
+
+
+def student_config(config: EncoderConfig, layers: Sequence[int]) -> EncoderConfig:
+    """The teacher's configuration, with as many layers as were chosen and no token types.
+
+    >>> student = student_config(EncoderConfig(num_hidden_layers=12), (3, 7))
+    >>> student.num_hidden_layers, student.type_vocab_size, student.hidden_size
+    (2, 0, 768)
+    """
+    raise NotImplementedError
+
+
+def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> MaskedLM:
+    """A DistilBERT that starts from copies of its teacher's weights.
+
+    The teacher is not changed and shares no memory with the student. The student is in evaluation mode, and all its
+    parameters can be trained, even where the teacher's are frozen. The decoder of its head is tied to its own word
+    embeddings (`student.head.word` is `student.encoder.embeddings.word`).
+
+    Args:
+        layers: which of the teacher's layers; None: the default ones. Check them with `check_layers`.
+
+    >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=5, num_attention_heads=2, intermediate_size=8)
+    >>> student = student_of(MaskedLM(config), layers=(0, 4))
+    >>> student.config.num_hidden_layers, student.training
+    (2, False)
     """
     raise NotImplementedError

@@ -27,33 +27,6 @@ from minidistil.ch08_training.parallel import without_averaging
 from minidistil.ch08_training.settings import TrainingConfig
 
 
-def schedule(step: float, steps: int, warmup_share: float) -> float:
-    """The factor of the learning rate at a step (from 0): linearly up over the warm-up, then linearly down to 0.
-
-    The warm-up takes the fraction `warmup_share` of the steps, rounded up. The factor of its first step is above 0.
-    Its last step and the step after it have factor 1. The factor is 0 at `steps`, one after the last step. A step may
-    be a fraction such as 52.5: the lines go on between two steps.
-
-    >>> [round(schedule(step, 10, 0.25), 3) for step in (0, 1, 2, 3, 9)]  # a warm-up of 3
-    [0.333, 0.667, 1.0, 1.0, 0.143]
-    """
-    raise NotImplementedError
-
-
-def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> range:
-    """The numbers of the micro-batches that process `rank` reads in a step (from 0): every `world_size`-th one.
-
-    Each of the `world_size` processes reads `accumulate` micro-batches in each step. Together they read all of them in
-    order.
-
-    >>> [list(numbers_of_step(0, 2, rank, world_size=3)) for rank in (0, 1, 2)]
-    [[0, 3], [1, 4], [2, 5]]
-    >>> list(numbers_of_step(1, 2, 0, world_size=3))
-    [6, 9]
-    """
-    raise NotImplementedError
-
-
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW; weight decay on matrices only, never on biases and layer norms.
 
@@ -65,6 +38,19 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     >>> optimizer = make_optimizer(MaskedLM(config), TrainingConfig(weight_decay=0.25))
     >>> [(group["weight_decay"], len(group["params"])) for group in optimizer.param_groups]
     [(0.25, 10), (0.0, 16)]
+    """
+    raise NotImplementedError
+
+
+def schedule(step: float, steps: int, warmup_share: float) -> float:
+    """The factor of the learning rate at a step (from 0): linearly up over the warm-up, then linearly down to 0.
+
+    The warm-up takes the fraction `warmup_share` of the steps, rounded up. The factor of its first step is above 0.
+    Its last step and the step after it have factor 1. The factor is 0 at `steps`, one after the last step. A step may
+    be a fraction such as 52.5: the lines go on between two steps.
+
+    >>> [round(schedule(step, 10, 0.25), 3) for step in (0, 1, 2, 3, 9)]  # a warm-up of 3
+    [0.333, 0.667, 1.0, 1.0, 0.143]
     """
     raise NotImplementedError
 
@@ -158,5 +144,19 @@ def restore_state(tensors: Mapping[str, Tensor], model: nn.Module, optimizer: to
     >>> bias = model.head.bias
     >>> bias[0].item(), optimizer.state[bias]["step"].item(), optimizer.state[bias]["exp_avg"][0].item()
     (1.0, 7.0, 0.5)
+    """
+    raise NotImplementedError
+
+
+def numbers_of_step(step: int, accumulate: int, rank: int, world_size: int) -> range:
+    """The numbers of the micro-batches that process `rank` reads in a step (from 0): every `world_size`-th one.
+
+    Each of the `world_size` processes reads `accumulate` micro-batches in each step. Together they read all of them in
+    order.
+
+    >>> [list(numbers_of_step(0, 2, rank, world_size=3)) for rank in (0, 1, 2)]
+    [[0, 3], [1, 4], [2, 5]]
+    >>> list(numbers_of_step(1, 2, 0, world_size=3))
+    [6, 9]
     """
     raise NotImplementedError

@@ -32,38 +32,6 @@ from minidistil.ch10_tasks.question_answers import Span
 from minidistil.ch10_tasks.tasks import Feature, TaskBatch
 
 
-def f1(right: Sequence[int], guessed: Sequence[int], positive: int = 1) -> float:
-    """Harmonic mean of precision and recall for the class `positive`; 0 if no guess `positive` is right.
-
-    Precision: the fraction of the guesses `positive` that are right. Recall: the fraction of the answers `positive`
-    that were found. There may be more than two classes.
-
-    >>> round(f1([1, 1, 0, 0], [1, 0, 1, 1]), 4)  # precision 1 / 3, recall 1 / 2
-    0.4
-    """
-    raise NotImplementedError
-
-
-def matthews(right: Sequence[int], guessed: Sequence[int]) -> float:
-    """Matthews' correlation of two columns of classes 0 and 1, from -1 to 1; 0 if one of the columns is constant.
-
-    >>> round(matthews([1, 1, 0, 0], [1, 1, 0, 1]), 4)  # (2 * 1 - 1 * 0) / sqrt(3 * 2 * 2 * 1)
-    0.5774
-    """
-    raise NotImplementedError
-
-
-def spearman(right: Sequence[float], guessed: Sequence[float]) -> float:
-    """Pearson's correlation of the ranks; equal values get the mean of their ranks. 0 if one column is constant.
-
-    The ranks of 1, 2, 2, 5 are 1, 2.5, 2.5, 4.
-
-    >>> round(spearman([1.0, 2.0, 2.0, 5.0], [0.1, 0.3, 0.2, 0.4]), 4)
-    0.9487
-    """
-    raise NotImplementedError
-
-
 def collate(features: Sequence[Feature], pad_token_id: int, model_class: type[TaskModel]) -> TaskBatch:
     """Features as one batch, padded on the right to the length of the longest one.
 
@@ -80,6 +48,38 @@ def collate(features: Sequence[Feature], pad_token_id: int, model_class: type[Ta
     >>> batch = collate(features, 0, TokenClassifier)
     >>> batch.input_ids.tolist(), batch.attention_mask.tolist(), batch.labels.tolist()[1]
     ([[101, 7, 102], [101, 102, 0]], [[1, 1, 1], [1, 1, 0]], [-100, -100, -100])
+    """
+    raise NotImplementedError
+
+
+def matthews(right: Sequence[int], guessed: Sequence[int]) -> float:
+    """Matthews' correlation of two columns of classes 0 and 1, from -1 to 1; 0 if one of the columns is constant.
+
+    >>> round(matthews([1, 1, 0, 0], [1, 1, 0, 1]), 4)  # (2 * 1 - 1 * 0) / sqrt(3 * 2 * 2 * 1)
+    0.5774
+    """
+    raise NotImplementedError
+
+
+def f1(right: Sequence[int], guessed: Sequence[int], positive: int = 1) -> float:
+    """Harmonic mean of precision and recall for the class `positive`; 0 if no guess `positive` is right.
+
+    Precision: the fraction of the guesses `positive` that are right. Recall: the fraction of the answers `positive`
+    that were found. There may be more than two classes.
+
+    >>> round(f1([1, 1, 0, 0], [1, 0, 1, 1]), 4)  # precision 1 / 3, recall 1 / 2
+    0.4
+    """
+    raise NotImplementedError
+
+
+def spearman(right: Sequence[float], guessed: Sequence[float]) -> float:
+    """Pearson's correlation of the ranks; equal values get the mean of their ranks. 0 if one column is constant.
+
+    The ranks of 1, 2, 2, 5 are 1, 2.5, 2.5, 4.
+
+    >>> round(spearman([1.0, 2.0, 2.0, 5.0], [0.1, 0.3, 0.2, 0.4]), 4)
+    0.9487
     """
     raise NotImplementedError
 

@@ -26,7 +26,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minidistil.ch01_wordpiece.decoding import clean_up, join_pieces, listed, whole_numbers
+from minidistil.ch01_wordpiece.decoding import clean_up as without_spaces
+from minidistil.ch01_wordpiece.decoding import join_pieces, listed, whole_numbers
 from minidistil.ch01_wordpiece.normalization import count_words, normalize_as, plain_words, split_stretches, split_words
 from minidistil.ch01_wordpiece.tokenizer_files import read_tokenizer, write_tokenizer
 from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS, learn
@@ -177,12 +178,15 @@ class WordPiece:
         """A tokenizer whose vocabulary is learnt from texts; rule and min_frequency as in `vocabulary.learn`.
 
         Raises:
-            TypeError: texts is one string.
+            TypeError: texts is one string or no texts, or a number is not a whole one.
             ValueError: as in `vocabulary.learn`.
         """
-        if isinstance(texts, str):
-            raise TypeError("Expected a list of texts, got one string: wrap it in a list.")
-        return cls(learn(count_words(texts), vocab_size, rule, min_frequency))
+        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+            raise TypeError(f"Expected several texts, got {reprlib.repr(texts)}: wrap it in a list.")
+        for name, number in (("vocab_size", vocab_size), ("min_frequency", min_frequency)):
+            if not isinstance(number, int):
+                raise TypeError(f"Expected {name} as a whole number, got {number!r}.")
+        return cls(learn(count_words(map(_text, texts)), vocab_size, rule, min_frequency))
 
     def save(self, folder: str | Path, model_max_length: int = 512) -> None:
         """Write vocab.txt, tokenizer.json and tokenizer_config.json, which transformers loads, into the folder.
@@ -225,10 +229,7 @@ class WordPiece:
             TypeError: a text is not a string, or max_length is not a whole number.
             ValueError: max_length has no room for one token of each text.
         """
-        texts = [text] if pair is None else [text, pair]
-        for given in texts:
-            if not isinstance(given, str):
-                raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {reprlib.repr(given)}.")
+        texts = [_text(given) for given in ([text] if pair is None else [text, pair])]
         if isinstance(max_length, bool) or not hasattr(max_length or 0, "__index__"):
             raise TypeError(f"Expected max_length as a whole number or None, got {max_length!r}.")
         parts = [self.ids(given) for given in texts]
@@ -280,19 +281,21 @@ class WordPiece:
         clean_up_tokenization_spaces: None: as the tokenizer is set, and that is off unless its files say otherwise.
 
         Raises:
-            TypeError: ids are not whole numbers in one row, or skip_special_tokens is neither True nor False.
+            TypeError: ids are not whole numbers in one row, or another argument is neither True nor False.
             ValueError: an id is outside the vocabulary.
         """
-        if not isinstance(skip_special_tokens, bool):
-            raise TypeError(f"Expected skip_special_tokens as True or False, got {reprlib.repr(skip_special_tokens)}.")
+        clean_up = self.settings["clean_up_tokenization_spaces"]
+        if clean_up_tokenization_spaces is not None:
+            clean_up = clean_up_tokenization_spaces
+        for name, value in (("skip_special_tokens", skip_special_tokens), ("clean_up_tokenization_spaces", clean_up)):
+            if not isinstance(value, bool):
+                raise TypeError(f"Expected {name} as True or False, got {reprlib.repr(value)}.")
         numbers = whole_numbers(ids)
         if outside := [index for index in numbers if not 0 <= index < len(self)]:
             raise ValueError(f"Token id {outside[0]} is outside the vocabulary of {len(self)} tokens.")
         left_out = self.special_ids if skip_special_tokens else ()
         text = join_pieces([self.tokens[index] for index in numbers if index not in left_out])
-        if clean_up_tokenization_spaces is None:
-            clean_up_tokenization_spaces = self.settings["clean_up_tokenization_spaces"]
-        return clean_up(text) if clean_up_tokenization_spaces else text
+        return without_spaces(text) if clean_up else text
 
     # --- The ids of `pieces`, faster: nearly every word of a text was seen before ---
 
@@ -308,6 +311,12 @@ class WordPiece:
 
     def _match_word(self, word: str) -> tuple[int, ...]:
         return tuple(self.vocab[piece] for piece in longest_match(word, self.vocab) or ["[UNK]"])
+
+
+def _text(given: str) -> str:
+    if not isinstance(given, str):
+        raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {reprlib.repr(given)}.")
+    return given
 
 
 class _Cache(dict[str, tuple[int, ...]]):

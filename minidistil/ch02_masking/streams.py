@@ -5,6 +5,7 @@ Processing"). A corpus in memory is streamed through it as well, so that both be
 """
 
 import hashlib
+import lzma
 import traceback
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from minidistil.files import few
 
@@ -88,12 +90,12 @@ def _naming_the_file() -> Iterator[None]:
     """Where a file cannot be read, say which: the readers of `datasets` have it in a variable, not in their errors."""
     try:
         yield
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, TypeError, zlib.error, lzma.LZMAError) as error:
         variables = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
-        names = [each["file"] for each in variables if isinstance(each.get("file"), str)]
-        if not names:
+        names = [each[key] for each in variables for key in ("file", "urlpath") if isinstance(each.get(key), str)]
+        if not names and not isinstance(error, UnicodeDecodeError):
             raise
-        path = names[-1].rpartition("::")[2]  # gzip://a.txt::/folder/a.txt.gz
+        path = names[-1].rpartition("::")[2] if names else "A file"  # gzip://a.txt::/folder/a.txt.gz
         raise ValueError(f"{path} cannot be read ({error}): repair it, or leave it out.") from error
 
 
@@ -225,6 +227,8 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
         raise ValueError(
             f"The dataset {name} cannot be read ({error}): expected Parquet, JSON or text files, no loading script."
         ) from error
+    except BadZipFile as error:
+        raise ValueError(f"A zip file of {name} cannot be read ({error}): repair it, or leave it out.") from error
     except (FileNotFoundError, ConnectionError) as error:
         raise FileNotFoundError(
             f"There is no folder {name}, and no such dataset could be loaded from the hub ({error}). Check the name "

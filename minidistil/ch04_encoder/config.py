@@ -40,6 +40,7 @@ class EncoderConfig:
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02  # standard deviation of the initial weights
     pad_token_id: int = 0
+    tie_word_embeddings: bool = True  # whether the decoder of a masked-LM head is the word embeddings
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -55,6 +56,8 @@ class EncoderConfig:
                 f"layer_norm_eps must be {DISTILBERT_EPS} with type_vocab_size 0, got {self.layer_norm_eps!r}: a "
                 "DistilBERT has no other, and its config.json has no entry for it."
             )
+        if not isinstance(self.tie_word_embeddings, bool):
+            raise ValueError(f"tie_word_embeddings must be True or False, got {self.tie_word_embeddings!r}")
         for name in ("dropout", "attention_dropout"):
             require_share(name, getattr(self, name))
         for name in ("layer_norm_eps", "initializer_range"):
@@ -73,6 +76,7 @@ class EncoderConfig:
             raw = json.loads(read_small(path))
             names = _HF_NAMES[raw["model_type"]]
             values = {name: raw[entry] for name, entry in names.items() if raw.get(entry) is not None}
+            values |= {name: raw[name] for name in _ALIASES if raw.get(name) is not None}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             inner = path.parent / "model"
             advice = f" The model of a run is in a folder of its own: {inner}." if inner.is_dir() else ""
@@ -116,11 +120,12 @@ def require_share(name: str, value: object) -> None:
 
 _ACTIVATION = {"bert": "hidden_act", "distilbert": "activation"}
 _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+_ALIASES = ("hidden_size", "num_hidden_layers", "num_attention_heads")  # transformers obeys these in a DistilBERT, too
 _LEAST = {
     "vocab_size": 1, "hidden_size": 1, "num_hidden_layers": 0, "num_attention_heads": 1, "intermediate_size": 1,
     "max_position_embeddings": 1, "type_vocab_size": 0, "pad_token_id": 0,
 }  # fmt: skip
-_SAME = ("vocab_size", "max_position_embeddings", "initializer_range", "pad_token_id")
+_SAME = ("vocab_size", "max_position_embeddings", "initializer_range", "pad_token_id", "tie_word_embeddings")
 _HF_NAMES = {
     "bert": {name: name for name in (*_SIZES, *_SAME, "type_vocab_size", "layer_norm_eps")}
     | {"dropout": "hidden_dropout_prob", "attention_dropout": "attention_probs_dropout_prob"},

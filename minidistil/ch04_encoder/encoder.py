@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from minidistil.ch03_attention.attention import MultiHeadAttention, padding_mask
 from minidistil.ch04_encoder.config import EncoderConfig
-from minidistil.ch04_encoder.inputs import check_input
+from minidistil.ch04_encoder.inputs import check_input, require_kind
 
 SLICE = 1024  # tokens that go through the feed-forward network at once, if it works in slices
 
@@ -141,6 +141,7 @@ class Encoder(nn.Module):
     __call__: Callable[..., ModelOutput]  # of nn.Module, a type checker knows only that it returns Any
 
     def __init__(self, config: EncoderConfig):
+        require_kind(EncoderConfig, config=config)
         super().__init__()
         self.config = config
         self.embeddings: Embeddings = Embeddings(config)

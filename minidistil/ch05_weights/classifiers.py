@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from minidistil.ch04_encoder.config import EncoderConfig, require_share, require_whole
 from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
-from minidistil.ch04_encoder.inputs import require_tensor, whole_labels
+from minidistil.ch04_encoder.inputs import require_kind, require_tensor, whole_labels
 from minidistil.ch05_weights.heads import class_loss
 from minidistil.ch05_weights.weights import BareEncoder, Model, model_type
 from minidistil.files import read_small
@@ -102,8 +102,8 @@ def class_names(given: Sequence[str] | Mapping[Any, str]) -> tuple[str, ...]:
     Raises:
         ValueError: no class, a name that occurs twice, or numbers that are not 0, 1, 2 …
     """
-    if isinstance(given, str) or not isinstance(given, Iterable) or not given:
-        raise ValueError(f"id2label is {given!r}: expected the names of the classes, at least one.")
+    if isinstance(given, str | bytes | set | frozenset) or not isinstance(given, Iterable) or not given:
+        raise ValueError(f"id2label is {given!r}: expected the names of the classes in their order, at least one.")
     numbered = given.items() if isinstance(given, Mapping) else enumerate(given)
     by_number = {str(number): str(name) for number, name in numbered}  # in JSON every number is a string
     if set(by_number) != {str(number) for number in range(len(by_number))}:
@@ -124,6 +124,12 @@ class TaskModel(Model):
     config_class = ClassifierConfig
     config: ClassifierConfig
     encoder: Encoder
+
+    def __init__(self, config: ClassifierConfig):
+        require_kind(ClassifierConfig, config=config)
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
 
     @classmethod
     def with_fresh_head(
@@ -211,9 +217,7 @@ class SequenceClassifier(TaskModel):
     __call__: Callable[..., ModelOutput]  # of nn.Module, a type checker knows only that it returns Any
 
     def __init__(self, config: ClassifierConfig):
-        super().__init__()
-        self.config = config
-        self.encoder: Encoder = Encoder(config)
+        super().__init__(config)
         self.head: SequenceClassifierHead = SequenceClassifierHead(config)
 
     def _take_pooler(self, pooler: Mapping[str, Tensor]) -> None:
@@ -274,9 +278,7 @@ class TokenClassifier(TaskModel):
     __call__: Callable[..., ModelOutput]  # of nn.Module, a type checker knows only that it returns Any
 
     def __init__(self, config: ClassifierConfig):
-        super().__init__()
-        self.config = config
-        self.encoder: Encoder = Encoder(config)
+        super().__init__(config)
         of_head = config.classifier_dropout if model_type(config) == "bert" else None
         self.dropout: nn.Dropout = nn.Dropout(config.dropout if of_head is None else of_head)
         self.classifier: nn.Linear = nn.Linear(config.hidden_size, len(config.id2label))

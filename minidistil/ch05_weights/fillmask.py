@@ -10,6 +10,7 @@ from typing import Any, TypedDict, overload
 import torch
 from torch import Tensor
 
+from minidistil.ch01_wordpiece.decoding import listed
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch04_encoder.inputs import require_fit, require_kind
 from minidistil.ch04_encoder.modes import evaluating
@@ -93,14 +94,14 @@ def fill_mask(
         [SEP]. For a list of texts the list of their results.
 
     Raises:
-        TypeError: a text is not a string, or model or tokenizer is something else.
+        TypeError: a text or target is not a string, or model or tokenizer is something else.
         ValueError: no [MASK] in a text, a text too long, top_k below 1, a target that is no token, or a vocabulary
             that does not fit.
     """
     require_kind(Iterable, text=text)
     require_fit(tokenizer, model, MaskedLM)
-    if not 1 <= top_k <= len(tokenizer):
-        raise ValueError(f"top_k is {top_k}: expected a number from 1 to {len(tokenizer)}.")
+    if type(top_k) is not int or not 1 <= top_k <= len(tokenizer):
+        raise ValueError(f"top_k is {top_k!r}: expected a whole number from 1 to {len(tokenizer)}.")
     target_ids = None if targets is None else target_tokens(targets, tokenizer)
     texts = [text] if isinstance(text, str) else list(text)
     if not texts:
@@ -135,9 +136,12 @@ def target_tokens(targets: str | Sequence[str], tokenizer: WordPiece) -> list[in
     """The ids of the targets without repetition: of a token of the vocabulary, or of the only piece of a word.
 
     Raises:
+        TypeError: a target is not a string.
         ValueError: no target, or targets that are no single token; the message names all of them with their pieces.
     """
-    words = [targets] if isinstance(targets, str) else list(targets)
+    words = [targets] if isinstance(targets, str) else listed(targets, "targets")
+    if strange := [word for word in words if not isinstance(word, str)]:
+        raise TypeError(f"Expected targets as strings, got {strange[0]!r} among them.")
     if not words:
         raise ValueError("targets is empty: expected at least one word, or None for the whole vocabulary.")
     ids = {word: [tokenizer.vocab[word]] if word in tokenizer.vocab else tokenizer.ids(word) for word in words}

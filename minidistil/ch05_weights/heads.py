@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.masking import IGNORE
+from minidistil.ch04_encoder.config import require_whole
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig, ModelOutput, initialize
 from minidistil.ch04_encoder.inputs import require_fit, require_kind, whole_labels
 from minidistil.ch04_encoder.modes import evaluating
@@ -32,7 +33,7 @@ class MaskedLMHead(nn.Module):
         self.norm: nn.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.bias: nn.Parameter = nn.Parameter(torch.zeros(config.vocab_size))
         self.transform.apply(lambda module: initialize(module, config.initializer_range))
-        self.word = word  # the encoder's own module, so the weights are tied
+        self.word = word  # the encoder's own module, and then the weights are tied
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """(..., D) -> (..., V)."""
@@ -42,6 +43,8 @@ class MaskedLMHead(nn.Module):
 
 class MaskedLM(Model):
     """Encoder with a masked-LM head that is tied to the word embeddings (Devlin et al., 2019, section 3.1).
+
+    With tie_word_embeddings False in the configuration, the decoder has a matrix of its own.
 
     For scores at chosen positions only: `model.head(model.encoder(ids, mask).last_hidden_state[chosen])`.
     """
@@ -54,7 +57,11 @@ class MaskedLM(Model):
         super().__init__()
         self.config = config
         self.encoder: Encoder = Encoder(config)
-        self.head: MaskedLMHead = MaskedLMHead(config, self.encoder.embeddings.word)
+        word = self.encoder.embeddings.word
+        if not config.tie_word_embeddings:
+            word = nn.Embedding(config.vocab_size, config.hidden_size)
+            initialize(word, config.initializer_range)
+        self.head: MaskedLMHead = MaskedLMHead(config, word)
 
     def forward(
         self,
@@ -143,6 +150,7 @@ class SentenceEncoder(Model):
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
+        require_kind(EncoderConfig, config=config)
         self.config = config if isinstance(config, SentenceConfig) else SentenceConfig(**asdict(config))
         self.encoder: Encoder = Encoder(self.config)
 
@@ -183,9 +191,10 @@ def embed(texts: Iterable[str], model: SentenceEncoder, tokenizer: WordPiece, ba
 
     Raises:
         TypeError: texts is one string or no texts, or model or tokenizer is something else.
-        ValueError: no text, or a vocabulary that does not fit.
+        ValueError: no text, a vocabulary that does not fit, or batch_size is no whole number above 0.
     """
     require_kind(Iterable, texts=texts)
+    require_whole("batch_size", batch_size, 1)
     require_fit(tokenizer, model, SentenceEncoder)
     texts = texts if isinstance(texts, str) else list(texts)
     device, length = next(model.parameters()).device, model.config.longest

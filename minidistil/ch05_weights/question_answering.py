@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
+from minidistil.ch04_encoder.encoder import ModelOutput, initialize
 from minidistil.ch04_encoder.inputs import whole_labels
 from minidistil.ch05_weights.classifiers import ClassifierConfig, TaskModel
 from minidistil.ch05_weights.weights import model_type
@@ -59,9 +59,7 @@ class QuestionAnswering(TaskModel):
     __call__: Callable[..., AnswerOutput]  # of nn.Module, a type checker knows only that it returns Any
 
     def __init__(self, config: ClassifierConfig):
-        super().__init__()
-        self.config = config
-        self.encoder: Encoder = Encoder(config)
+        super().__init__(config)
         if len(config.id2label) != 2:
             raise ValueError(f"id2label has {len(config.id2label)} classes: expected 2, the answer's start and end.")
         self.dropout: nn.Dropout = nn.Dropout(0.0 if model_type(config) == "bert" else config.qa_dropout)

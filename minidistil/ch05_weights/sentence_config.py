@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from minidistil.ch01_wordpiece.tokenizer_files import read_tokenizer
 from minidistil.ch04_encoder.config import EncoderConfig, require_whole
 from minidistil.hub.official import locate, locate_if_any
 
@@ -61,6 +62,7 @@ _POOLINGS = {
     "max": "pooling_mode_max_tokens",
 }
 _POOLING_FOLDER = "1_Pooling"
+_KINDS = ("bert", "distilbert")  # sentence-transformers writes "bert" for every model now
 _STEPS = (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"])
 
 
@@ -85,9 +87,9 @@ def read_sentence_config(name: str | Path, encoder: EncoderConfig) -> SentenceCo
                 "if the vectors are to have length 1, Normalize."
             )
         settings = {"pooling": _pooling(locate(name, f"{folders[1]}/config.json")), "normalize": len(steps) == 3}
-        transformer = _entries(locate_if_any(name, "sentence_bert_config.json"))
+        transformer = _transformer(name)
         longest = transformer.get("max_seq_length") or longest
-        _refuse_prompt(locate_if_any(name, "config_sentence_transformers.json"))
+        _refuse_more(locate_if_any(name, "config_sentence_transformers.json"))
     if isinstance(longest, int | float):  # a tokenizer without a limit has 1e30
         longest = min(longest, encoder.max_position_embeddings)
     return SentenceConfig(**asdict(encoder), **settings, max_seq_length=longest)
@@ -106,8 +108,19 @@ def _pooling(path: Path) -> str:
     return found[0]
 
 
-def _refuse_prompt(path: Path | None) -> None:
+def _transformer(name: str | Path) -> Mapping[str, Any]:
+    """What sentence_bert_config.json says, or the older file that is named after DistilBERT."""
+    path = next(filter(None, (locate_if_any(name, f"sentence_{kind}_config.json") for kind in _KINDS)), None)
     entries = _entries(path)
+    if entries.get("do_lower_case") and not read_tokenizer(name)[1].get("do_lower_case", True):
+        raise ValueError(f"{path} has do_lower_case, the tokenizer beside it not: expected the same in both.")
+    return entries
+
+
+def _refuse_more(path: Path | None) -> None:
+    entries = _entries(path)
+    if width := entries.get("truncate_dim"):
+        raise ValueError(f"{path} cuts each vector after {width} numbers (truncate_dim): expected whole vectors.")
     name = entries.get("default_prompt_name")
     if name and (prompt := (entries.get("prompts") or {}).get(name)):
         raise ValueError(f"{path} puts {prompt!r} before each text: expected a model without a default prompt.")

@@ -28,6 +28,7 @@ _NAMES = (  # this package's, BERT's, DistilBERT's
     ("head.transform", "cls.predictions.transform.dense", "vocab_transform"),
     ("head.norm", "cls.predictions.transform.LayerNorm", "vocab_layer_norm"),
     ("head", "cls.predictions", "vocab_projector"),  # its bias
+    ("head.word", "cls.predictions.decoder", "vocab_projector"),  # where it is not the word embeddings
     ("head.dense", "pooler.dense", "pre_classifier"),
     ("head.classifier", "classifier", "classifier"),
     ("classifier", "classifier", "classifier"),

@@ -7,6 +7,7 @@ where they are. So there is no second copy of the model, and no byte is read bef
 mapping is private: training changes pages of this process and never the file. Nothing is ever unpickled.
 """
 
+import dataclasses
 import functools
 import json
 import os
@@ -44,7 +45,7 @@ def load_plainly(model: nn.Module, path: Path, model_type: str) -> None:
 _IGNORED = re.compile(
     r"pooler\.|cls\.|vocab_|classifier\.|pre_classifier\.|qa_outputs\.|embeddings\.(position|token_type)_ids$"
 )
-_TIED = "head.word.weight"  # the word embeddings under another name
+_TIED = "head.word.weight"  # the word embeddings under another name, unless the decoder has a matrix of its own
 COPIES = os.name == "nt"  # weights lie in their file, and Windows neither removes nor replaces such a file
 _POOLER = {"pooler.dense.weight": 2, "pooler.dense.bias": 1}  # number of dimensions, each of size D
 
@@ -72,7 +73,7 @@ class Model(nn.Module):
         config = cls.read_config(name, config_path)
         tensors = read_tensors(locate(name, "model.safetensors"))
         if cls.architecture == "ForMaskedLM":
-            tensors = _tied(config_path, tensors)
+            config, tensors = _decoder(config, tensors)
             if official_name(name) == "minilm":
                 tensors = add_own_layers(tensors)
         require_enough_tensors(name, config, tensors)
@@ -113,8 +114,11 @@ class Model(nn.Module):
             raise ValueError("The model is in int8, which transformers does not read: write it with save_int8.")
         folder, kind = Path(folder), model_type(self.config)
         has_head = self.architecture != "Model"  # without a head, names have no prefix
-        state = {their_name(ours, kind, has_head): value for ours, value in self.state_dict().items() if ours != _TIED}
-        state |= self.pooler or {}
+        untied = not self.config.tie_word_embeddings
+        parts = {ours: value for ours, value in self.state_dict().items() if ours != _TIED or untied}
+        state = {their_name(ours, kind, has_head): value for ours, value in parts.items()} | (self.pooler or {})
+        if untied and _BIAS in state:  # transformers does not tie the two names of the bias either
+            state[_DECODER_BIAS] = state[_BIAS].clone()
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         write_atomically(folder / "model.safetensors", lambda part: save_file(tensors, part, metadata={"format": "pt"}))
         save_config(self, folder)
@@ -167,30 +171,26 @@ def require_finite(name: str | Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 _WORD = "embeddings.word_embeddings.weight"
-_DECODERS = ("cls.predictions.decoder.weight", "vocab_projector.weight")  # BERT's, DistilBERT's
+_BIAS, _DECODER_BIAS = "cls.predictions.bias", "cls.predictions.decoder.bias"  # BERT's bias and its second name
 
 
-def _tied(config: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a masked LM without the second names that transformers gives to those of its decoder.
+def _decoder(config: EncoderConfig, tensors: dict[str, Tensor]) -> tuple[EncoderConfig, dict[str, Tensor]]:
+    """Configuration and tensors of a masked LM, without second names for one tensor.
 
-    Of two biases, transformers adds the decoder's; without word embeddings, it takes the decoder's matrix.
-
-    Raises:
-        ValueError: the decoder's matrix is not that of the word embeddings, which here is the only one.
+    As in transformers: of two biases, the decoder's counts; without word embeddings, the decoder's matrix is taken for
+    them; and a matrix other than the word embeddings stays the decoder's own, whatever the configuration says.
     """
     tensors = dict(tensors)
-    if (bias := tensors.pop("cls.predictions.decoder.bias", None)) is not None:
-        tensors["cls.predictions.bias"] = bias
-    own = [tensors.pop(name) for name in _DECODERS if name in tensors]
-    said = json.loads(read_small(config)).get("tie_word_embeddings", True)
-    word = tensors.setdefault(_WORD, own[0]) if own else tensors.get(_WORD)
-    if word is not None and (not all(torch.equal(word.float(), each.float()) for each in own) or not (own or said)):
-        has = "has a matrix of its own" if own else "lacks the matrix of its own that config.json announces"
-        raise ValueError(
-            f"The masked-LM head of the model in {config.parent} {has}: expected a head that shares the word "
-            "embeddings, as in BERT and DistilBERT. The model can still be read as an Encoder, without its head."
-        )
-    return tensors
+    if (bias := tensors.pop(_DECODER_BIAS, None)) is not None:
+        tensors[_BIAS] = bias
+    decoder = their_name(_TIED, model_type(config))
+    if config.tie_word_embeddings and decoder in tensors:
+        word = tensors.setdefault(_WORD, tensors[decoder])
+        if torch.equal(word.float(), tensors[decoder].float()):
+            del tensors[decoder]
+        else:
+            config = dataclasses.replace(config, tie_word_embeddings=False)
+    return config, tensors
 
 
 def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> None:

@@ -64,7 +64,7 @@ class Int8Embedding(RoundedRows):
 
 
 class Int8MaskedLMHead(nn.Module):
-    """A masked-LM head in int8 whose decoder is still the word embedding table, rounded once for both uses."""
+    """A masked-LM head in int8. A decoder that is the word embedding table is rounded once for both uses."""
 
     def __init__(self, head: MaskedLMHead, word: Int8Embedding):
         super().__init__()
@@ -91,7 +91,8 @@ def to_int8(model: AnyModel) -> AnyModel:
         raise ValueError("The model is in int8 already: expected a model with fp32 weights.")
     embeddings.word = Int8Embedding(embeddings.word)
     if isinstance(head := getattr(model, "head", None), MaskedLMHead):
-        model.head = Int8MaskedLMHead(head, embeddings.word)
+        tied = model.config.tie_word_embeddings
+        model.head = Int8MaskedLMHead(head, embeddings.word if tied else Int8Embedding(head.word))
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear):
@@ -141,6 +142,7 @@ def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
     return model.eval()
 
 
-def _named_once(model: nn.Module) -> dict[str, Tensor]:
-    """The state dict without the second name of the word embeddings, which encoder and head share."""
-    return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("head.word.")}
+def _named_once(model: Model) -> dict[str, Tensor]:
+    """The state dict without a second name of the word embeddings, where encoder and head share them."""
+    twice = "head.word." if model.config.tie_word_embeddings else " "
+    return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(twice)}

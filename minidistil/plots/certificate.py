@@ -44,6 +44,10 @@ def certificate(content: Mapping[str, Any]) -> Figure:
         ends = f" ({interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
         kept = "nothing to keep" if student["retention"] is None else f"keeps {student['retention']:.1%}{ends}"
         said = f"own student: {kept} of its teacher's masked accuracy, "
-        said += f"after {student['seconds'] / 60:.0f} minutes and {student['tokens']:,} tokens"
+        said += f"after {_time(student['seconds'])} and {student['tokens']:,} tokens"
     figure.supxlabel(f"{said}\n{content['date']}, {content['machine']}", fontsize=10)
     return figure
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

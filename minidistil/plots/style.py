@@ -78,6 +78,9 @@ CHAPTERS = (
 def where_we_are(chapter: int) -> Figure:
     """The chapters of the course from left to right and top to bottom, with one of them highlighted."""
     figure, (axis,) = new_figure(9, 2.5)
+    names = [f"{place} {' '.join(name.split())}" for place, name in enumerate(CHAPTERS, start=1)]
+    lit_one = f"Highlighted: {names[chapter - 1]}." if chapter else "None is highlighted."
+    figure.alt = f"The chapters of the course: {', '.join(names)}. {lit_one}"  # type: ignore[attr-defined]
     axis.set_axis_off()
     axis.set(xlim=(-0.55, 6.55), ylim=(-0.5, 1.5))
     for place, name in enumerate(CHAPTERS):

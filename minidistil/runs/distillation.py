@@ -84,6 +84,7 @@ def distil(
         return finished
 
     with folder.locked(), evaluating(teacher):
+        folder.say("tokenizing the text, and evaluating the student before training …")
         held_out = held_out_text(corpus, tokenizer, config) if rank() == 0 else None
         if "student_masked_accuracy_before" not in folder.settings:  # only known in the first call
             accuracy = score(student, held_out).accuracy if held_out else 0.0

@@ -86,6 +86,7 @@ def teach(
         return finished
 
     with folder.locked():
+        folder.say("tokenizing the text …")
         held_out: dict[str, MaskedText] = {}
         if rank() == 0:
             held_out[f"held-out documents of {corpus.name}"] = held_out_text(corpus, tokenizer, config)

@@ -83,6 +83,8 @@ def test_what_is_no_row_of_ids_is_refused(tokenizer: WordPiece) -> None:
             tokenizer.decode(given)
     with pytest.raises(TypeError, match=r"skip_special_tokens as True or False, got \[5\]"):
         tokenizer.decode([6], [5])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="clean_up_tokenization_spaces as True or False, got 'no'"):
+        tokenizer.decode([6], clean_up_tokenization_spaces="no")  # type: ignore[arg-type]
     for outside in (30522, -1):
         with pytest.raises(ValueError, match=f"{outside} is outside the vocabulary of 30522"):
             tokenizer.decode([5, outside])

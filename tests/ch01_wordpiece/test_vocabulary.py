@@ -173,3 +173,18 @@ def test_bad_input_is_explained() -> None:
     with pytest.raises(TypeError, match="wrap it in a list"):
         WordPiece.train("one text")
     assert first_pieces("") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((None,), "several texts, got None"),
+        ((b"abc",), "several texts, got b'abc'"),
+        (([1, 2],), "text as a string, got int: 1"),
+        ((["a"], "9"), "vocab_size as a whole number, got '9'"),
+        ((["a"], 9, "frequency", 1.5), "min_frequency as a whole number, got 1.5"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_named(arguments: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        WordPiece.train(*arguments)

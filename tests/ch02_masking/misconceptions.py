@@ -401,9 +401,9 @@ def _seeds_the_global_generator(function):
 
 @misconception("epoch_batches", "the global generator seeded", symptom=_seeds_the_global_generator)
 def global_generator_seeded(lengths, batch_size, seed):
-    """torch.manual_seed(seed) starts every other random number of the program anew, too: dropout, masking, …
+    """A seed for all starts every other random number of the program anew, too: dropout, masking, …
 
-    Make a generator of your own, torch.Generator().manual_seed(seed), and pass it on.
+    Make a generator of your own, torch.Generator().manual_seed(seed) or random.Random(seed), and draw from it.
     """
     return _batches(lengths, batch_size, seed, generator=torch.manual_seed(seed))
 

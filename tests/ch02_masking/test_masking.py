@@ -183,7 +183,7 @@ def test_replacements_are_drawn_anew_and_from_the_generator_alone(impl: ModuleTy
     assert torch.equal(torch.get_rng_state(), before), "a number was drawn from PyTorch's own generator"
 
 
-@pytest.mark.parametrize("mask_token_id", [-1, VOCAB])
+@pytest.mark.parametrize("mask_token_id", [-1, VOCAB], ids="mask_token_id={}".format)
 def test_a_vocabulary_without_mask_is_explained(impl: ModuleType, mask_token_id: int) -> None:
     input_ids = batch(1)
     with pytest.raises(ValueError, match="vocabulary of 1000") as caught:

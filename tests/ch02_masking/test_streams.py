@@ -284,6 +284,11 @@ LINES = "\n".join(TEXTS).encode()
         ({"a.txt": LINES, "b.txt": LINES + b"\xff"}, r"b\.txt cannot be read \('utf-8' codec"),
         ({"a.jsonl": jsonl([*TEXTS]), "b.jsonl": b'{"text":\n'}, r"b\.jsonl cannot be read \(JSON parse error"),
         ({"a.parquet": b"PAR1 and more"}, r"a\.parquet cannot be read \(Parquet"),
+        ({"a.jsonl": jsonl([*TEXTS]), "b.jsonl": jsonl([["one"]])}, r"b\.jsonl cannot be read \(Couldn't cast"),
+        ({"a.jsonl": b'{"text": "\xff"}\n'}, r"file cannot be read \('utf-8' codec"),
+        ({"a.txt.xz": LINES}, r"a\.txt\.xz cannot be read"),
+        ({"a.txt.zst": LINES}, r"a\.txt\.zst cannot be read"),
+        ({"a.txt": LINES, "b.zip": LINES}, r"zip file of .* cannot be read"),
     ],
 )
 def test_a_file_of_a_folder_that_cannot_be_read_is_named(files: dict[str, bytes], message: str, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ OPEN = [(QUERY, KEY), (_draw(3, 6), _draw(3, 6, seed=1))]
 MASKED = [(QUERY, KEY, SEEN), (_draw(3, 6), _draw(3, 6, seed=1), torch.tensor([True, False, True]))]
 ONE = torch.tensor([[2.0, 0.0, 0.0, 0.0]])  # a query: the score of a key (s, 0, 0, 0) is s
 LOW = [(ONE, torch.tensor([[0.0, 0, 0, 0], [-10001.0, 0, 0, 0]]), torch.tensor([False, True]))]
+CUBES = [(_draw(4, 4, 4), _draw(4, 4, 4, seed=1)), (QUERY, KEY)]  # what exchanges all dimensions fits the first alone
 HIGH = [(ONE, torch.tensor([[100.0, 0, 0, 0], [0.0, 0, 0, 0]]))]
 WITH_VALUES = [(QUERY, KEY, VALUE), (QUERY, KEY, VALUE, SEEN)]
 STATES = [(torch.arange(24).reshape(1, 4, 6), 2), (torch.arange(36).reshape(2, 3, 6), 3)]
@@ -84,6 +85,15 @@ def softmax_over_dimension_one(query, key, visible=None):
     Count from the end: softmax(dim=-1) is right for any number of dimensions.
     """
     return _weights(query, key, visible, dim=1)
+
+
+@misconception("attention_weights", "all dimensions exchanged", inputs=CUBES)
+def all_dimensions_exchanged(query, key, visible=None):
+    """key.T turns round the order of all dimensions, also of those in front: right for a matrix, not for a batch.
+
+    Exchange the last two dimensions only: key.transpose(-2, -1).
+    """
+    return _weights(query, key.permute(*reversed(range(key.ndim))).transpose(-2, -1), visible)
 
 
 @misconception("attention_weights", "queries and keys swapped", inputs=OPEN)

@@ -84,6 +84,12 @@ def classes(labels: Any) -> Any:
         (lambda: masked_lm(IDS.numpy()), TypeError, "input_ids ndarray"),
         (lambda: masked_lm("a text"), TypeError, "input_ids str"),
         (lambda: masked_lm({"input_ids": IDS}), TypeError, r"input_ids dict \*\*batch"),
+        (lambda: masked_lm(IDS[:, :0]), ValueError, r"input_ids length \(2, 0\)"),
+        (lambda: SequenceClassifier(CLASSES)(IDS[:, :0]), ValueError, r"input_ids length \(2, 0\)"),
+        (lambda: MaskedLM("minilm"), TypeError, "config str EncoderConfig"),  # type: ignore[arg-type]
+        (lambda: SentenceEncoder({"vocab_size": 9}), TypeError, "config dict EncoderConfig"),  # type: ignore[arg-type]
+        (lambda: TokenClassifier(CONFIG), TypeError, "config EncoderConfig ClassifierConfig"),  # type: ignore[arg-type]
+        (lambda: QuestionAnswering(CONFIG), TypeError, "config EncoderConfig ClassifierConfig"),  # type: ignore[arg-type]
         (lambda: masked_lm(IDS.bool()), ValueError, "input_ids int64 bool"),
         (lambda: masked_lm(IDS.to(torch.int16)), ValueError, r"input_ids int64 int16 \.long"),
         (lambda: masked_lm(IDS.to(torch.uint8)), ValueError, "input_ids int64 uint8"),
@@ -137,6 +143,12 @@ LM, SENTENCES, TOKENS = MaskedLM(CONFIG).eval(), SentenceEncoder(CONFIG).eval(),
         (lambda: embed(["a"], LM, TOKENS), TypeError, "model is of type MaskedLM.*SentenceEncoder"),  # type: ignore[arg-type]
         (lambda: embed(["a"], SENTENCES, "minilm"), TypeError, "tokenizer is of type str.*WordPiece"),  # type: ignore[arg-type]
         (lambda: embed(["a"], SENTENCES, words(20)), ValueError, "20 .* 30"),
+        *((lambda wrong=wrong: embed(["a"], SENTENCES, TOKENS, wrong), ValueError, f"batch_size.*{wrong}")
+          for wrong in (0, -1, 2.5)),
+        *((lambda wrong=wrong: fill_mask("a [MASK]", LM, TOKENS, wrong), ValueError, f"top_k is {wrong!r}.* 1 to 30")
+          for wrong in (0, 31, 2.5, "5", True)),
+        *((lambda wrong=wrong: fill_mask("a [MASK]", LM, TOKENS, targets=wrong), TypeError, "targets.*5")
+          for wrong in (5, ["a", 5])),
         (lambda: embed(5, SENTENCES, TOKENS), TypeError, "text.* int: .*Iterable"),  # type: ignore[arg-type]
     ],
 )  # fmt: skip

@@ -310,7 +310,8 @@ def test_names_of_classes_in_every_form_are_understood(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["good", {0: "a", 2: "b"}, {"a": 0, "b": 1}, ("a", "b", "a"), {}, {"0": "a", 0.0: "b"}]
+    "given",
+    ["good", b"ab", {"a", "b"}, {0: "a", 2: "b"}, {"a": 0, "b": 1}, ("a", "b", "a"), {}, {"0": "a", 0.0: "b"}],
 )
 def test_names_that_are_none_are_refused(given: Any, tmp_path: Path) -> None:
     md.MaskedLM(EncoderConfig(vocab_size=99, hidden_size=24, num_hidden_layers=1)).save_pretrained(tmp_path)

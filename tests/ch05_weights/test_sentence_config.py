@@ -128,6 +128,7 @@ def test_int8_keeps_what_the_folder_said(tmp_path: Path) -> None:
         ("1_Pooling/config.json", [], ["config.json", "object"]),
         ("sentence_bert_config.json", {"max_seq_length": "long"}, ["max_seq_length", "'long'"]),
         ("sentence_bert_config.json", {"max_seq_length": -1}, ["max_seq_length", "-1"]),
+        ("config_sentence_transformers.json", {"truncate_dim": 8}, ["8", "truncate_dim"]),
         ("config_sentence_transformers.json", {"prompts": {"q": "query: "}, "default_prompt_name": "q"}, ["'query: '"]),
     ],
 )  # fmt: skip
@@ -138,6 +139,25 @@ def test_what_is_not_supported_is_refused(file: str, content: Any, parts: list[s
     with pytest.raises(ValueError, match=r"json|max_seq_length") as caught:
         SentenceEncoder.from_pretrained(tmp_path)
     assert all(part in str(caught.value) for part in parts)
+
+
+def test_an_older_file_is_named_after_distilbert(tokenizer: WordPiece, tmp_path: Path) -> None:
+    SentenceEncoder(replace(SMALL, type_vocab_size=0)).save_pretrained(tmp_path)
+    tokenizer.save(tmp_path)
+    (tmp_path / "sentence_bert_config.json").unlink()
+    (tmp_path / "sentence_distilbert_config.json").write_text('{"max_seq_length": 9}')
+    close(embed(TEXTS, SentenceEncoder.from_pretrained(tmp_path), tokenizer), official(tmp_path, TEXTS))
+
+
+def test_lower_case_for_a_tokenizer_with_capitals_is_refused(tokenizer: WordPiece, tmp_path: Path) -> None:
+    SentenceEncoder(SMALL).save_pretrained(tmp_path)
+    (tmp_path / "sentence_bert_config.json").write_text('{"max_seq_length": 9, "do_lower_case": true}')
+    tokenizer.save(tmp_path)
+    close(embed(TEXTS, SentenceEncoder.from_pretrained(tmp_path), tokenizer), official(tmp_path, TEXTS))
+    WordPiece(tokenizer.tokens, do_lower_case=False).save(tmp_path)
+    close(official(tmp_path, ["HELLO THERE"]), official(tmp_path, ["hello there"]))
+    with pytest.raises(ValueError, match="do_lower_case"):
+        SentenceEncoder.from_pretrained(tmp_path)
 
 
 def test_a_file_that_is_no_json_or_missing_is_named(tmp_path: Path) -> None:

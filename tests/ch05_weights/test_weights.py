@@ -17,6 +17,8 @@ from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig
 from minidistil.ch05_weights.heads import MaskedLM, SentenceEncoder
 from minidistil.ch05_weights.weights import BareEncoder, load_plainly
 from minidistil.ch07_student.student import student_of
+from minidistil.ch11_smaller_faster.int8 import load_int8, save_int8, to_int8
+from minidistil.ch11_smaller_faster.quantisation import signal_to_noise
 from tests.ch05_weights.peers import assert_whole, peer
 
 SMALL = EncoderConfig(vocab_size=99, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24)
@@ -309,22 +311,27 @@ INPUT_IDS = torch.arange(5, 29).view(2, 12)
 
 
 @pytest.mark.parametrize("kind", DECODERS)
-@pytest.mark.parametrize("tied", [True, False])
-def test_a_head_with_a_matrix_of_its_own_is_refused(kind: str, tied: bool, tmp_path: Path) -> None:
-    """transformers keeps it, and warns where the configuration does not say so."""
-    tensors = saved(kind, tmp_path, tie_word_embeddings=tied)
-    tensors[DECODERS[kind]] = tensors[f"{kind}.embeddings.word_embeddings.weight"].clone()
-    file = tmp_path / "model.safetensors"
-    save_file(tensors, file, metadata={"format": "pt"})  # the same numbers twice
-    ours = MaskedLM.from_pretrained(tmp_path)
-    torch.testing.assert_close(ours(INPUT_IDS).logits, logits_in_transformers(tmp_path, INPUT_IDS), atol=1e-5, rtol=0)
-    tensors[DECODERS[kind]] += 0.5
-    save_file(tensors, file, metadata={"format": "pt"})
+@pytest.mark.parametrize("said", [True, False])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_decoder_with_a_matrix_of_its_own_is_kept(own: bool, said: bool, kind: str, tmp_path: Path) -> None:
+    """As in transformers, also where the configuration does not say so; saved and rounded like any other."""
+    tensors = saved(kind, tmp_path, tie_word_embeddings=not said)
+    tensors[DECODERS[kind]] = tensors[f"{kind}.embeddings.word_embeddings.weight"] + 0.5 * own
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
     expected = logits_in_transformers(tmp_path, INPUT_IDS)
-    assert (ours(INPUT_IDS).logits - expected).abs().max() > 0.1, "a tied head would be wrong"
-    with pytest.raises(ValueError, match="shares the word embeddings"):
-        MaskedLM.from_pretrained(tmp_path)
-    BareEncoder.from_pretrained(tmp_path)  # has no head
+    ours = MaskedLM.from_pretrained(tmp_path)
+    assert ours.config.tie_word_embeddings == (not own and not said)
+    found = ours(INPUT_IDS).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    ours.save_pretrained(tmp_path)
+    torch.testing.assert_close(logits_in_transformers(tmp_path, INPUT_IDS), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(MaskedLM.from_pretrained(tmp_path)(INPUT_IDS).logits, found)
+    student = student_of(ours, layers=(0, 1))
+    torch.testing.assert_close(student(INPUT_IDS).logits, found, atol=1e-5, rtol=0)
+    rounded = to_int8(ours)
+    assert signal_to_noise(found, rounded(INPUT_IDS).logits) > 20
+    save_int8(rounded, tmp_path)
+    assert torch.equal(load_int8(MaskedLM, tmp_path)(INPUT_IDS).logits, rounded(INPUT_IDS).logits)
 
 
 @pytest.mark.parametrize("kind", DECODERS)
@@ -332,8 +339,9 @@ def test_a_matrix_that_is_said_to_be_there_and_is_not_is_missed(kind: str, tmp_p
     tensors = saved(kind, tmp_path, tie_word_embeddings=False)
     del tensors[DECODERS[kind]]
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match="lacks the matrix"):
+    with pytest.raises(ValueError, match=f"are missing: {DECODERS[kind]}"):
         MaskedLM.from_pretrained(tmp_path)
+    BareEncoder.from_pretrained(tmp_path)  # has no head
 
 
 @pytest.mark.parametrize("kind", DECODERS)
@@ -386,6 +394,20 @@ def test_the_activation_is_that_of_the_model_type(kind: str, entry: str, other: 
     path.write_text(json.dumps(config | {entry: "relu", other: "gelu"}))
     with pytest.raises(ValueError, match="'relu'"):
         MaskedLM.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "more", [{"n_layers": 7, "num_hidden_layers": 2}, {"dim": 2, "hidden_size": 24}, {"n_heads": 1}]
+)
+def test_sizes_of_a_distilbert_by_the_names_of_bert_count(more: dict[str, int], tmp_path: Path) -> None:
+    """transformers takes both names, and this one where there are both."""
+    saved("distilbert", tmp_path)
+    expected = logits_in_transformers(tmp_path, INPUT_IDS)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_attention_heads": 3} | more))
+    torch.testing.assert_close(logits_in_transformers(tmp_path, INPUT_IDS), expected)
+    found = MaskedLM.from_pretrained(tmp_path)(INPUT_IDS).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 def test_a_bert_without_token_types_is_refused(tmp_path: Path) -> None:

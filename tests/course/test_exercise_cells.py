@@ -68,6 +68,7 @@ def test_each_exercise_has_one_cell_whose_stub_is_that_of_the_file(key: str) -> 
     chapter, cells = read_chapter(key), exercise_cells(notebook_of(key))
     assert {name: len(found) for name, found in cells.items()} == dict.fromkeys(chapter.hints, 1)
     stubs = definitions((ROOT / "exercises" / f"{chapter.name}.py").read_bytes())
+    assert list(cells) == list(chapter.hints) == list(stubs), "cells, hints and stubs stand in one order"
     for name, [(_, text)] in cells.items():
         node = definitions(text)[name]
         assert is_untouched(node), name

@@ -22,6 +22,15 @@ def test_one_chapter_is_highlighted_and_all_are_named() -> None:
         ]
 
 
+def test_the_map_of_chapters_says_in_words_which_one_is_highlighted() -> None:
+    def alt(chapter: int) -> str:
+        return plots.where_we_are(chapter)._repr_png_()[1]["alt"]  # type: ignore[attr-defined]
+
+    assert alt(3).endswith("Highlighted: 3 attention.")
+    assert "1 WordPiece: text to ids, 2 corpus and masking" in alt(0)
+    assert "Highlighted:" not in alt(0)
+
+
 LINES = {"one": [1.0, 2.0], "other": [3.0, 5.0]}
 SIMILARITY = torch.tensor([[1.0, 0.5, 0.2, 0.0], [0.5, 1, 0.7, 0], [0.2, 0.7, 1, 0], [0, 0, 0, 1]])
 
