@@ -71,7 +71,7 @@ def encode(text: str, vocab: dict[str, int]) -> list[int]:
             else [i for word in words(part) for i in pieces(word, vocab)])]  # fmt: skip
 
 
-# --- 2. Tokens become batches with holes ---
+# --- 2. Tokens become masked batches ---
 
 
 def sequences(documents: Iterable[str], vocab: dict[str, int], length: int = 128) -> list[list[int]]:

@@ -60,6 +60,14 @@ def test_the_source_of_a_prediction_which_has_the_answer_is_hidden(path: Path) -
     assert all("".join(cell["source"]).startswith("md.predict(") for cell in asking)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_collapsed_answer_does_not_show_its_first_line(path: Path) -> None:
+    """JupyterLab shows the first line of the first output, where that has text."""
+    collapsed = [cell for cell in cells(path) if cell["metadata"].get("jupyter", {}).get("outputs_hidden")]
+    first = [cell["outputs"][0].get("data") for cell in collapsed if cell["outputs"]]
+    assert all(data == {} for data in first), "run: python .github/hide_answers.py"
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None:
     number = path.name[:2]

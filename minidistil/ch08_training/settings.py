@@ -76,34 +76,34 @@ class DistilConfig(TrainingConfig):
     The official script's flags, their published values (the script's default for a flag that the published command
     does not give), and the settings here:
 
-    ================================  ==========  ==========================================================
-    --alpha_ce, _mlm, _cos            5, 2, 1     alpha_ce, alpha_mlm, alpha_cos (README.md's command for one GPU)
-    --alpha_mse                       0           alpha_mse
-    --temperature                     2.0         temperature
-    --restrict_ce_to_mask             off         ce_positions="all"
-    --mlm_mask_prop                   0.15        mask_share
-    --mlm_smoothing                   0.7         mask_smoothing
-    --word_mask, _keep, _rand         .8, .1, .1  fixed, in `masking.mask_tokens`
-    --freeze_pos_embs                 on          freeze_positions (the script obeys it for RoBERTa and GPT-2 only)
-    --n_epoch                         3           max_epochs, with budget_seconds=None
-    --batch_size                      5           batch_size, of one process
-    --gradient_accumulation_steps     50          accumulate
-    --group_by_size                   on          fixed, in `batching.epoch_batches`; bins of 4 tokens
-    --learning_rate                   5e-4        learning_rate
-    --warmup_prop                     0.05        warmup_share
-    --adam_epsilon                    1e-6        eps
-    betas                             .9, .98     betas (distiller.py)
-    --weight_decay                    0.0         weight_decay
-    --max_grad_norm                   5.0         max_grad_norm
-    --seed                            56          seed
-    dropout                           0.1         dropout (training_configs/distilbert-base-uncased.json)
-    longest sequence                  512         max_length (the model's positions, lm_seqs_dataset.py)
+    ================================  ============  ==========================================================
+    --alpha_ce, _mlm, _cos            5, 2, 1       alpha_ce, alpha_mlm, alpha_cos (README.md's command for one GPU)
+    --alpha_mse                       0             alpha_mse
+    --temperature                     2.0           temperature
+    --restrict_ce_to_mask             off           ce_positions="all"
+    --mlm_mask_prop                   0.15          mask_share
+    --mlm_smoothing                   0.7           mask_smoothing
+    --word_mask, _keep, _rand         .8, .1, .1    fixed, in `masking.mask_tokens`
+    --freeze_pos_embs                 on            freeze_positions (the script obeys it for RoBERTa and GPT-2 only)
+    --n_epoch                         3             max_epochs, with budget_seconds=None
+    --batch_size                      5             batch_size, of one process
+    --gradient_accumulation_steps     50            accumulate
+    --group_by_size                   on            fixed, in `batching.epoch_batches`; bins of 4 tokens
+    --learning_rate                   5e-4          learning_rate
+    --warmup_prop                     0.05          warmup_share
+    --adam_epsilon                    1e-6          eps
+    betas                             .9, .98       betas (distiller.py)
+    --weight_decay                    0.0           weight_decay
+    --max_grad_norm                   5.0           max_grad_norm
+    --seed                            56            seed
+    dropout                           0.1           dropout (training_configs/distilbert-base-uncased.json)
+    longest sequence                  512           max_length (the model's positions, lm_seqs_dataset.py)
     student's layers                  0 2 4 7 9 11  layers=None (scripts/extract_distilbert.py)
-    --initializer_range               0.02        without effect here: the student starts from copied weights
-    --fp16                            off         precision (there fp16 by apex, here bf16)
-    --log_interval                    500         log_every
-    --checkpoint_interval             4000        checkpoint_seconds: a limit on the work that can be lost
-    ================================  ==========  ==========================================================
+    --initializer_range               0.02          without effect here: the student starts from copied weights
+    --fp16                            off           precision (there fp16 by apex, here bf16)
+    --log_interval                    500           log_every
+    --checkpoint_interval             4000          checkpoint_seconds: a limit on the work that can be lost
+    ================================  ============  ==========================================================
 
     Raises:
         ValueError: a setting is outside its range, or all weights of losses are 0.

@@ -42,13 +42,13 @@ TESTS = {  # what can be asked for, and the figures that it gives
         "total_ratio": "loss as logged, over 5 L_ce + 2 L_mlm + 1 L_cos as logged",
     },
     "weights": {
-        "moved": "way of all weights from the start, over their length",
+        "moved": "distance of all weights from the start, over their norm",
         "layers_moved": "that of the layers",
         "words_moved": "that of the word embeddings",
         "untied": "difference of the head's matrix from the word embeddings",
     },
     "teacher": {
-        "teacher_moved": "way of the teacher's weights from the start",
+        "teacher_moved": "distance of the teacher's weights from the start",
         "teacher_twice": "difference of its hidden states when asked twice",
         "teacher_accuracy": "its masked accuracy on held-out text",
     },

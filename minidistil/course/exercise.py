@@ -33,7 +33,7 @@ _in_use: dict[str, set[str]] = {}  # the exercises of each chapter whose code is
 def exercise(thing: Any = None, *, check: bool = True, show: Callable[[Any], Any] | None = None) -> Any:
     """Check a function or class of yours and put it to use; while it is not written or not right, give the course's.
 
-    Above a definition in a notebook cell, with the name of an exercise:
+    Above a definition in a notebook cell, with the name of an exercise::
 
         @md.exercise
         def join_heads(heads):

@@ -9,12 +9,14 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import minidistil
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parent))  # where `anchor` is looked for
 
 project = "minidistil"
 author = "the authors of minidistil"
@@ -34,6 +36,7 @@ nb_execution_mode = "off"
 nb_ipywidgets_js: dict[str, Any] = {}  # live controls need a kernel; a page shows their still picture
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
+myst_heading_slug_func = "conf.anchor"
 suppress_warnings = ["myst.xref_missing", "myst.header"]  # links to folders and source files
 
 autodoc_typehints = "description"
@@ -49,6 +52,7 @@ def repository() -> str:
 
 
 html_theme = "sphinx_book_theme"
+html_static_path = html_css_files = ["narrow.css"]
 html_title = "minidistil"
 html_theme_options: dict[str, Any] = {"show_toc_level": 2, "home_page_in_toc": True}
 if repository():
@@ -60,12 +64,19 @@ if repository():
         "launch_buttons": {"colab_url": "https://colab.research.google.com"},
     }
 
+
+def anchor(heading: str) -> str:
+    """What JupyterLab makes of a heading; links in notebooks and in the glossary end in it."""
+    return heading.replace(" ", "-")
+
+
 CONTENTS = """
 ```{toctree}
 :hidden:
 :caption: Chapters
 :glob:
 notebooks/[0-9]*
+notebooks/A_primer
 ```
 
 ```{toctree}
@@ -88,6 +99,7 @@ CHANGELOG
 ```{toctree}
 :hidden:
 :caption: Help
+notebooks/glossary
 notebooks/INSTALL
 notebooks/FAQ
 ```
@@ -108,12 +120,14 @@ def added(app: Any, name: str, source: list[str]) -> None:
         )
     elif name == "notebooks/site/api":
         source[0] += "".join(map(documented, minidistil.__all__))
-    elif app.env.doc2path(name).endswith(".ipynb"):
+    elif str(app.env.doc2path(name)).endswith(".ipynb"):
         notebook = json.loads(source[0])
         for cell in notebook["cells"]:
             hidden = cell["metadata"].get("jupyter", {})
             tags = [tag for key, tag in HIDDEN.items() if hidden.get(key)]
             cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), *tags]
+            if tags and cell["outputs"] and cell["outputs"][0].get("data") == {}:
+                del cell["outputs"][0]  # .github/hide_answers.py
         source[0] = json.dumps(notebook)
 
 

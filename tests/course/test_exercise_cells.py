@@ -37,7 +37,7 @@ RIGHT = "def join_heads(heads):\n    return heads.transpose(1, 2).flatten(2)\n"
 ALSO_RIGHT = "def join_heads(heads):\n    return heads.permute(0, 2, 1, 3).flatten(2)\n"
 WRONG = "def join_heads(heads):\n    return heads.reshape(len(heads), heads.shape[2], -1)\n"
 EXAMPLE = ">>> join_heads(torch.ones(1, 2, 3, 4)).shape[-1]"
-SIZE = re.compile(r"\*\*Exercise (\d+)\.(\d+)\*\* ★{1,3} · \d+ minutes · (core|more)\b")
+SIZE = re.compile(r"\*\*Exercise (\d+)\.(\d+)\*\* ★{1,3} · (?P<minutes>\d+) minutes · (?P<kind>core|more)\b")
 numbers = itertools.count()
 
 

@@ -1,5 +1,6 @@
 """The instructors' page and the workflow say what the code says."""
 
+import re
 import subprocess
 
 import pytest
@@ -10,6 +11,7 @@ from minidistil.course import bank
 from minidistil.course.chapters import chapter_keys
 from minidistil.course.grade import COLUMNS
 from minidistil.course.misconceptions import misconceptions
+from tests.course.test_exercise_cells import SIZE, notebook_of
 from tests.test_readme import ROOT
 
 WORKFLOW = ROOT / ".github" / "workflows" / "tests.yml"
@@ -21,6 +23,14 @@ def test_the_command_prints_all_misconceptions() -> None:
     printed = "\n".join(bank.lines())
     for each in [each for key in chapter_keys() for each in misconceptions(key)]:
         assert f"{each.exercise}: {each.name}\n      {each.what}\n      What to look at: {each.look}" in printed
+
+
+@pytest.mark.parametrize("key", chapter_keys())
+def test_the_time_for_a_chapters_exercises_is_that_of_their_cells(key: str) -> None:
+    minutes = {"core": 0, "more": 0}
+    for found in SIZE.finditer(notebook_of(key).read_text(encoding="utf-8")):
+        minutes[found["kind"]] += int(found["minutes"])
+    assert re.search(rf"^\| {int(key[2:])} \|.*\| {minutes['core']} \+ {minutes['more']} min \|", PAGE, flags=re.M)
 
 
 def test_the_columns_of_the_grades_are_named() -> None:

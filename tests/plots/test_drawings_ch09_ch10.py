@@ -1,13 +1,12 @@
 """Drawings of chapters 9 and 10 show what they were given, and no text covers another or is cut off."""
 
 from collections.abc import Callable
-from itertools import combinations
 from typing import Any
 
 import pytest
 
 from minidistil import plots
-from tests.plots.drawn import axes_of
+from tests.plots.drawn import axes_of, shows
 
 DRAWINGS: dict[str, tuple[Callable[[], Any], list[str], str]] = {
     "retention": (
@@ -57,19 +56,7 @@ DRAWINGS: dict[str, tuple[Callable[[], Any], list[str], str]] = {
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_drawing_shows_what_it_was_given(name: str) -> None:
     draw, expected, alt = DRAWINGS[name]
-    figure = draw()
-    _, said = figure._repr_png_()
-    assert alt in said["alt"]
-    (axis,) = axes_of(figure)
-    texts = [text for text in axis.texts if text.get_text()]
-    shown = [text.get_text() for text in texts]
-    assert [each for each in expected if each not in shown] == []
-    places = [text.get_window_extent() for text in texts]
-    sheet = figure.bbox
-    assert [text for text, place in zip(shown, places, strict=True) if place.x0 < 0 or place.x1 > sheet.x1] == []
-    assert [text for text, place in zip(shown, places, strict=True) if place.y0 < 0 or place.y1 > sheet.y1] == []
-    overlapping = [pair for pair in combinations(range(len(shown)), 2) if places[pair[0]].overlaps(places[pair[1]])]
-    assert [(shown[one], shown[other]) for one, other in overlapping] == []
+    assert alt in shows(draw(), expected)
 
 
 def test_what_is_right_and_what_is_wrong_look_different() -> None:

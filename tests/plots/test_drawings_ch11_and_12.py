@@ -1,7 +1,6 @@
 """Drawings and pictures with controls of chapters 11 and 12 show what they were given, and nothing covers anything."""
 
 from collections.abc import Callable
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -11,13 +10,13 @@ from minidistil import plots
 from minidistil.plots.explorer import explorer
 from minidistil.plots.explorers_ch11 import bits_of_a_weight
 from minidistil.plots.explorers_ch12 import template_intervals
-from tests.plots.drawn import axes_of, xs
+from tests.plots.drawn import axes_of, shows, xs
 
 ROWS = [[1.27, -0.5, 0.0], [0.01, 0.02, -0.03]]
 DRAWINGS: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "number line": (
         lambda: plots.int8_on_a_line([0.314, -1.27, 0.0449, 0.916], 0.01),
-        ["0.314", "31", "0.0449", "92", "-127", "-1.27", "magnified: 0.0449", "half a step: 0.005"],
+        ["0.314", "31", "0.0449", "92", "-127", "-1.27", "magnified: 0.0449", "…half a step: 0.005"],
     ),
     "one scale or many": (
         lambda: plots.one_scale_or_many(
@@ -35,7 +34,7 @@ DRAWINGS: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: plots.bias_template(
             "The {group} is a [MASK].", ("girl", "boy"), "nurse", (0.02, 0.01), [0.69, -0.11, 0.2], (-0.1, 0.6)
         ),
-        ["The girl is a [MASK].", "p(nurse) = 0.02", "p(nurse) = 0.01", "= +0.69",
+        ["The girl is a [MASK].", "p(nurse) = 0.02", "p(nurse) = 0.01", "…= +0.69",
          "3 templates: each dot is one log ratio", "nearer to boy",
          "black: mean +0.26; orange: its 95 % interval, -0.10 to +0.60; circle: the template above"],
     ),
@@ -49,17 +48,7 @@ DRAWINGS: dict[str, tuple[Callable[[], Any], list[str]]] = {
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_drawing_shows_what_it_was_given(name: str) -> None:
     draw, expected = DRAWINGS[name]
-    figure = draw()
-    _, said = figure._repr_png_()
-    assert len(said["alt"]) > 50
-    (axis,) = axes_of(figure)
-    texts = [text for text in axis.texts if text.get_text()]
-    shown = [text.get_text() for text in texts]
-    assert [each for each in expected if not any(text.endswith(each) for text in shown)] == []
-    places = [text.get_window_extent() for text in texts]
-    sheet = figure.bbox
-    assert not [place for place in places if place.x0 < 0 or place.x1 > sheet.x1 or place.y1 > sheet.y1 or place.y0 < 0]
-    assert not [pair for pair in combinations(range(len(places)), 2) if places[pair[0]].overlaps(places[pair[1]])]
+    shows(draw(), expected)
 
 
 def test_rows_that_waste_their_integers_are_dashed() -> None:
