@@ -181,7 +181,7 @@ def error_of(command: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (b"x = 1\nreturn\n", "loading it raises SyntaxError: 'return' outside function (mine.py, line 2)"),
         (b"exit()\n", "loading it raises SystemExit"),
         (b"raise MemoryError\n", "mine.py, line 1: loading it raises MemoryError."),
-        (b"x = 1\n", "mine.py lacks is_punctuation"),
+        (b"x = 1\n", "mine.py lacks count_pairs"),
         (b"\xff\xfe", "Python cannot read it"),
         (b"x = 1\0\n", "Python cannot read it"),
         (None, "mine.py"),

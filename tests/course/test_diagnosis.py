@@ -265,7 +265,7 @@ def normalize(text):
     return [(part, index) for index, char in kept for part, _ in right(char)]
 """
     result = result_of(judged("ch01", tmp_path, "right = normalize\n" + code), "normalize")
-    assert "from [4] on it returns [('a', 5)], expected [(' ', 4)]" in result.facts
+    assert "from [4] on it returns [('a', 5)], expected [(' ', 4)]" in result.facts[-1]
 
 
 def test_a_class_of_the_package_is_borrowed_and_the_rest_is_judged(tmp_path: Path) -> None:

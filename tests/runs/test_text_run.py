@@ -36,7 +36,7 @@ def corpus(docs_corpus: Corpus) -> Corpus:
     return Corpus("some", docs_corpus.train[:60], docs_corpus.validation[:10], docs_corpus.test[:10])
 
 
-def small(**changes: int) -> MaskedLM:
+def small(**changes: Any) -> MaskedLM:
     torch.manual_seed(0)
     return MaskedLM(replace(TINY, **changes))
 
