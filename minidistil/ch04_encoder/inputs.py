@@ -27,7 +27,7 @@ def check_input(
     require_tensor("input_ids", input_ids, integers=True)
     shape = tuple(input_ids.shape)
     if len(shape) != 2 or not shape[1]:
-        raise ValueError(f"input_ids must have shape (batch, length) with a length of 1 or more, got {shape}")
+        raise ValueError(f"input_ids must have shape (batch, length), got {shape}: expected a token or more")
     for name, given in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
         if given is not None:
             require_tensor(name, given, integers=name == "token_type_ids")

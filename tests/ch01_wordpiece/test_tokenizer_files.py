@@ -257,7 +257,8 @@ def test_a_tokenizer_alone_is_read_by_transformers(folder: Path, tokenizer: Word
 def test_pipelines_of_transformers_run_on_what_is_saved(
     architecture: str, tokenizer: WordPiece, tmp_path: Path
 ) -> None:
-    sizes = {"num_hidden_layers": 1, "max_position_embeddings": 128, "type_vocab_size": 2 * (architecture == "bert")}
+    types = 2 * (architecture == "bert")
+    sizes: dict[str, Any] = {"num_hidden_layers": 1, "max_position_embeddings": 128, "type_vocab_size": types}
     config = replace(TINY, vocab_size=len(tokenizer), **sizes)
     for task, model in (
         ("fill-mask", MaskedLM(config)),
