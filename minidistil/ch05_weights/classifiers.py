@@ -66,9 +66,9 @@ class ClassifierConfig(EncoderConfig):
             ValueError: as EncoderConfig.read, or as the class itself.
         """
         encoder, raw = EncoderConfig.read(path), json.loads(read_small(path))
-        names = raw.get("id2label")
+        names, count = raw.get("id2label"), raw.get("num_labels")
         if not names:
-            count = raw.get("num_labels", 2)
+            count = 2 if count is None else count
             require_whole("num_labels", count, 1)
             names = [f"LABEL_{number}" for number in range(count)]
         config = cls(
@@ -78,6 +78,8 @@ class ClassifierConfig(EncoderConfig):
             qa_dropout=raw.get("qa_dropout", cls.qa_dropout),
             problem_type=raw.get("problem_type"),
         )
+        if count not in (None, named := len(config.id2label)):
+            raise ValueError(f"{path} has num_labels {count!r} and {named} names in id2label: expected the same.")
         object.__setattr__(config, "problem_type", raw.get("problem_type"))  # None stays None, also with one class
         return config
 

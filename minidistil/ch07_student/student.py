@@ -92,7 +92,7 @@ def student_of(teacher: MaskedLM, layers: Sequence[int] | None = None) -> Masked
     """A DistilBERT that starts from copies of its teacher's weights (Sanh et al., 2019, section 3).
 
     Copied are the word and position embeddings with their layer norm, the chosen layers and the masked-LM head, whose
-    decoder is tied to the word embeddings again. The other layers and the token types are dropped (but see
+    decoder is the word embeddings if the teacher's is. The other layers and the token types are dropped (but see
     `student_tensors`). Nothing is drawn at random.
 
     The teacher is not changed and shares no memory with the student. The student is on the teacher's device and in

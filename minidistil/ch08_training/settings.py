@@ -5,6 +5,7 @@ The official values are those of DistilBERT's distillation script and of the com
 """
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from types import NoneType, UnionType
@@ -56,7 +57,8 @@ class TrainingConfig:
         _require_types(self)
         _require(self, "batch_size accumulate log_every", lambda value: value >= 1, "1 or more")
         _require(self, "warmup_share mask_share dropout", lambda value: 0 <= value < 1, "a number from 0 to below 1")
-        _require(self, "learning_rate max_grad_norm eps max_epochs", lambda value: value > 0, "a number above 0")
+        _require(self, "max_grad_norm max_epochs", lambda value: value > 0, "a number above 0")
+        _require(self, "learning_rate eps", lambda value: 0 < value < math.inf, "a finite number above 0")
         _require(self, "budget_seconds", lambda value: value is None or value > 0, "a number above 0, or None")
         _require(self, "steps validate_every", lambda value: value is None or value >= 1, "1 or more")
         _require(self, "workers weight_decay mask_smoothing checkpoint_seconds", lambda value: value >= 0, "0 or more")

@@ -279,16 +279,17 @@ def test_labels_that_do_not_fit_are_explained() -> None:
         ({"id2label": {"1": "no", "0": "yes", "2": "?"}}, ("yes", "no", "?")),
         ({"id2label": None}, ("LABEL_0", "LABEL_1")),
         ({"num_labels": 3}, ("LABEL_0", "LABEL_1", "LABEL_2")),
-        ({"id2label": {"1": "no", "3": "yes"}}, None),
+        ({"id2label": {"1": "no", "3": "yes"}}, "numbers its classes 1, 3: expected 0, 1, 2"),
+        ({"id2label": {"0": "no", "1": "yes"}, "num_labels": 3}, "num_labels 3 and 2 names"),
     ],
 )
 def test_classes_are_read_in_the_order_of_their_numbers(
-    entry: dict[str, Any], names: tuple[str, ...] | None, tmp_path: Path
+    entry: dict[str, Any], names: tuple[str, ...] | str, tmp_path: Path
 ) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(EncoderConfig().to_hugging_face("Model") | entry))
-    if names is None:
-        with pytest.raises(ValueError, match="numbers its classes 1, 3: expected 0, 1, 2"):
+    if isinstance(names, str):
+        with pytest.raises(ValueError, match=names):
             ClassifierConfig.read(path)
     else:
         assert ClassifierConfig.read(path).id2label == names

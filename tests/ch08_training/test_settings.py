@@ -22,6 +22,7 @@ from minidistil.ch08_training.settings import DistilConfig, FinetuneConfig, Teac
         ({"freeze_positions": "no"}, TypeError, "freeze_positions 'no' True or False"),
         ({"betas": (0.9, 1.0)}, ValueError, r"betas \(0\.9, 1\.0\) 0 1"),
         ({"learning_rate": float("nan")}, ValueError, "learning_rate nan above 0"),
+        ({"learning_rate": float("inf")}, ValueError, "learning_rate inf finite above 0"),
         ({"weight_decay": -0.1}, ValueError, r"weight_decay -0\.1 0 or more"),
         ({"mask_smoothing": -1}, ValueError, "mask_smoothing -1 0 or more"),
     ],
