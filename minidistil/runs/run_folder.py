@@ -158,12 +158,22 @@ class RunFolder:
         if rank() == 0:
             write_atomically(self.folder / name, lambda part: plots.save(figure, part))
 
-    def plan(self) -> Plan | None:
-        """The plan that an earlier call of this run made, or None."""
+    def plan(self, most: float) -> Plan | None:
+        """The plan that an earlier call of this run made, or None.
+
+        Args:
+            most: steps that the run's settings allow.
+
+        Raises:
+            ValueError: it is no plan, or has more steps.
+        """
         if "plan" not in self.settings:
             return None
         try:
-            return Plan(**self.settings["plan"])
+            plan = Plan(**self.settings["plan"])
+            if plan.end > most:
+                raise ValueError(f"it has {plan.end} steps, the settings allow {most:.0f}")
+            return plan
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"The plan in {self.folder / 'config.json'} is damaged ({error}): delete the folder to start afresh, "

@@ -105,7 +105,8 @@ def test_a_damaged_file_of_a_finished_run_is_named(
 
 
 @pytest.mark.parametrize(
-    "plan", [{"steps": 1e9}, {"steps": 0}, {"precision": "int8"}, {"speed": 1}, {"corrections": [[1]]}]
+    "plan",
+    [{"steps": 1e9}, {"steps": 10**9}, {"steps": 0}, {"precision": "int8"}, {"speed": 1}, {"corrections": [[1]]}],
 )
 def test_a_plan_that_cannot_be_is_refused(
     plan: dict[str, object], stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
