@@ -141,6 +141,8 @@ class Case:
         if name not in TESTS:
             raise ValueError(f"There is no test {name!r}: expected one of {', '.join(TESTS)}.")
         self.points -= TEST_COSTS
+        if name == "masks":
+            yield from table(self.run["row"])
         for figure, words in TESTS[name].items():
             healthy = values(HEALTHY, figure)
             here = self.run["figures"][figure]
@@ -179,6 +181,18 @@ def against(run: dict[str, Any], key: str) -> str:
 
     mark = FAULTS[key].mark
     return mark if distance(mark) > 1 else max(WORDS, key=distance)
+
+
+def table(row: dict[str, list[str]]) -> Iterator[str]:
+    """A sequence's tokens and, below them, its labels.
+
+    >>> print(*table({"input_ids": ["[CLS]", "[MASK]"], "labels": ["", "a"]}), sep="|")
+    input_ids   [CLS]  [MASK]|labels             a
+    """
+    widths = [max(map(len, column)) for column in zip(*row.values(), strict=True)]
+    for name, line in row.items():
+        cells = (f"{token:<{width}}" for token, width in zip(line, widths, strict=True))
+        yield f"{name:<11} {'  '.join(cells)}".rstrip()
 
 
 def bars(line: list[float]) -> str:

@@ -37,6 +37,7 @@ from minidistil.files import cache_folder, data_folder, write_atomically
 from minidistil.runs.faults import FAULTS
 
 SEEDS, STEPS, HEALTHY = (1, 2, 3), 100, "healthy"
+ROW = 12  # tokens
 SENTENCES = ("the film was really [MASK].", "what a [MASK] story!", "the play starts dull and ends [MASK].")
 SIZES = EncoderConfig(300, 64, 4, 4, 256, max_position_embeddings=64, initializer_range=0.1)
 Tensors = dict[str, Tensor]
@@ -66,11 +67,21 @@ def record(key: str, seed: int, corpus: Corpus, tokenizer: WordPiece, teacher: M
                 **_masks(feed), **_padding(feed, student), **_formulas(student, teacher, losses, batch),
                 **_weights(student, teacher, *begin), **_twice(student, teacher, losses, batch, seed),
             }  # fmt: skip
+            row = first_row(feed)
             guesses = {text: [g["token_str"] for g in fill_mask(text, student, tokenizer, 3)] for text in SENTENCES}
     kept = ("step", "loss", "ce", "mlm", "cos", "gradient_norm", "learning_rate")
     log = [{name: line[name] for name in kept} for line in progress.log]
     figures["last_rate"] = log[-1]["learning_rate"] / max(line["learning_rate"] for line in log)
-    return {"fault": key, "seed": seed, "log": log, "figures": figures, "guesses": guesses}
+    return {"fault": key, "seed": seed, "log": log, "figures": figures, "guesses": guesses, "row": row}
+
+
+def first_row(feed: MemoryFeed) -> dict[str, list[str]]:
+    """The beginning of the first sequence of the first micro-batch: input_ids and labels as tokens, "" for no label."""
+    batch, tokens = feed[0], feed.tokenizer.tokens
+    ids, labels = (
+        tensor[0][batch.attention_mask[0].bool()][:ROW].tolist() for tensor in (batch.input_ids, batch.labels)
+    )
+    return {"input_ids": [tokens[id] for id in ids], "labels": ["" if id == -100 else tokens[id] for id in labels]}
 
 
 def _masks(feed: MemoryFeed) -> dict[str, float]:
