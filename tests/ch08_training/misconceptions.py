@@ -1046,7 +1046,23 @@ def one_step_too_many(tensors, model, optimizer, step):
 def _counts_together(function):
     _, optimizer, _ = _restored(function)
     steps = [state["step"] for state in optimizer.state.values() if "step" in state]
-    return len(steps) > 1 and all(step is steps[0] for step in steps)
+    return len(steps) > 1 and all(step is steps[0] for step in steps) and isinstance(steps[0], torch.Tensor)
+
+
+def _counts_in_a_number(function):
+    _, optimizer, _ = _restored(function)
+    return any(not isinstance(state["step"], torch.Tensor) for state in optimizer.state.values() if "step" in state)
+
+
+@misconception("restore_state", "the step as a plain number", symptom=_counts_in_a_number)
+def step_as_a_number(tensors, model, optimizer, step):
+    """state["step"] is a number of Python. AdamW counts in a tensor, in place: a number stays as it is, or is refused.
+
+    Make a torch.tensor(float(step)) for each parameter.
+    """
+    _restore(tensors, model, optimizer, step)
+    for state in optimizer.state.values():
+        state["step"] = step
 
 
 @misconception("restore_state", "one step tensor for all", symptom=_counts_together)
