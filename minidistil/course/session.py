@@ -90,8 +90,11 @@ class Session:
 
     def again(self, tests: Sequence[str], functions: dict[str, Any]) -> list[Outcome]:
         """Run some tests again, with other functions in place of the learner's own."""
+        first = self.outcomes
         with self.learner.with_other(functions):
-            return self.run([self.items[test] for test in tests])
+            found = self.run([self.items[test] for test in tests])
+        self.outcomes = first
+        return found
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         """Record one outcome, of the test or of the fixture that failed before it."""
