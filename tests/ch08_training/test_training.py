@@ -537,7 +537,7 @@ def test_the_papers_run_ends_by_its_epochs(tiny_teacher: MaskedLM, tiny_corpus: 
     ("setting", "message"),
     [
         ({"batch_size": 0}, "batch_size is 0: expected 1 or more"),
-        ({"learning_rate": -1.0}, "learning_rate is -1.0: expected a number above 0"),
+        ({"learning_rate": -1.0}, "learning_rate is -1.0: expected a finite number above 0"),
         ({"precision": "fp8"}, "precision is fp8: expected auto or fp32 or bf16"),
         ({"workers": -1}, "workers is -1: expected 0 or more"),
         ({"max_length": 2}, "max_length is 2: expected 3 or more"),
