@@ -9,7 +9,8 @@ import pytest
 import minidistil
 
 PACKAGE = Path(minidistil.__file__).parent
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in ("files", "source"))
+BELOW = ("arguments", "files", "source")
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in BELOW)
 FACES = sorted(PACKAGE.glob("ch*/__init__.py"))
 ABOVE = ("parity", "runs", "bench", "course", "cli")  # what stands above the chapters, in this order
 

@@ -1,8 +1,10 @@
 """Chapter 1. The way back: from token ids to a text."""
 
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from minidistil.arguments import listed
 
 _CLOSE = (".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re")  # pieces with no space before them
 
@@ -43,11 +45,3 @@ def whole_numbers(ids: Any) -> list[int]:
     if wrong := [each for each in numbers if type(each) is not int]:
         raise TypeError(f"Expected whole numbers, the ids of one text, got {reprlib.repr(wrong[0])} among them.")
     return numbers
-
-
-def listed(given: Any, what: str) -> list[Any]:
-    """What is in a list, array, tensor, Series or any other iterable but a string."""
-    given = given.tolist() if hasattr(given, "tolist") else given
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise TypeError(f"Expected {what}, got {type(given).__name__} {reprlib.repr(given)}: wrap it in a list.")
-    return list(given)

@@ -19,15 +19,17 @@ Letters in shapes: B texts, L tokens of the longest one.
 """
 
 import re
-import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Integral
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING
 
+from minidistil.arguments import listed, one_text, require_kind, several
 from minidistil.ch01_wordpiece.decoding import clean_up as without_spaces
-from minidistil.ch01_wordpiece.decoding import join_pieces, listed, whole_numbers
+from minidistil.ch01_wordpiece.decoding import join_pieces, whole_numbers
 from minidistil.ch01_wordpiece.normalization import count_words, normalize_as, plain_words, split_stretches, split_words
 from minidistil.ch01_wordpiece.tokenizer_files import read_tokenizer, write_tokenizer
 from minidistil.ch01_wordpiece.vocabulary import MAX_WORD_LENGTH, SPECIAL_TOKENS, learn
@@ -117,6 +119,7 @@ class WordPiece:
         clean_up_tokenization_spaces: whether `decode` cleans up if it is not told.
 
     Raises:
+        TypeError: tokens is no list, or a setting neither True nor False.
         ValueError: a special token is missing, or a token is there twice.
     """
 
@@ -138,7 +141,10 @@ class WordPiece:
         tokenize_chinese_chars: bool = True,
         clean_up_tokenization_spaces: bool = False,
     ):
-        self.tokens = list(tokens)
+        require_kind(bool, do_lower_case=do_lower_case, tokenize_chinese_chars=tokenize_chinese_chars)
+        require_kind(bool, clean_up_tokenization_spaces=clean_up_tokenization_spaces)
+        require_kind(bool, NoneType, strip_accents=strip_accents)
+        self.tokens = listed(tokens, "the tokens of a vocabulary")
         self.vocab = {token: index for index, token in enumerate(self.tokens)}
         if missing := [token for token in SPECIAL_TOKENS if token not in self.vocab]:
             raise ValueError(f"The vocabulary has no {', '.join(missing)}: add each as a line of its own.")
@@ -165,9 +171,11 @@ class WordPiece:
         """The tokenizer of a model name, hub id, folder or vocab.txt, as the files beside the vocabulary describe it.
 
         Raises:
+            TypeError: name is neither a string nor a Path.
             FileNotFoundError: no such vocabulary.
             ValueError: a file is damaged, contradicts another one, or describes a tokenizer that is not supported.
         """
+        require_kind(str, Path, name=name)
         tokens, settings = read_tokenizer(name)
         return cls(tokens, **settings)
 
@@ -181,12 +189,9 @@ class WordPiece:
             TypeError: texts is one string or no texts, or a number is not a whole one.
             ValueError: as in `vocabulary.learn`.
         """
-        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
-            raise TypeError(f"Expected several texts, got {reprlib.repr(texts)}: wrap it in a list.")
-        for name, number in (("vocab_size", vocab_size), ("min_frequency", min_frequency)):
-            if not isinstance(number, int):
-                raise TypeError(f"Expected {name} as a whole number, got {number!r}.")
-        return cls(learn(count_words(map(_text, texts)), vocab_size, rule, min_frequency))
+        require_kind(str, rule=rule)
+        require_kind(int, vocab_size=vocab_size, min_frequency=min_frequency)
+        return cls(learn(count_words(map(one_text, several(texts))), vocab_size, rule, min_frequency))
 
     def save(self, folder: str | Path, model_max_length: int = 512) -> None:
         """Write vocab.txt, tokenizer.json and tokenizer_config.json, which transformers loads, into the folder.
@@ -194,8 +199,11 @@ class WordPiece:
         model_max_length is the length to which transformers truncates: as many tokens as the model has positions.
 
         Raises:
+            TypeError: an argument is something else.
             OSError: the folder cannot be written.
         """
+        require_kind(str, Path, folder=folder)
+        require_kind(Integral, model_max_length=model_max_length)
         write_tokenizer(Path(folder), self.tokens, self.settings, model_max_length)
 
     def __len__(self) -> int:
@@ -205,7 +213,7 @@ class WordPiece:
         """(piece, start, end) for each token of a text without [CLS] and [SEP]: steps 1 to 4, one after the other."""
         result: list[tuple[str, int, int]] = []
         position = 0
-        for part in _SPECIAL.split(text):
+        for part in _SPECIAL.split(one_text(text)):
             if part in SPECIAL_TOKENS:
                 result.append((part, position, position + len(part)))
             else:
@@ -229,9 +237,8 @@ class WordPiece:
             TypeError: a text is not a string, or max_length is not a whole number.
             ValueError: max_length has no room for one token of each text.
         """
-        texts = [_text(given) for given in ([text] if pair is None else [text, pair])]
-        if isinstance(max_length, bool) or not hasattr(max_length or 0, "__index__"):
-            raise TypeError(f"Expected max_length as a whole number or None, got {max_length!r}.")
+        require_kind(Integral, NoneType, max_length=max_length)
+        texts = [text] if pair is None else [text, pair]
         parts = [self.ids(given) for given in texts]
         if max_length is not None:
             room = max_length - len(parts) - 1
@@ -287,9 +294,7 @@ class WordPiece:
         clean_up = self.settings["clean_up_tokenization_spaces"]
         if clean_up_tokenization_spaces is not None:
             clean_up = clean_up_tokenization_spaces
-        for name, value in (("skip_special_tokens", skip_special_tokens), ("clean_up_tokenization_spaces", clean_up)):
-            if not isinstance(value, bool):
-                raise TypeError(f"Expected {name} as True or False, got {reprlib.repr(value)}.")
+        require_kind(bool, skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=clean_up)
         numbers = whole_numbers(ids)
         if outside := [index for index in numbers if not 0 <= index < len(self)]:
             raise ValueError(f"Token id {outside[0]} is outside the vocabulary of {len(self)} tokens.")
@@ -301,7 +306,7 @@ class WordPiece:
 
     def ids(self, text: str) -> list[int]:
         """Ids of a text without [CLS] and [SEP]: each stretch between white space is looked up in a cache."""
-        if "[" in text and _SPECIAL.search(text):
+        if "[" in one_text(text) and _SPECIAL.search(text):
             parts = _SPECIAL.split(text)
             return [id_ for part in parts for id_ in ([self.vocab[part]] if part in SPECIAL_TOKENS else self.ids(part))]
         return list(chain.from_iterable(map(self._ids_of, split_stretches(text))))
@@ -311,12 +316,6 @@ class WordPiece:
 
     def _match_word(self, word: str) -> tuple[int, ...]:
         return tuple(self.vocab[piece] for piece in longest_match(word, self.vocab) or ["[UNK]"])
-
-
-def _text(given: str) -> str:
-    if not isinstance(given, str):
-        raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {reprlib.repr(given)}.")
-    return given
 
 
 class _Cache(dict[str, tuple[int, ...]]):

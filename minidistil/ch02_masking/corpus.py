@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from minidistil.arguments import listed, one_text, require_kind, several
 from minidistil.ch02_masking import docstrings
 from minidistil.ch02_masking.batching import epoch_batches, pad
-from minidistil.ch02_masking.sequences import require_several, sentence_pairs, sequences
+from minidistil.ch02_masking.sequences import sentence_pairs, sequences
 from minidistil.ch02_masking.streams import (
     SPLITS,
     DocumentStream,
@@ -84,13 +85,13 @@ def from_documents(name: str, documents: Iterable[str]) -> Corpus:
     """A corpus of these documents, split by their hash; repetitions and documents without text are dropped.
 
     Raises:
-        TypeError: documents is one string.
+        TypeError: documents is one string or no texts.
         ValueError: there is no text.
     """
-    require_several(documents)
+    require_kind(str, name=name)
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
     seen = set()
-    for document in documents:
+    for document in map(one_text, several(documents)):
         if document.strip() and (key := digest(document)) not in seen:
             seen.add(key)
             splits[split_of(document)].append(document)
@@ -122,13 +123,14 @@ def text_files(paths: Sequence[str | Path], whole: bool = False) -> Corpus:
         ValueError: no path was given, a file is not UTF-8 or a damaged .gz, or there is no text in any.
         MemoryError: a file is too large to be held in memory.
     """
-    if isinstance(paths, str | Path):
-        raise TypeError(f"Expected several paths, got one, {str(paths)!r}: wrap it in a list.")
+    paths = listed(paths, "several paths")
+    require_kind(bool, whole=whole)
     if not paths:
         raise ValueError("Expected at least one text file, got an empty list.")
     documents: list[str] = []
-    for path in map(Path, paths):
-        text = _read(path)
+    for path in paths:
+        require_kind(str, Path, path=path)
+        text = _read(Path(path))
         for mark in "-,.":
             text = text.replace(f" @{mark}@ ", mark)
         text = text.replace("<unk>", "[UNK]")

@@ -14,10 +14,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
+from minidistil.arguments import one_text, require_kind, several
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 
 MIN_TOKENS = 12  # shorter sequences are dropped (11 tokens or fewer in the official code)
@@ -36,20 +38,13 @@ def sequences(documents: Iterable[str], tokenizer: WordPiece, max_length: int = 
     """Documents as int64 tensors of ids [CLS] … [SEP], (L,) each, at most max_length long.
 
     Raises:
-        TypeError: documents is one string.
+        TypeError: documents is one string or no texts, or another argument is something else.
         ValueError: max_length is below 3, or all sequences are dropped.
     """
-    require_several(documents)
-    result = [chunk for document in documents for chunk in chunks(document, tokenizer, max_length)]
+    result = [chunk for document in several(documents) for chunk in chunks(document, tokenizer, max_length)]
     if not result:
         raise ValueError(NOTHING_LEFT)
     return result
-
-
-def require_several(documents: Iterable[str]) -> None:
-    """Raise TypeError for one string in place of several: its characters would be taken for documents."""
-    if isinstance(documents, str):
-        raise TypeError("Expected several documents, got one string: wrap it in a list.")
 
 
 def chunks(document: str, tokenizer: WordPiece, max_length: int) -> Iterator[Tensor]:
@@ -59,6 +54,8 @@ def chunks(document: str, tokenizer: WordPiece, max_length: int) -> Iterator[Ten
     >>> [chunk.tolist() for chunk in chunks("a b c a", tokenizer, 4)]
     [[2, 5, 6, 3], [2, 7, 5, 3]]
     """
+    require_kind(WordPiece, tokenizer=tokenizer)
+    require_kind(Integral, max_length=max_length)
     if max_length < 3:
         raise ValueError(f"max_length={max_length} is too small: [CLS], one token and [SEP] need 3.")
     room = max_length - 2
@@ -90,14 +87,16 @@ def sentence_pairs(
     are left out.
 
     Raises:
-        TypeError: documents is one string.
+        TypeError: as `sequences`.
         ValueError: max_length is below 5, or fewer than two documents have two sentences.
     """
-    require_several(documents)
+    require_kind(WordPiece, tokenizer=tokenizer)
+    require_kind(Integral, max_length=max_length)
     if max_length < 5:
         raise ValueError(f"max_length={max_length} is too small: [CLS] A [SEP] B [SEP] needs 5.")
     room = max_length - 3
-    texts = [sentences for document in documents if len(sentences := _sentences(document, tokenizer, room)) > 1]
+    every = (_sentences(document, tokenizer, room) for document in several(documents))
+    texts = [sentences for sentences in every if len(sentences) > 1]
     if len(texts) < 2:
         raise ValueError("The corpus is too small for sentence pairs: expected two documents of two sentences or more.")
 
@@ -120,7 +119,7 @@ def sentence_pairs(
 
 def _sentences(document: str, tokenizer: WordPiece, room: int) -> list[list[int]]:
     """Ids of each sentence; one too long for half the room is cut, so that two of them always fit."""
-    ids = (tokenizer.ids(sentence) for sentence in _SENTENCE_END.split(document))
+    ids = (tokenizer.ids(sentence) for sentence in _SENTENCE_END.split(one_text(document)))
     half = room // 2
     return [sentence[start : start + half] for sentence in ids for start in range(0, len(sentence), half)]
 

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
+from minidistil.arguments import listed, require_kind
 from minidistil.files import few
 
 if TYPE_CHECKING:
@@ -211,12 +213,15 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
         revision: commit to read. A run that will be resumed weeks later should name one.
 
     Raises:
+        TypeError: an argument is something else.
         FileNotFoundError: the dataset cannot be reached or does not exist.
         ValueError: it has no such configuration, no train split, no column "text" with text, no row, or a file that
             cannot be read; or it needs a loading script.
     """
     from datasets import load_dataset_builder
 
+    require_kind(str, Path, name=name)
+    require_kind(str, NoneType, config=config, revision=revision)
     folder = Path(name).is_dir()
     if isinstance(name, Path) and not folder:
         raise FileNotFoundError(f"There is no folder {name}: expected one with text, JSON or Parquet files.")
@@ -263,8 +268,9 @@ def together(corpora: Sequence[HubCorpus]) -> HubCorpus:
         TypeError: corpora is one dataset, or some of it does not come from `hub`.
         ValueError: the list is empty, or two datasets have a file in common.
     """
-    if isinstance(corpora, HubCorpus):
+    if isinstance(corpora, HubCorpus):  # it can be iterated over, too
         raise TypeError(f"Expected several datasets, got one, {corpora.name}: wrap it in a list.")
+    corpora = listed(corpora, "several datasets")
     if not corpora:
         raise ValueError("Expected at least one dataset, got an empty list.")
     for corpus in corpora:

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from minidistil.arguments import require_kind
 from minidistil.ch03_attention.attention import MultiHeadAttention, padding_mask
 from minidistil.ch04_encoder.config import EncoderConfig
-from minidistil.ch04_encoder.inputs import check_input, require_kind
+from minidistil.ch04_encoder.inputs import check_input
 
 SLICE = 1024  # tokens that go through the feed-forward network at once, if it works in slices
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from minidistil.arguments import require_kind
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch04_encoder.config import EncoderConfig
 
@@ -62,14 +63,6 @@ def require_tensor(name: str, given: Any, integers: bool = False) -> None:
         )
     if integers and given.dtype not in INTEGERS:
         raise ValueError(f"{name} must be integers (torch.int64), got {given.dtype}: convert them with .long().")
-
-
-def require_kind(*kinds: type, **given: Any) -> None:
-    """Raise TypeError unless each of these arguments is an object of one of the kinds; a compiled model counts, too."""
-    for name, value in given.items():
-        if not isinstance(getattr(value, "_orig_mod", value), kinds):
-            expected = " or ".join(kind.__name__ for kind in kinds)
-            raise TypeError(f"{name} is of type {type(value).__name__}: expected {expected}.")
 
 
 def require_fit(tokenizer: WordPiece, model: Any, kind: type) -> None:

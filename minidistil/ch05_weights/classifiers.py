@@ -7,16 +7,17 @@ Letters in shapes: B sequences, L tokens, D width, C classes.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from minidistil.arguments import require_kind
 from minidistil.ch04_encoder.config import EncoderConfig, require_share, require_whole
 from minidistil.ch04_encoder.encoder import Encoder, ModelOutput, initialize
-from minidistil.ch04_encoder.inputs import require_kind, require_tensor, whole_labels
+from minidistil.ch04_encoder.inputs import require_tensor, whole_labels
 from minidistil.ch05_weights.heads import class_loss
 from minidistil.ch05_weights.weights import BareEncoder, Model, model_type
 from minidistil.files import read_small
@@ -104,7 +105,7 @@ def class_names(given: Sequence[str] | Mapping[Any, str]) -> tuple[str, ...]:
     Raises:
         ValueError: no class, a name that occurs twice, or numbers that are not 0, 1, 2 …
     """
-    if isinstance(given, str | bytes | set | frozenset) or not isinstance(given, Iterable) or not given:
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence | Mapping) or not given:
         raise ValueError(f"id2label is {given!r}: expected the names of the classes in their order, at least one.")
     numbered = given.items() if isinstance(given, Mapping) else enumerate(given)
     by_number = {str(number): str(name) for number, name in numbered}  # in JSON every number is a string

@@ -10,9 +10,9 @@ from typing import Any, TypedDict, overload
 import torch
 from torch import Tensor
 
-from minidistil.ch01_wordpiece.decoding import listed
+from minidistil.arguments import listed, require_kind
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
-from minidistil.ch04_encoder.inputs import require_fit, require_kind
+from minidistil.ch04_encoder.inputs import require_fit
 from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.heads import MaskedLM
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from minidistil.arguments import require_kind
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch04_encoder.config import require_whole
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig, ModelOutput, initialize
-from minidistil.ch04_encoder.inputs import require_fit, require_kind, whole_labels
+from minidistil.ch04_encoder.inputs import require_fit, whole_labels
 from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.sentence_config import SentenceConfig, read_sentence_config
 from minidistil.ch05_weights.weights import Model

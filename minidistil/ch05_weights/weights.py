@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from minidistil.arguments import require_kind
 from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig
 from minidistil.ch04_encoder.modes import without_numbers
 from minidistil.ch05_weights.tensor_names import model_type, modern_name, our_names, shortened, their_name
@@ -66,9 +67,11 @@ class Model(nn.Module):
         this project trained. Without that head it is the official MiniLM, unchanged.
 
         Raises:
+            TypeError: name is neither a string nor a Path.
             FileNotFoundError: no such model.
             ValueError: its files are damaged, or their tensors do not fit this class.
         """
+        require_kind(str, Path, name=name)
         config_path = locate(name, "config.json")
         config = cls.read_config(name, config_path)
         tensors = read_tensors(locate(name, "model.safetensors"))
@@ -107,9 +110,11 @@ class Model(nn.Module):
         AutoModel reports it as missing and draws it at random, unless called with `add_pooling_layer=False`.
 
         Raises:
+            TypeError: folder is neither a string nor a Path.
             ValueError: the model is in int8.
             OSError: the folder cannot be written.
         """
+        require_kind(str, Path, folder=folder)
         if not all(tensor.is_floating_point() for tensor in self.state_dict().values()):
             raise ValueError("The model is in int8, which transformers does not read: write it with save_int8.")
         folder, kind = Path(folder), model_type(self.config)

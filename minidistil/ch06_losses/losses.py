@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from minidistil.arguments import require_kind
 from minidistil.ch02_masking.masking import IGNORE
 
 
@@ -145,9 +146,13 @@ def distillation_loss(
         Scalars: `total`, and before weighting `ce` and `mlm` (nats), `cos` (0 to 2) and `mse` (squared logits).
 
     Raises:
+        TypeError: an argument is no tensor, or no number.
         ValueError: an alpha is negative or all are 0, or the arguments of a loss do not fit.
     """
     alphas = {"alpha_ce": alpha_ce, "alpha_mlm": alpha_mlm, "alpha_cos": alpha_cos, "alpha_mse": alpha_mse}
+    require_kind(Tensor, student_logits=student_logits, teacher_logits=teacher_logits, labels=labels)
+    require_kind(Tensor, student_hidden=student_hidden, teacher_hidden=teacher_hidden)
+    require_kind(int, float, temperature=temperature, **alphas)
     require_weights(alphas)
     ce = soft_target_loss(student_logits, teacher_logits, temperature)
     mlm = masked_lm_loss(student_logits, labels)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from minidistil.arguments import require_kind
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch09_evaluation.bootstrap import BINS, Interval, intervals
 from minidistil.ch09_evaluation.held_out import Answers, MaskedText, answers, joined, read
@@ -47,7 +48,12 @@ def score(model: MaskedLM, text: MaskedText, precision: str = "fp32") -> Scores:
     Args:
         text: made by `masked_text` with the model's vocabulary.
         precision: "fp32", or "bf16" for autocast.
+
+    Raises:
+        TypeError: model or text is something else.
     """
+    require_kind(MaskedLM, model=model)
+    require_kind(MaskedText, text=text)
     return _scores(answers(model, text, precision))
 
 
@@ -68,7 +74,12 @@ def compare(teacher: MaskedLM, student: MaskedLM, text: MaskedText, precision: s
         teacher, student: masked LMs with the same vocabulary.
         text: as `masked_text` makes it.
         precision: "fp32", or "bf16" for autocast.
+
+    Raises:
+        TypeError: a model or text is something else.
     """
+    require_kind(MaskedLM, teacher=teacher, student=student)
+    require_kind(MaskedText, text=text)
     taught, learned, sums = [], [], []
     for batch in text.batches:
         teacher_states, teacher_answers = read(teacher, batch, precision)

@@ -8,16 +8,18 @@ Letters in shapes: B sequences of a batch, L tokens, N hidden tokens of all batc
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from minidistil.arguments import listed, require_kind, several
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import pad
 from minidistil.ch02_masking.masking import IGNORE, choose_positions
-from minidistil.ch02_masking.sequences import NOTHING_LEFT, chunks, require_several
-from minidistil.ch04_encoder.inputs import require_kind, require_tensor
+from minidistil.ch02_masking.sequences import NOTHING_LEFT, chunks
+from minidistil.ch04_encoder.inputs import require_tensor
 from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.device import autocast, device_of
@@ -63,7 +65,8 @@ def masked_text(
         ValueError: there is no sequence, or documents has another length than sequences.
     """
     require_kind(WordPiece, tokenizer=tokenizer)
-    for sequence in sequences:
+    require_kind(Integral, batch_size=batch_size, seed=seed)
+    for sequence in (sequences := listed(sequences, "several sequences")):
         require_tensor("a sequence", sequence, integers=True)
     if not sequences:
         raise ValueError("There must be at least one sequence to hide tokens in, got none: see corpus.sequences.")
@@ -89,8 +92,8 @@ def masked_documents(documents: Iterable[str], tokenizer: WordPiece, max_length:
     Raises:
         TypeError, ValueError: as `corpus.sequences`.
     """
-    require_several(documents)
-    pairs = [(chunk, number) for number, text in enumerate(documents) for chunk in chunks(text, tokenizer, max_length)]
+    texts = enumerate(several(documents))
+    pairs = [(chunk, number) for number, text in texts for chunk in chunks(text, tokenizer, max_length)]
     if not pairs:
         raise ValueError(NOTHING_LEFT)
     sequences, numbers = zip(*pairs, strict=True)

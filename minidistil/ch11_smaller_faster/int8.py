@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from minidistil.arguments import require_kind
 from minidistil.ch04_encoder.modes import without_numbers
 from minidistil.ch05_weights.heads import MaskedLMHead
 from minidistil.ch05_weights.weights import Model, read_tensors, require_enough_tensors, require_finite, save_config
@@ -83,8 +84,10 @@ def to_int8(model: AnyModel) -> AnyModel:
     """A copy of a model that computes in int8, in evaluation mode; it cannot be trained.
 
     Raises:
+        TypeError: it is no model of this package.
         ValueError: a weight matrix contains NaN or infinity, or the model is in int8 already.
     """
+    require_kind(Model, model=model)
     model = copy.deepcopy(model).eval().requires_grad_(False)
     embeddings: Any = getattr(model, "encoder", model).embeddings  # a bare encoder has its own
     if isinstance(embeddings.word, Int8Embedding):
@@ -106,8 +109,11 @@ def save_int8(model: Model, folder: str | Path) -> Path:
     Each file is written completely or not at all. The files are read by `load_int8`, not by transformers.
 
     Raises:
+        TypeError: an argument is something else.
         OSError: the folder cannot be written.
     """
+    require_kind(Model, model=model)
+    require_kind(str, Path, folder=folder)
     folder = Path(folder)
     tensors = {name: tensor.contiguous() for name, tensor in _named_once(model).items()}
     write_atomically(folder / FILE, lambda part: save_file(tensors, part, metadata={"format": "pt"}))
@@ -122,9 +128,12 @@ def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
         cls: the class that was saved: MaskedLM, SequenceClassifier …
 
     Raises:
+        TypeError: cls is no class, or folder neither a string nor a Path.
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, holds NaN or infinity, or belongs to a model of another class or size.
     """
+    require_kind(type, cls=cls)
+    require_kind(str, Path, folder=folder)
     config, tensors = cls.read_config(folder, locate(folder, "config.json")), read_tensors(locate(folder, FILE))
     require_enough_tensors(folder, config, tensors)
     with without_numbers():

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import minidistil
+from minidistil.arguments import require_kind
 
 HINTS = 3  # for each exercise
 
@@ -73,6 +74,7 @@ def read_chapter(key: str) -> Chapter:
         ValueError: there is no such chapter.
         FileNotFoundError: the learner's file is missing.
     """
+    require_kind(str, chapter=key)
     if match := re.fullmatch(r"(?:ch)?0*(\d{1,2})(?:_\w*)?(?:\.py)?", key.lower()):
         key = f"ch{int(match[1]):02}"
     if key not in chapter_keys():

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType, FunctionType
 from typing import Any
 
+from minidistil.arguments import require_kind
 from minidistil.course.cells import exercises_in, settle, write_stubs
 from minidistil.course.chapters import Chapter, chapter_keys, course_folder, read_chapter
 from minidistil.course.display import Message, folded, tell
@@ -68,6 +69,7 @@ def pieces(key: str, yours: bool = True) -> None:
     Raises:
         ValueError: no chapter is called so.
     """
+    require_kind(str, key=key)
     if not re.fullmatch(r"ch\d\d", key):
         raise ValueError(f"{key!r} is no chapter: expected a name such as 'ch05'.")
     parts: list[str] = []
@@ -91,6 +93,7 @@ def reference(name: str) -> Any:
     Raises:
         ValueError: no exercise has this name.
     """
+    require_kind(str, name=name)
     return _owned(_chapter_of(name))[name]
 
 

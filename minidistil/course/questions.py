@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from minidistil.arguments import require_kind
 from minidistil.course.chapters import course_folder, read_chapter
 from minidistil.course.display import details, marked
 from minidistil.files import cache_folder, write_atomically
@@ -95,6 +96,7 @@ def predict(question: str, choices: Mapping[str, str], answer: str) -> Quiz:
     Raises:
         ValueError: fewer than two choices, or the answer is none of them.
     """
+    require_kind(Mapping, choices=choices)
     if len(choices) < 2 or answer not in choices:
         raise ValueError(f"expected at least two choices with the answer among them, got {answer!r} of {[*choices]}.")
     return Quiz([Question(question, [Choice(text, why, text == answer) for text, why in choices.items()])])

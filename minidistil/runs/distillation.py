@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from minidistil import plots
+from minidistil.arguments import require_kind
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus
-from minidistil.ch04_encoder.inputs import require_fit, require_kind
+from minidistil.ch04_encoder.inputs import require_fit
 from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch08_training.cost import step_operations
@@ -66,8 +67,8 @@ def distil(
             folder that holds another run.
         OSError: the folder is not writable or too full.
     """
-    config = config or DistilConfig()
-    tokenizer = tokenizer or WordPiece.from_pretrained("minilm")
+    config = DistilConfig() if config is None else config
+    tokenizer = WordPiece.from_pretrained("minilm") if tokenizer is None else tokenizer
     require_kind(MaskedLM, teacher=teacher, student=student)
     require_kind(Corpus, HubCorpus, corpus=corpus)
     require_kind(DistilConfig, config=config)
@@ -77,7 +78,7 @@ def distil(
     on_one_device(device, teacher, student)
     _freeze(student, config)
 
-    folder = RunFolder(Path(out), text_settings(student, corpus, config, teacher=fingerprint(teacher)), say)
+    folder = RunFolder(out, text_settings(student, corpus, config, teacher=fingerprint(teacher)), say)
     folder.require_room_for(student)
     if finished := folder.finished():
         student.load_state_dict(MaskedLM.from_pretrained(finished.folder / "model").state_dict())
@@ -116,7 +117,12 @@ def distil(
 
 
 def _require_a_pair(teacher: MaskedLM, student: MaskedLM, config: DistilConfig) -> None:
-    """Refuse a student that cannot be compared with its teacher."""
+    """Refuse a student that cannot be compared with its teacher, or is larger: then the two are likely swapped."""
+    if (own := parameters(student)) > (others := parameters(teacher)):
+        raise ValueError(
+            f"The student has {own:,} parameters, its teacher {others:,}: expected a student that is not larger. The "
+            "teacher comes first: distil(teacher, student, corpus)."
+        )
     if student.config.vocab_size != teacher.config.vocab_size:
         raise ValueError(
             f"The student's vocabulary has {student.config.vocab_size} tokens, its teacher's "

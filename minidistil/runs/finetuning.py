@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from minidistil import plots
+from minidistil.arguments import require_kind
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.classifiers import REGRESSION, SINGLE_LABEL, TaskModel
@@ -88,11 +89,15 @@ def finetune(
         device: where to train, both models are moved there; None: where they are.
 
     Raises:
+        TypeError: an argument is something else.
         ValueError: model, teacher, task and settings do not fit together, or the folder holds another run.
         OSError: the folder is not writable or too full.
     """
-    config = config or FinetuneConfig()
-    tokenizer = tokenizer or WordPiece.from_pretrained("minilm")
+    config = FinetuneConfig() if config is None else config
+    tokenizer = WordPiece.from_pretrained("minilm") if tokenizer is None else tokenizer
+    require_kind(Dataset, dataset=dataset)
+    require_kind(FinetuneConfig, config=config)
+    require_kind(WordPiece, tokenizer=tokenizer)
     task, examples = dataset.task, {"train": dataset.train, **dataset.validation}
     _require_fit("model", model, task, tokenizer, config)
     if teacher is not None:
@@ -109,7 +114,7 @@ def finetune(
         "processes": world_size(),
         **(more_settings or {}),
     }
-    folder = RunFolder(Path(out), settings, say)
+    folder = RunFolder(out, settings, say)
     if finished := folder.finished():
         return finished
 

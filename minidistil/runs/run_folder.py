@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from minidistil import plots
+from minidistil.arguments import require_kind
 from minidistil.ch08_training.device import described
 from minidistil.ch08_training.parallel import from_first, rank
 from minidistil.ch08_training.plan import Plan
@@ -47,13 +48,16 @@ class RunFolder:
         say: called, in the first process, with each line of news.
 
     Raises:
+        TypeError: out is neither a string nor a Path, or say no function.
         ValueError: the folder holds a run with other settings.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any], say: Say):
-        self.folder = folder
+    def __init__(self, out: str | Path, settings: dict[str, Any], say: Say):
+        require_kind(str, Path, out=out)
+        require_kind(Callable, say=say)
+        self.folder: Path = Path(out)
         self.say: Say = say if rank() == 0 else _nothing
-        self.checkpoints: Path = folder / "checkpoints"
+        self.checkpoints: Path = self.folder / "checkpoints"
         self.settings: dict[str, Any] = from_first(self._with_earlier(settings))
         self.identity: str = self.settings.get("run", "")  # also in its checkpoints
 

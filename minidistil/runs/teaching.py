@@ -17,9 +17,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from minidistil import plots
+from minidistil.arguments import require_kind
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.corpus import Corpus, HubCorpus, sequences, text_files
-from minidistil.ch04_encoder.inputs import require_fit, require_kind
+from minidistil.ch04_encoder.inputs import require_fit
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.tensor_names import their_name
 from minidistil.ch05_weights.weights import OWN_LAYERS, BareEncoder, apply_changes
@@ -70,17 +71,17 @@ def teach(
     Raises:
         As `distil`.
     """
-    config = config or TeachConfig()
+    config = TeachConfig() if config is None else config
     require_kind(Corpus, HubCorpus, corpus=corpus)
     require_kind(TeachConfig, config=config)
     tokenizer = WordPiece.from_pretrained("minilm")
     official = BareEncoder.from_pretrained("minilm")
-    model = MaskedLM.from_pretrained(start) if start else untaught_teacher(official, config.seed)
+    model = MaskedLM.from_pretrained(start) if start is not None else untaught_teacher(official, config.seed)
     _require_same_architecture(model, official)
     require_fit(tokenizer, model, MaskedLM)
     on_one_device(device, model)
 
-    folder = RunFolder(Path(out), text_settings(model, corpus, config, start=str(start or "")), say)
+    folder = RunFolder(out, text_settings(model, corpus, config, start=str(start or "")), say)
     folder.require_room_for(model)
     if finished := folder.finished():
         return finished

@@ -178,11 +178,11 @@ def test_bad_input_is_explained() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((None,), "several texts, got None"),
-        ((b"abc",), "several texts, got b'abc'"),
+        ((None,), "several texts, got NoneType"),
+        ((b"abc",), "several texts, got bytes b'abc'"),
         (([1, 2],), "text as a string, got int: 1"),
-        ((["a"], "9"), "vocab_size as a whole number, got '9'"),
-        ((["a"], 9, "frequency", 1.5), "min_frequency as a whole number, got 1.5"),
+        ((["a"], "9"), "vocab_size is of type str: expected int"),
+        ((["a"], 9, "frequency", 1.5), "min_frequency is of type float: expected int"),
     ],
 )
 def test_what_cannot_be_learnt_from_is_named(arguments: Any, message: str) -> None:

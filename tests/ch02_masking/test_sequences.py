@@ -137,7 +137,7 @@ def test_bad_input_is_explained(tokenizer: WordPiece) -> None:
     with pytest.raises(ValueError, match="two documents of two sentences"):
         sentence_pairs(["One. Two.", "Only one sentence."], tokenizer)
     for read in (sequences, sentence_pairs, masked_documents):
-        with pytest.raises(TypeError, match="one string: wrap it in a list"):
+        with pytest.raises(TypeError, match=r"Expected several texts, got str .*: wrap it in a list"):
             read("A text of its own. And more of it.", tokenizer)
-    with pytest.raises(TypeError, match="one string: wrap it in a list"):
+    with pytest.raises(TypeError, match=r"got str .*: wrap it in a list"):
         from_documents("mine", "A text of its own.")
