@@ -259,18 +259,24 @@ def test_equal_columns_in_fp32_are_no_sign_of_flipped_cells(tmp_path: Path) -> N
     assert not [fact for fact in result.facts if "float32" in fact], "fp32 is as good: the numbers are what differs"
 
 
-HEADS = """class MultiHeadAttention(MultiHeadAttention):
+def test_a_weight_of_another_shape_in_a_class_is_named(tmp_path: Path) -> None:
+    code = """class MultiHeadAttention(MultiHeadAttention):
     def __init__(self, hidden_size, num_attention_heads, dropout):
         super().__init__(hidden_size, num_attention_heads, dropout)
         self.key = nn.Linear(hidden_size + 1, hidden_size)
 """
+    facts = "\n".join(result_of(judged("ch03", tmp_path, code), "MultiHeadAttention").facts)
+    assert re.search(r"key\.weight has the shape \((\d+), \d+\), expected \(\1, \1\)", facts), facts
 
 
-def test_of_a_wrong_shape_in_a_class_weight_and_call_are_said(tmp_path: Path) -> None:
-    result = result_of(judged("ch03", tmp_path, HEADS), "MultiHeadAttention")
-    assert re.search(r"key\.weight has the shape \((\d+), (\d+)\), expected \(\1, \1\)", "\n".join(result.facts))
-    call = r"cannot be multiplied .*, in forward\(a tensor of shape \(\d+, \d+, \d+\)"
-    assert any(re.search(call, each) for each in result.failures), result.failures
+def test_an_error_in_a_class_says_in_which_call_with_the_shapes_of_what_was_given(tmp_path: Path) -> None:
+    code = """class MultiHeadAttention(MultiHeadAttention):
+    def forward(self, hidden_states, visible=None, output_attentions=False):
+        return self.output(hidden_states[..., 1:]), None
+"""
+    failures = result_of(judged("ch03", tmp_path, code), "MultiHeadAttention").failures
+    call = r"cannot be multiplied .* in forward\(a tensor of shape \(\d, \d, 16\), a tensor of shape .*, True\)"
+    assert re.search(call, failures[0]), failures
 
 
 def test_of_long_results_the_place_that_differs_is_shown(tmp_path: Path) -> None:

@@ -501,6 +501,20 @@ def test_sixty_mistakes_are_named_in_the_cell(run: Run) -> None:
         assert f"This looks like: {each.name}." in said, (key, each.name, said)
 
 
+@FULL
+@pytest.mark.parametrize("key", CONVERTED)
+def test_every_cell_answers_loops_and_exits(key: str, run: Run) -> None:
+    ends = [("while True: pass", "still running after"), ("__import__('os')._exit(0)", "os._exit() is called")]
+    for number, (name, own) in enumerate(read_chapter(key).solutions().items()):
+        body, expected = ends[number % 2]
+        code = f"def {{}}(*arguments, **named):\n    {body}\n"
+        if isinstance(own, type):
+            code = f"class {name}:\n    " + code.replace("\n", "\n    ").replace("{}(", "__init__(self, ")
+        function, said = run(code.format(name), name)
+        assert expected in said, (name, said)
+        assert function is own
+
+
 # --- Notebooks as files ---
 
 
