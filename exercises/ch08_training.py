@@ -46,8 +46,8 @@ def schedule(step: float, steps: int, warmup_share: float) -> float:
     """The factor of the learning rate at a step (from 0): linearly up over the warm-up, then linearly down to 0.
 
     The warm-up takes the fraction `warmup_share` of the steps, rounded up. The factor of its first step is above 0.
-    Its last step and the step after it have factor 1. The factor is 0 at `steps`, one after the last step. A step may
-    be a fraction such as 52.5: the lines go on between two steps.
+    Its last step and the step after it have factor 1. The factor is 0 at `steps`, one after the last step, even if all
+    steps are warm-up. A step may be a fraction such as 52.5: the lines go on between two steps.
 
     >>> [round(schedule(step, 10, 0.25), 3) for step in (0, 1, 2, 3, 9)]  # a warm-up of 3
     [0.333, 0.667, 1.0, 1.0, 0.143]

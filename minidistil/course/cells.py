@@ -2,13 +2,10 @@
 
 import ast
 import hashlib
-import importlib
-import inspect
 import io
 import json
 import re
 import stat
-import sys
 import textwrap
 import tokenize
 from pathlib import Path
@@ -128,10 +125,10 @@ def write_stubs(key: str, names: list[str]) -> None:
         OSError: it could not be written.
     """
     (folder,) = Path(minidistil.__file__).parent.glob(f"{key}_*")
-    face = importlib.import_module(f"minidistil.{folder.name}")
-    modules = {name: sys.modules[getattr(face, name).__module__] for name in names}
-    stars = [f"from {module} import *" for module in sorted({each.__name__ for each in modules.values()})]
-    stubs = [ast.unparse(emptied(definitions(inspect.getsource(module))[name])) for name, module in modules.items()]
+    modules = {path.stem: definitions(path.read_bytes()) for path in sorted(folder.glob("*.py"))}
+    home = {name: module for name in names for module, found in modules.items() if name in found}
+    stars = [f"from minidistil.{folder.name}.{module} import *" for module in sorted({*home.values()})]
+    stubs = [ast.unparse(emptied(modules[module][name])) for name, module in home.items()]
     text = "\n\n\n".join(["\n".join(stars), *stubs]) + "\n"
     path = course_folder() / "exercises" / f"{folder.name}.py"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))

@@ -1,13 +1,11 @@
-"""What can be said of any exercise that fails, without knowing its mistake.
+"""What can be said of any failed call, without knowing the mistake.
 
-Of a failed call (`of_call`): what it returns is no tensor, or has another dtype or shape, or carries no gradient, or
-which number differs from the package's own for the same input. Of a function (`example`, `faults`): what the example of
-its docstring gives, other arguments than asked for, functions that the exercise rules out.
+What it returns is no tensor, or has another dtype or shape, or carries no gradient; which number differs from the
+package's own for the same input; which weight of a new module has another shape. `faults` and `docstring_example` say
+what can be said of a function without a call.
 """
 
-import ast
 import inspect
-import pkgutil
 import re
 import reprlib
 import types
@@ -15,11 +13,9 @@ from collections.abc import Iterator
 from typing import Any, Union, get_args, get_origin
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import fresh, same
-from minidistil.course.stubs import definitions
 from minidistil.course.watch import Call, is_users, time_limit
 
 SECONDS = 2.0  # for the package's own function on one input, or for the example
@@ -42,11 +38,13 @@ def of_call(call: Call, own: Any) -> str:
         return ""
     annotated = getattr(own, call.method, own) if isinstance(own, type) else own
     said = _other_kind(call.result, inspect.signature(annotated).return_annotation)
-    if said or isinstance(own, type):
+    if said or (isinstance(own, type) and call.method != "__init__"):
         return said
     expected = _own_result(call, own)
+    if isinstance(expected, nn.Module):
+        return _other_shape(call.arguments[0], expected)
     if expected is not None:
-        said = _difference(call.result, expected, not RANDOM & {*_parameters(own)})
+        said = _difference(call.result, expected, not RANDOM & inspect.signature(own).parameters.keys())
     return said and f"{_with_plain_arguments(call)}{said}"
 
 
@@ -86,12 +84,22 @@ def _fits(value: Any, annotation: Any) -> bool:
     return isinstance(value, kind) or (kind is Iterator and hasattr(value, "__iter__"))
 
 
+def _other_shape(mine: nn.Module, own: nn.Module) -> str:
+    """The first weight whose shape is not that of the package's own."""
+    for (name, weight), other in (
+        (each, dict(own.named_parameters()).get(each[0])) for each in mine.named_parameters()
+    ):
+        if other is not None and weight.shape != other.shape:
+            return f"its {name} has the shape {tuple(weight.shape)}, expected {tuple(other.shape)}"
+    return ""
+
+
 def _own_result(call: Call, own: Any) -> Any:
-    """What the package's own function returns for the same arguments; None if that cannot be said."""
+    """What the package's own function or class gives for the same arguments; None if that cannot be said."""
     if not call.intact():
         return None
     try:
-        arguments, named = fresh((call.arguments, call.named))
+        arguments, named = fresh((call.arguments[isinstance(own, type) :], call.named))  # without self
         with time_limit(SECONDS), torch.random.fork_rng(devices=[]):
             return own(*arguments, **named)
     except BaseException as error:  # used-up iterators, a tensor in the middle of a graph, an error that is expected
@@ -182,6 +190,11 @@ def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+def given(value: Any) -> str:
+    """An argument in a few words: plain values as they are, tensors by their shape."""
+    return short(value) if isinstance(value, str | int | float | list | tuple | dict | None) else _kind(value)
+
+
 def short(value: Any) -> str:
     """A value in at most some 60 characters, without addresses in memory."""
     return without_addresses(_shortened.repr(value))
@@ -193,103 +206,3 @@ def without_addresses(text: str) -> str:
     text = re.sub(r"<built-in (?:function|method) ([\w.]+)(?: of [^<>]*)?>", r"\1", text)
     text = re.sub(r"<(generator) object ([\w.<>]+) at 0x[0-9a-fA-F]+>", r"a \1", text)
     return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
-
-
-# --- One function ---
-
-
-def faults(learner: Learner) -> dict[str, list[str]]:
-    """What is wrong with exercises whatever the tests say: other arguments, functions that are ruled out."""
-    found: dict[str, list[str]] = {}
-    for name, function in learner.solved().items():
-        said = [_other_arguments(function, learner.own[name]), *_ruled_out(name, learner)]
-        if said := list(filter(None, said)):
-            found[name] = said
-    return found
-
-
-def _parameters(function: Any) -> dict[str, inspect.Parameter]:
-    return dict(inspect.signature(function).parameters)
-
-
-def _other_arguments(function: Any, own: Any) -> str:
-    """The arguments beside those asked for; more of them, with defaults, are allowed."""
-    if isinstance(own, type) and isinstance(function, type):
-        methods = [key for key, each in vars(own).items() if inspect.isfunction(each) and key[0] != "_"]
-        pairs = [(vars(each).get(key) for each in (function, own)) for key in ("__init__", *methods)]
-        return next((said for mine, theirs in pairs if mine and (said := _other_arguments(mine, theirs))), "")
-    try:
-        mine, asked = _parameters(function), _parameters(own)
-    except (TypeError, ValueError):  # no function at all: the tests say so
-        return ""
-    free = any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in mine.values())
-    skip = 1 if "self" in asked else 0
-    names, expected = list(mine)[skip:], list(asked)[skip:]
-    optional = [name for name in expected if asked[name].default is not inspect.Parameter.empty] + names[
-        len(expected) :
-    ]
-    needed = [name for name in optional if name in mine and mine[name].default is inspect.Parameter.empty]
-    if free or (names[: len(expected)] == expected and not needed):
-        return ""
-    return f"its arguments are ({_written(mine, skip)}), expected ({_written(asked, skip)}): keep their names and order"
-
-
-def _written(parameters: dict[str, inspect.Parameter], skip: int) -> str:
-    return ", ".join(
-        name if each.default is inspect.Parameter.empty else f"{name}={each.default!r}"
-        for name, each in list(parameters.items())[skip:]
-    )
-
-
-def _ruled_out(name: str, learner: Learner) -> Iterator[str]:
-    """Uses of functions that the text of the chapter or of the exercise rules out, by their full names."""
-    stubs = learner.chapter.path.read_bytes()
-    asked = [ast.parse(stubs), *(node for key, node in definitions(stubs).items() if key == name)]
-    texts = [text for node in asked for text in re.split(r"\.\s", ast.get_docstring(node) or "")]
-    banned = [
-        dotted for text in texts if re.search(r"\b(do not use|without|not PyTorch's)\b", text)
-        for dotted in re.findall(r"`(\w+(?:\.\w+)+)`", text)
-    ]  # fmt: skip
-    objects = {dotted.rpartition(".")[2]: _resolve(dotted) for dotted in banned}
-    if not objects:
-        return
-    found = definitions(learner.path.read_bytes())
-    for node in [found[each] for each in _reached(name, found)]:
-        for inner in ast.walk(node):
-            used = _used(inner, learner.namespace)
-            for last, ruled_out in objects.items():
-                if used is not None and used is ruled_out:
-                    dotted = next(each for each in banned if each.endswith(f".{last}"))
-                    yield f"line {inner.lineno} uses {dotted}, which this exercise rules out"  # type: ignore[attr-defined]
-                    return
-
-
-def _resolve(dotted: str) -> Any:
-    for prefix in ("", "torch."):
-        try:
-            return pkgutil.resolve_name(prefix + dotted)
-        except (ImportError, AttributeError, ValueError):
-            continue
-    return None
-
-
-def _reached(name: str, found: dict[str, Any]) -> set[str]:
-    """An exercise and the other definitions of its file that it uses."""
-    reached: set[str] = set()
-    new = {name} & found.keys()
-    while new:
-        reached |= new
-        used = {inner.id for each in new for inner in ast.walk(found[each]) if isinstance(inner, ast.Name)}
-        new = (used & found.keys()) - reached
-    return reached
-
-
-def _used(node: ast.AST, namespace: dict[str, Any]) -> Any:
-    """The object that a name or an attribute stands for, by the names of a file; None if that is not clear."""
-    if isinstance(node, ast.Name):
-        return namespace.get(node.id)
-    if isinstance(node, ast.Attribute):
-        return getattr(_used(node.value, namespace), node.attr, None)
-    if isinstance(node, ast.ImportFrom) and node.module:
-        return next((_resolve(f"{node.module}.{alias.name}") for alias in node.names), None)
-    return None

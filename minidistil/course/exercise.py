@@ -196,7 +196,10 @@ def _source(name: str, frame: FrameType) -> str:
     for node, text in reversed(exercises_in("".join(lines))):
         if node.name == name and lines_of(node).start < frame.f_lineno <= (node.end_lineno or 0):
             return text
-    raise ValueError(f"The source of {name} is not at hand: expected @md.exercise in a notebook cell or a Python file.")
+    raise ValueError(
+        f"The source of {name} is not at hand: expected @md.exercise above a `def` or `class` in a Python file, or in "
+        "a notebook cell without a line such as %%time."
+    )
 
 
 def _source_of(own: Any) -> str:

@@ -23,7 +23,7 @@ from minidistil.course.docstring_example import example
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import Misconception, misconceptions, outcome, plain, same
 from minidistil.course.peers import missing
-from minidistil.course.stubs import leftover, repeated
+from minidistil.course.stubs import leftovers, repeated
 from minidistil.course.verdict import Mistake, Result, Verdict
 from minidistil.course.watch import (
     NOT_TRIED,
@@ -89,10 +89,7 @@ def _judge(name: str, learner: Learner, outcomes: Sequence[Outcome], wrong: list
     """The state of an exercise, with the tests that it fails."""
     twice = _defined_twice(name, learner)
     if name in learner.unsolved:
-        line = leftover(learner.path, name) if learner.unsolved[name] == "not written" else None
-        still = (
-            [f"line {line} still raises NotImplementedError: delete it, if the code beside it is yours"] if line else []
-        )
+        still = leftovers(learner.path, name) if learner.unsolved[name] == "not written" else []
         return Result(name, learner.unsolved[name], still, facts=twice)
     alone = [outcome.failure for outcome in outcomes if outcome.called == {name}]
     failures = [failure for failure in alone if failure]

@@ -8,7 +8,8 @@ from typing import Any
 from unittest.mock import patch
 
 from minidistil.course.chapters import Chapter, read_chapter
-from minidistil.course.diagnosis import faults, without_addresses
+from minidistil.course.diagnosis import given, without_addresses
+from minidistil.course.faults import faults
 from minidistil.course.judge import Outcome, judge
 from minidistil.course.learner import Learner
 from minidistil.course.peers import missing
@@ -124,8 +125,18 @@ class Session:
         if not isinstance(error, SAID_IN_FULL) or (lines and isinstance(error, AssertionError)):
             text = f"{type(error).__name__}: {text}".removesuffix(": ")
         if lines and type(error) is NameError:
-            place += f": {path.name} does not import or define it; import it inside the function"
+            place += f": {path.name} does not import or define it; do so inside the function"
+        place += self._call(error) if lines else ""
         return (text if len(text) <= 300 else text[:299] + "…") + place
+
+    def _call(self, error: BaseException) -> str:
+        """The call of an exercise that raised this, with the shapes of what it was given."""
+        for call in reversed(self.learner.watch.calls):
+            if call.error is error:
+                arguments = call.arguments[isinstance(self.learner.own[call.name], type) :]  # without self
+                words = [*map(given, arguments), *(f"{name}={given(each)}" for name, each in call.named.items())]
+                return f", in {call.method}({', '.join(words)})"
+        return ""
 
 
 def run_tests(session: Session) -> list[Outcome]:

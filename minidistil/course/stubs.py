@@ -87,15 +87,17 @@ def unwritten(path: Path) -> set[str]:
     return {name for name, node in found.items() if is_stub(node)}
 
 
-def leftover(path: Path, name: str) -> int | None:
-    """The line of the `raise NotImplementedError` that stands beside code of one's own; None if there is none."""
+def leftovers(path: Path, name: str) -> list[str]:
+    """What still raises NotImplementedError in a definition of which a part is written, a sentence for each place."""
     node = definitions(path.read_bytes()).get(name)
-    for each in [node, *getattr(node, "body", [])] if isinstance(node, ast.ClassDef) else [node]:
-        if isinstance(each, ast.FunctionDef) and is_stub(each):
-            own = each.body[1:] if ast.get_docstring(each) is not None else each.body
-            if len(own) > 1:
-                return next(statement.lineno for statement in own if _raises_not_implemented(statement))
-    return None
+    parts = [*_methods(node).values()] if isinstance(node, ast.ClassDef) else [node] if node else []
+    begun = not all(map(is_untouched, parts))
+    lines = {each: next(filter(_raises_not_implemented, each.body)).lineno for each in parts if begun and is_stub(each)}
+    return [
+        f"line {line} still raises NotImplementedError: "
+        + (f"write {each.name}" if is_untouched(each) else "delete it, if the code beside it is yours")
+        for each, line in lines.items()
+    ]
 
 
 def repeated(path: Path, name: str) -> list[int]:

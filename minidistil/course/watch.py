@@ -49,6 +49,7 @@ class Call:
     before: Any = None  # the state of the arguments
     returned: bool = False
     result: Any = None
+    error: BaseException | None = None  # what it raised
 
     def intact(self) -> bool:
         """Whether the arguments are still what they were."""
@@ -93,6 +94,9 @@ def watched(name: str, function: Any, watch: Watch, method: bool = False) -> Any
             watch.running.append(name)
             try:
                 call.result = function(*arguments, **named)
+            except BaseException as error:
+                call.error = error
+                raise
             finally:
                 watch.running.pop()
                 put_right()

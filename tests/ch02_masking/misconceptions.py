@@ -234,6 +234,16 @@ def mask_from_the_ids(batch, pad_token_id):
     return input_ids, (input_ids != pad_token_id).long()
 
 
+@misconception("pad", "ids above 0 taken for the text", inputs=[(_THREE, 9), ([torch.tensor([3, 0, 2]), _THREE[1]], 9)])
+def mask_from_ids_above_0(batch, pad_token_id):
+    """The mask is 1 where the id is above 0: padding with another id counts as text, and a token with id 0 does not.
+
+    The mask comes from the lengths, not from the ids.
+    """
+    input_ids, _ = _pad(batch, pad_token_id)
+    return input_ids, (input_ids > 0).long()
+
+
 @misconception("pad", "the mask inverted", inputs=[(_THREE, 0), (_THREE, 9)])
 def mask_inverted(batch, pad_token_id):
     """The mask is 1 at the padding and 0 at the text.

@@ -126,7 +126,7 @@ def cosine_on_the_way_down(step, steps, warmup_share):
 def constant_after_the_warm_up(step, steps, warmup_share):
     """After the warm-up the rate stays at its highest value until the end.
 
-    Let it go down linearly: (steps - step) / (steps - warmup).
+    Let it go down linearly: (steps - step) / max(1, steps - warmup).
     """
     warmup = math.ceil(warmup_share * steps)
     return _lines(step, steps, warmup) if step < warmup else 1.0
@@ -140,6 +140,21 @@ def warm_up_ends_below_one(step, steps, warmup_share):
     """
     warmup = math.ceil(warmup_share * steps)
     return (step + 1) / (warmup + 1) if step < warmup else _lines(step, steps, warmup)
+
+
+@_raises(ZeroDivisionError)
+def _divides_by_zero(function):
+    function(4, 4, 1.0)
+
+
+@misconception("schedule", "no steps after the warm-up", symptom=_divides_by_zero)
+def nothing_after_the_warm_up(step, steps, warmup_share):
+    """If all steps are warm-up, steps - warmup is 0, and the way down divides by it.
+
+    Divide by max(1, steps - warmup).
+    """
+    warmup = math.ceil(warmup_share * steps)
+    return (step + 1) / warmup if step < warmup else (steps - step) / (steps - warmup)
 
 
 # ---- numbers_of_step ----
@@ -499,12 +514,32 @@ def length_of_afterwards(parameters, max_norm):
 def copies_clipped(parameters, max_norm):
     """The product is a new tensor that is not stored anywhere; the parameters still have the old gradients.
 
-    Work in place with gradient.mul_(factor), or assign to parameter.grad.
+    Work in place: gradient.mul_(factor).
     """
     norm = _norm(parameters)
     for gradient in _gradients(parameters):
         if norm > max_norm:
             gradient = gradient * (max_norm / norm)
+    return norm
+
+
+def _replaces_gradients(function):
+    parameter = nn.Parameter(torch.zeros(2))
+    parameter.grad = before = torch.tensor([3.0, 4.0])
+    function([parameter], 1.0)
+    return parameter.grad is not before and torch.allclose(parameter.grad, torch.tensor([0.6, 0.8]))
+
+
+@misconception("clip_gradients", "new tensors in place of the gradients", symptom=_replaces_gradients)
+def gradients_replaced(parameters, max_norm):
+    """The products are right, but they are new tensors: whoever holds the old ones, as DDP does, sees no change.
+
+    Change the tensors that are there: parameter.grad.mul_(factor), or parameter.grad *= factor.
+    """
+    norm = _norm(parameters)
+    for parameter in parameters:
+        if parameter.grad is not None and norm > max_norm:
+            parameter.grad = parameter.grad * (max_norm / norm)
     return norm
 
 

@@ -33,6 +33,10 @@ def test_a_warm_up_is_rounded_up_and_may_be_left_out(impl: ModuleType) -> None:
     assert [impl.schedule(step, 4, 0.0) for step in range(4)] == pytest.approx([1, 0.75, 0.5, 0.25])
 
 
+def test_a_run_may_be_warm_up_from_its_first_step_to_its_last(impl: ModuleType) -> None:
+    assert [impl.schedule(step, 4, 1.0) for step in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1, 0])
+
+
 def test_between_two_steps_the_line_goes_on(impl: ModuleType) -> None:
     assert impl.schedule(52.5, 100, 0.05) == pytest.approx(0.5)
 

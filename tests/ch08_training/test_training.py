@@ -219,7 +219,10 @@ def with_gradients(*gradients: torch.Tensor | None) -> list[torch.nn.Parameter]:
 
 def test_all_gradients_are_clipped_as_one_vector(impl: ModuleType) -> None:
     parameters = with_gradients(torch.tensor([3.0]), torch.tensor([[0.0, 4.0]]))
+    before = [parameter.grad for parameter in parameters]
     norm = impl.clip_gradients(parameters, 1.0)
+    same = [parameter.grad is each for parameter, each in zip(parameters, before, strict=True)]
+    assert all(same), "a new tensor was assigned to .grad: change the one that is there, in place"
     assert isinstance(norm, float), f"the norm is a number of Python's, not a {type(norm).__name__}: float(norm)"
     assert norm == pytest.approx(5.0)  # its length before
     assert [parameter.grad.tolist() for parameter in parameters] == [  # type: ignore[union-attr]

@@ -1,6 +1,7 @@
 """Chapter 10: wrong metrics, batches, second distillations, answers and entities that people really write."""
 
 import copy
+import math
 import re
 import string
 from collections import Counter
@@ -247,6 +248,18 @@ def _middle_ranks(values):
     return [sum(v < x for v in values) + (1 + sum(v == x for v in values)) / 2 for x in values]
 
 
+def _agrees_on(inputs):
+    """The symptom of a wrong function that sorts by argsort, which may put equal values in any order: these numbers."""
+
+    def symptom_of(wrong):
+        return lambda function: all(math.isclose(function(*each), wrong(*each), abs_tol=1e-6) for each in inputs)
+
+    return symptom_of
+
+
+UNTIED = [([0.3, 0.1, 0.5, 0.2, 0.4], [2.0, 9.0, 4.0, 1.0, 7.0]), ([4.0, 1.0, 3.0, 2.0], [0.0, 0.1, 0.9, 0.2])]
+
+
 @misconception("spearman", "no ranks", inputs=TIED)
 def pearson_of_the_values(right, guessed):
     """This is the correlation of the values, not of their ranks.
@@ -265,7 +278,7 @@ def ties_get_the_first_rank(right, guessed):
     return _pearson(*([1.0 + sorted(each).index(x) for x in each] for each in (right, guessed)))
 
 
-@misconception("spearman", "ties in order of appearance", inputs=TIED)
+@misconception("spearman", "ties in order of appearance", symptom_of=_agrees_on(TIED))
 def ties_in_order_of_appearance(right, guessed):
     """Among equal values, the one that comes first gets the lower rank.
 
@@ -300,7 +313,7 @@ def six_d_squared(right, guessed):
     return 1 - 6 * sum((x - y) ** 2 for x, y in zip(a, b)) / (len(a) * (len(a) ** 2 - 1))
 
 
-@misconception("spearman", "argsort taken for ranks", inputs=TIED)
+@misconception("spearman", "argsort taken for ranks", symptom_of=_agrees_on(UNTIED))
 def argsort_taken_for_ranks(right, guessed):
     """argsort says which value has each rank, not which rank each value has.
 
@@ -356,7 +369,7 @@ def nan_for_a_constant(right, guessed):
 
 # collate
 
-_TEXTS = [Feature([4, 9, 7, 5], [0, 0, 1, 1], 1, 0), Feature([4, 5], [0, 1], 0, 1)]
+_TEXTS = [Feature([4, 9, 0, 5], [0, 0, 1, 1], 1, 0), Feature([4, 5], [0, 1], 0, 1)]
 _TAGGED = [
     Feature([4, 8, 5], [0, 0, 0], [-100, 2, -100], 0),
     Feature([4, 8, 8, 8, 5], [0] * 5, [-100, 1, 3, 0, -100], 1),
@@ -427,6 +440,16 @@ def mask_from_the_ids(features, pad_token_id, model_class):
     """
     batch = _collated(features, pad_token_id, model_class)
     return replace(batch, attention_mask=(batch.input_ids != pad_token_id).long())
+
+
+@misconception("collate", "mask of the ids above 0", symptom_of=_makes_the_batches_of)
+def mask_of_the_ids_above_0(features, pad_token_id, model_class):
+    """The mask is 1 where the id is above 0, but padding may have another id, and a token the id 0.
+
+    Make the mask from the lengths.
+    """
+    batch = _collated(features, pad_token_id, model_class)
+    return replace(batch, attention_mask=(batch.input_ids > 0).long())
 
 
 @misconception("collate", "pad token ignored", symptom_of=_makes_the_batches_of)

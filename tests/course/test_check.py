@@ -149,7 +149,7 @@ def test_a_name_that_the_file_does_not_import_is_explained(tmp_path: Path) -> No
     path = solved_but(tmp_path, "def is_punctuation(char):\n    return char in string.punctuation\n")
     failures = result_of(check("ch01", path), "is_punctuation")[1]
     assert "name 'string' is not defined" in failures
-    assert "import it inside the function" in failures
+    assert "do so inside the function" in failures
 
 
 def test_a_function_that_exits_is_a_failed_exercise(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What `check` says of exercises that fail: of any mistake, and of which exercise is to blame."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -166,10 +167,10 @@ def test_where_no_replacement_mends_it_nobody_is_blamed(tmp_path: Path, monkeypa
     ("key", "name", "ending"),
     [
         ("ch05", "answer_loss",
-         "def answer_loss(logits, start_positions, end_positions):\n"
-         "    both = torch.cat([start_positions, end_positions])\n"
-         "    return torch.nn.functional.cross_entropy(logits.transpose(0, 2).transpose(1, 2).flatten(0, 1), both,\n"
-         "                                             ignore_index=logits.shape[1])\n"),
+         "def answer_loss(start_logits, end_logits, start_positions, end_positions):\n"
+         "    both = torch.cat([start_positions, end_positions]).clamp(max=start_logits.shape[1])\n"
+         "    return torch.nn.functional.cross_entropy(torch.cat([start_logits, end_logits]), both,\n"
+         "                                             ignore_index=start_logits.shape[1])\n"),
         ("ch08", "clip_gradients",
          "def clip_gradients(parameters, max_norm):\n"
          "    return nn.utils.clip_grad_norm_(parameters, max_norm)\n"),
@@ -256,6 +257,26 @@ def test_equal_columns_in_fp32_are_no_sign_of_flipped_cells(tmp_path: Path) -> N
     result = result_of(judged("ch12", tmp_path, code, "import torch\n"), "sign_flip_p_values")
     assert [each.name for each in result.misconceptions] == ["equal does not count"]
     assert not [fact for fact in result.facts if "float32" in fact], "fp32 is as good: the numbers are what differs"
+
+
+def test_a_weight_of_another_shape_in_a_class_is_named(tmp_path: Path) -> None:
+    code = """class MultiHeadAttention(MultiHeadAttention):
+    def __init__(self, hidden_size, num_attention_heads, dropout):
+        super().__init__(hidden_size, num_attention_heads, dropout)
+        self.key = nn.Linear(hidden_size + 1, hidden_size)
+"""
+    facts = "\n".join(result_of(judged("ch03", tmp_path, code), "MultiHeadAttention").facts)
+    assert re.search(r"key\.weight has the shape \((\d+), \d+\), expected \(\1, \1\)", facts), facts
+
+
+def test_an_error_in_a_class_says_in_which_call_with_the_shapes_of_what_was_given(tmp_path: Path) -> None:
+    code = """class MultiHeadAttention(MultiHeadAttention):
+    def forward(self, hidden_states, visible=None, output_attentions=False):
+        return self.output(hidden_states[..., 1:]), None
+"""
+    failures = result_of(judged("ch03", tmp_path, code), "MultiHeadAttention").failures
+    call = r"cannot be multiplied .* in forward\(a tensor of shape \(\d, \d, 16\), a tensor of shape .*, True\)"
+    assert re.search(call, failures[0]), failures
 
 
 def test_of_long_results_the_place_that_differs_is_shown(tmp_path: Path) -> None:

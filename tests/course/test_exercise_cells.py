@@ -356,6 +356,7 @@ def test_a_read_only_file_is_left_alone_and_the_cell_is_checked_all_the_same(run
 
 
 def test_a_missing_file_is_made_again(run: Run, file: Path) -> None:
+    run(RIGHT)  # also where the package's function is the learner's by now
     file.unlink()
     _, said = run(RIGHT)
     assert "passes" in said
@@ -498,6 +499,20 @@ def test_sixty_mistakes_are_named_in_the_cell(run: Run) -> None:
             code = f"def {each.exercise}(*arguments, **named):\n    return {wrong}(*arguments, **named)\n"
         said = run(code, each.exercise)[1]
         assert f"This looks like: {each.name}." in said, (key, each.name, said)
+
+
+@FULL
+@pytest.mark.parametrize("key", CONVERTED)
+def test_every_cell_answers_loops_and_exits(key: str, run: Run) -> None:
+    ends = [("while True: pass", "still running after"), ("__import__('os')._exit(0)", "os._exit() is called")]
+    for number, (name, own) in enumerate(read_chapter(key).solutions().items()):
+        body, expected = ends[number % 2]
+        code = f"def {{}}(*arguments, **named):\n    {body}\n"
+        if isinstance(own, type):
+            code = f"class {name}:\n    " + code.replace("\n", "\n    ").replace("{}(", "__init__(self, ")
+        function, said = run(code.format(name), name)
+        assert expected in said, (name, said)
+        assert function is own
 
 
 # --- Notebooks as files ---

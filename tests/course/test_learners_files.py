@@ -12,6 +12,7 @@ import torch
 from minidistil.course.chapters import read_chapter
 from minidistil.course.check import check
 from minidistil.course.misconceptions import misconceptions
+from minidistil.course.stubs import leftovers
 
 SOLUTION = (read_chapter("ch03").tests / "correct" / "base.py").read_text(encoding="utf-8")
 
@@ -46,6 +47,25 @@ def test_a_raise_that_was_left_behind_is_named_with_its_line(tmp_path: Path) -> 
     (result,) = [each for each in check("ch03", path).results if each.name == "join_heads"]
     assert result.state == "not written"
     assert f"line {line} " in " ".join(result.lines("ch03"))
+
+
+@pytest.mark.parametrize(
+    ("init", "forward", "said"),
+    [
+        ("self.a = 1", "raise NotImplementedError", ["line 5 still raises NotImplementedError: write forward"]),
+        ("raise NotImplementedError", "return x", ["line 3 still raises NotImplementedError: write __init__"]),
+        ("self.a = 1; raise NotImplementedError", "return x", ["line 3 still raises NotImplementedError: delete it"]),
+        ("raise NotImplementedError", "raise NotImplementedError", []),
+    ],
+)
+def test_of_a_class_that_is_begun_it_is_said_what_is_left(
+    init: str, forward: str, said: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f"class A:\n  def __init__(self):\n    {init}\n  def forward(self, x):\n    {forward}\n")
+    found = leftovers(path, "A")
+    assert len(found) == len(said)
+    assert all(mine.startswith(each) for mine, each in zip(found, said, strict=True)), found
 
 
 def test_code_that_works_in_place_is_not_taken_for_a_misconception() -> None:

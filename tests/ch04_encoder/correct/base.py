@@ -1,4 +1,4 @@
-"""A whole solution, written differently from the package: PyTorch's functions on the modules' weights."""
+"""A whole solution, written differently from the package: more of PyTorch's own functions."""
 
 import torch
 from torch import nn
@@ -27,9 +27,7 @@ class Embeddings(nn.Module):
 
     def forward(self, input_ids, token_type_ids=None):
         position_ids = torch.arange(input_ids.size(1), device=input_ids.device).expand_as(input_ids)
-        summed = nn.functional.embedding(input_ids, self.word.weight) + nn.functional.embedding(
-            position_ids, self.position.weight
-        )
+        summed = self.word(input_ids) + nn.functional.embedding(position_ids, self.position.weight)
         if self.token_type is not None:
             if token_type_ids is None:
                 summed = summed + self.token_type.weight[0]
@@ -52,10 +50,7 @@ class Block(nn.Module):
     def forward(self, hidden_states, visible=None, output_attentions=False):
         branch, weights = self.attention(hidden_states, visible, output_attentions)
         middle = self.attention_norm(self.attended_dropout(branch) + hidden_states)
-        branch = nn.functional.linear(
-            nn.functional.gelu(nn.functional.linear(middle, self.expand.weight, self.expand.bias)), self.contract.weight
-        )
-        branch = branch + self.contract.bias
+        branch = self.contract(nn.functional.gelu(self.expand(middle)))
         return self.output_norm(self.fed_dropout(branch) + middle), weights
 
 

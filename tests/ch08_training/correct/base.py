@@ -12,7 +12,7 @@ from minidistil.ch08_training.parallel import without_averaging
 
 def schedule(step, steps, warmup_share):
     warmup = math.ceil(warmup_share * steps)
-    points = ([-1, warmup - 1], [0.0, 1.0]) if step < warmup else ([warmup, max(steps, warmup + 1)], [1.0, 0.0])
+    points = ([-1, warmup - 1], [0.0, 1.0]) if step < warmup else ([min(warmup, steps - 1), steps], [1.0, 0.0])
     (left, right), (low, high) = points
     return low + (high - low) * (step - left) / (right - left)
 
@@ -38,7 +38,7 @@ def clip_gradients(parameters, max_norm):
     norm = torch.cat([parameter.grad.flatten() for parameter in with_gradient]).norm().item()
     factor = min(1.0, max_norm / norm) if norm else 1.0
     for parameter in with_gradient:
-        parameter.grad = parameter.grad * factor
+        parameter.grad[...] = parameter.grad * factor
     return norm
 
 

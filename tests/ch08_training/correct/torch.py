@@ -12,7 +12,7 @@ from tests.ch08_training.correct.base import *
 
 def schedule(step, steps, warmup_share):
     warmup = ceil(warmup_share * steps)
-    return (step + 1) / warmup if step < warmup else 1 - (step - warmup) / max(1, steps - warmup)
+    return (step + 1) / warmup if step < warmup else 1 - (step - min(warmup, steps - 1)) / max(1, steps - warmup)
 
 
 def numbers_of_step(step, accumulate, rank, world_size):
