@@ -1,4 +1,4 @@
-"""Chapter 9, what it buys: write the figures of an evaluation, and their intervals, yourself.
+"""Chapter 9, evaluation: write the figures of an evaluation, and their intervals, yourself.
 
 Replace each `raise NotImplementedError` by your code; keep the names and the arguments. Your figures are compared with
 those of scikit-learn, NumPy and SciPy:

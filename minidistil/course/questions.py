@@ -49,7 +49,7 @@ class Quiz:
         return "\n\n".join("\n".join([q.question, *(f"  ( ) {c.text}" for c in q.choices)]) for q in self.questions)
 
     def _repr_html_(self) -> str:
-        return "".join(
+        return "<br>".join(  # which sets each question apart from the choices before it
             f"<p><strong>{marked(q.question)}</strong></p>"
             + "".join(details(marked(c.text), f"<p>{_verdict(c)}</p>") for c in q.choices)
             for q in self.questions

@@ -85,7 +85,7 @@ def word_against_word(
     figure.draw_without_rendering()
     for axis, (across, up) in zip(axes, panels.values(), strict=True):
         dots = zip(words, across.tolist(), up.tolist(), strict=True)
-        name_dots(axis, [dot for dot in dots if dot[0] in named])
+        name_dots(axis, [(word if word in named else "", x, y) for word, x, y in dots])
     return figure
 
 

@@ -20,7 +20,7 @@ def against_healthy(run: Mapping[str, Any], healthy: Sequence[Mapping[str, Any]]
             axis.plot(steps, values, color=colour, linewidth=1 if colour == GREY else 2)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("step")
-        axis.ticklabel_format(axis="y", scilimits=(-2, 3))
+        axis.ticklabel_format(axis="y", scilimits=(-4, 3))
     figure.alt = (  # type: ignore[attr-defined]  # read by the figure's own _repr_png_
         f"{', '.join(names.values())} of one run in orange, of {len(healthy)} healthy runs in grey"
     )

@@ -109,7 +109,7 @@ def name_dots(
 
     Args:
         axis: of a figure that has a layout already, since the sizes of the names depend on it.
-        dots: name, x and y of each.
+        dots: name, x and y of each; "" for a dot without a name.
         away: horizontal and vertical distance between the centre of a dot and its name, in points.
         size: of the letters, in points.
     """
@@ -122,9 +122,12 @@ def name_dots(
         (0, 2 + across, "center", "bottom"), (0, -2 - across, "center", "top"),
     )  # fmt: skip
     middles = [axis.transData.transform((x, y)) for _, x, y in dots]
-    taken = [Bbox.from_extents(*(middle - across / 2), *(middle + across / 2)) for middle in middles]
+    radius = across / 2 * axis.figure.dpi / 72  # in pixels
+    taken = [Bbox.from_extents(*(middle - radius), *(middle + radius)) for middle in middles]
     inside = axis.get_window_extent()
     for place, (name, x, y) in enumerate(dots):
+        if not name:
+            continue
         text = axis.annotate(name, (x, y), xytext=(0, 0), textcoords="offset points", fontsize=size)
         others = taken[:place] + taken[place + 1 :]
         for *offset, horizontal, vertical in sides:

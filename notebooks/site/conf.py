@@ -110,7 +110,7 @@ HIDDEN = {"outputs_hidden": "hide-output", "source_hidden": "hide-input"}  # Jup
 
 
 def added(app: Any, name: str, source: list[str]) -> None:
-    """What the pages have beyond the files: contents, the exercises' texts, collapsed answers to predictions."""
+    """What the pages have beyond the files: contents, the exercises' texts, collapsed answers, words for pictures."""
     if name == "README":
         source[0] += CONTENTS
     elif name == "exercises/README":
@@ -126,6 +126,9 @@ def added(app: Any, name: str, source: list[str]) -> None:
             hidden = cell["metadata"].get("jupyter", {})
             tags = [tag for key, tag in HIDDEN.items() if hidden.get(key)]
             cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), *tags]
+            for output in cell.get("outputs", []):
+                if about := output.get("metadata", {}).get("image/png"):
+                    cell["metadata"]["mystnb"] = {"image": {"alt": about["alt"]}}
             if tags and cell["outputs"] and cell["outputs"][0].get("data") == {}:
                 del cell["outputs"][0]  # .github/hide_answers.py
         source[0] = json.dumps(notebook)

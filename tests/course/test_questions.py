@@ -89,6 +89,7 @@ def test_a_page_folds_and_text_lists_the_choices(course: Path) -> None:
     assert "( ) Its sum is 1." in shown["text/plain"]
     assert "divided" not in shown["text/plain"]
     assert shown["text/html"].count("<details>") == 4
+    assert shown["text/html"].count("</details><br><p><strong>") == 1  # between the two questions
     assert "<code>softmax</code>" in shown["text/html"]
     assert "&lt;K&gt;" in shown["text/html"]
     assert shown["application/vnd.jupyter.widget-view+json"]["model_id"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.transforms import Bbox
 
 from minidistil import plots
 from minidistil.ch10_tasks.task_metrics import accuracy
@@ -190,14 +191,17 @@ def test_trade_offs_name_each_dot() -> None:
     [
         {"the largest one": (420.0, 1.0), "the greyest one": (130.0, 0.23), "the palest one": (65.0, 0.25)},
         {"the first": (1.0, 0.25), "the second": (1.3, 0.24), "the third": (4.0, 1.0)},
+        {"whole, fp32": (420.0, 1.0), "a half of it, bf16": (128.0, 0.254), "a half of it, int8": (65.0, 0.25)},
     ],
 )
 def test_names_of_neighbouring_dots_stay_inside_and_cover_nothing(points: dict[str, tuple[float, float]]) -> None:
     (axis,) = axes_of(plots.trade_offs(points, "x", "y", "t"))
     boxes = [text.get_window_extent() for text in axis.texts]
-    dots = [axis.transData.transform(point) for point in points.values()]
+    middles = [axis.transData.transform(point) for point in points.values()]
+    radius = axis.lines[0].get_markersize() / 2 * axis.figure.dpi / 72
+    dots = [Bbox.from_extents(*(middle - radius), *(middle + radius)) for middle in middles]
     assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
-    assert not any(box.contains(*dot) for box in boxes for dot in dots)
+    assert not any(box.overlaps(dot) for box in boxes for dot in dots)
     assert all(box.x0 >= axis.get_window_extent().x0 for box in boxes)
 
 
@@ -226,6 +230,12 @@ def test_words_lie_at_their_two_values_with_the_least_squares_line() -> None:
     assert np.polyfit(xs(line), ys(line), 1).tolist() == pytest.approx([0.5, 0.1])
     assert (xs(dots), ys(dots)) == ([-1, 0, 1], pytest.approx([-0.4, 0.1, 0.6]))
     assert words(axis.texts) == ["b"]
+
+
+def test_a_words_name_covers_no_dot_of_another_word() -> None:
+    pair = torch.tensor([0.0, 0.1, -1.0]), torch.tensor([0.0, 0.07, -1.0])
+    (axis,) = axes_of(plots.word_against_word({"p": pair}, ["middle", "b", "c"], {"middle"}, ("x", "y"), "t"))
+    assert not axis.texts[0].get_window_extent().contains(*axis.transData.transform((0.1, 0.07)))
 
 
 def test_the_swapped_values_are_counted_and_the_observed_one_is_marked() -> None:
