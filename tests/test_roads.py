@@ -30,6 +30,13 @@ def test_the_page_installs_the_torch_of_the_requirements() -> None:
     assert f"install {torch} --index-url" in INSTALL
 
 
+def test_colab_s_transformers_still_works_after_the_cell() -> None:
+    """Only of packages that the command names does pip respect what they need, here of huggingface_hub."""
+    (cell,) = re.findall(r"^%pip install .*-e \. .*$", INSTALL, re.MULTILINE)
+    assert "transformers" in cell.split()
+    assert "torch" not in cell
+
+
 def test_every_part_that_the_page_names_can_be_installed() -> None:
     extras = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[project.optional-dependencies]")[2]
     named = set(re.findall(r'-e "\.\[(\w+)\]"', INSTALL))

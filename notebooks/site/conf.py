@@ -1,4 +1,4 @@
-"""The site: `sphinx-build -c notebooks/site . build/site` in the top folder, with `pip install -e ".[course,site]"`.
+"""The site: `sphinx-build -c notebooks/site . build/site` in the top folder, with `pip install -e ".[site]"`.
 
 The pages are the repository's own files, so that nothing is written twice. What is shown depends on the stored
 outputs: nothing is run.
