@@ -289,11 +289,12 @@ def main(folder: Path, text: Path, out: Path, steps: int = 300) -> None:
             print(f"step {step:>5} of {steps}: loss {loss:.3f}", flush=True)
     save(student, vocab, heads, out)
     for name, w in (("teacher", teacher), ("student", student)):
-        print(
-            f"{name}: Returns a [MASK] of the elements. -> {fill(w, 'Returns a [MASK] of the elements.', vocab, heads)}"
-        )
+        guesses = fill(w, "Returns a [MASK] of the elements.", vocab, heads)
+        print(f"{name}: Returns a [MASK] of the elements. -> {guesses}")
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (4, 5):
+        sys.exit(__doc__)
     teacher_folder, text_file, out_folder = map(Path, sys.argv[1:4])
     main(teacher_folder, text_file, out_folder, *map(int, sys.argv[4:]))
