@@ -41,6 +41,8 @@ def sequences(documents: Iterable[str], tokenizer: WordPiece, max_length: int = 
         TypeError: documents is one string or no texts, or another argument is something else.
         ValueError: max_length is below 3, or all sequences are dropped.
     """
+    require_kind(WordPiece, tokenizer=tokenizer)
+    require_kind(Integral, max_length=max_length)
     result = [chunk for document in several(documents) for chunk in chunks(document, tokenizer, max_length)]
     if not result:
         raise ValueError(NOTHING_LEFT)
@@ -54,8 +56,6 @@ def chunks(document: str, tokenizer: WordPiece, max_length: int) -> Iterator[Ten
     >>> [chunk.tolist() for chunk in chunks("a b c a", tokenizer, 4)]
     [[2, 5, 6, 3], [2, 7, 5, 3]]
     """
-    require_kind(WordPiece, tokenizer=tokenizer)
-    require_kind(Integral, max_length=max_length)
     if max_length < 3:
         raise ValueError(f"max_length={max_length} is too small: [CLS], one token and [SEP] need 3.")
     room = max_length - 2

@@ -4,11 +4,12 @@ The `datasets` library does all three (Lhoest et al., 2021, "Datasets: A Communi
 Processing"). A corpus in memory is streamed through it as well, so that both behave alike.
 """
 
+import gzip
 import hashlib
 import lzma
 import traceback
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
@@ -55,24 +56,26 @@ class DocumentStream:
 
     Args:
         dataset: rows with a column "text".
+        files: what the rows are read from, for an error.
 
     Raises:
         ValueError: no such rank.
     """
 
-    def __init__(self, dataset: "IterableDataset", rank: int = 0, world_size: int = 1):
+    def __init__(self, dataset: "IterableDataset", rank: int = 0, world_size: int = 1, files: Iterable[str] = ()):
         if not 0 <= rank < world_size:
             raise ValueError(f"rank must be from 0 to world_size - 1, got rank={rank} and world_size={world_size}.")
         from datasets.distributed import split_dataset_by_node
 
         # The one shard of one is a copy of the dataset: else two streams of a dataset moved each other's position.
         self._dataset = split_dataset_by_node(dataset.shard(1, 0), rank, world_size)
+        self._files = files
         self._start = self._dataset.state_dict()
         self._loaded: dict[str, Any] | None = self._start  # until the first row is read; then the dataset knows
 
     def __iter__(self) -> Iterator[str]:
         self._dataset.load_state_dict(self.state_dict())
-        with _naming_the_file():
+        with _naming_the_file(self._files):
             for row in self._dataset:
                 self._loaded = None
                 yield _text(row)
@@ -88,7 +91,7 @@ class DocumentStream:
 
 
 @contextmanager
-def _naming_the_file() -> Iterator[None]:
+def _naming_the_file(files: Iterable[str]) -> Iterator[None]:
     """Where a file cannot be read, say which: the readers of `datasets` have it in a variable, not in their errors."""
     try:
         yield
@@ -97,8 +100,22 @@ def _naming_the_file() -> Iterator[None]:
         names = [each[key] for each in variables for key in ("file", "urlpath") if isinstance(each.get(key), str)]
         if not names and not isinstance(error, UnicodeDecodeError):
             raise
-        path = names[-1].rpartition("::")[2] if names else "A file"  # gzip://a.txt::/folder/a.txt.gz
+        path = names[-1].rpartition("::")[2] if names else _not_utf8(files)  # gzip://a.txt::/folder/a.txt.gz
         raise ValueError(f"{path} cannot be read ({error}): repair it, or leave it out.") from error
+
+
+def _not_utf8(files: Iterable[str]) -> str:
+    """The first such file: JSON lines are decoded when the readers of `datasets` have gone on to another one."""
+    for name in sorted(files):
+        try:
+            with (gzip.open if name.endswith(".gz") else open)(name, "rt", encoding="utf-8") as file:
+                while file.read(2**20):
+                    pass
+        except UnicodeDecodeError:
+            return name
+        except OSError:
+            continue  # it is on the hub
+    return "A file"
 
 
 class AlternatingStream(DocumentStream):
@@ -190,7 +207,7 @@ class HubCorpus:
 
     def _stream(self, splits: Sequence[str], rank: int = 0, world_size: int = 1) -> DocumentStream:
         kept = [dataset.filter(_belongs, fn_kwargs={"splits": splits}) for dataset in self._datasets]
-        streams = [DocumentStream(dataset, rank, world_size) for dataset in kept]
+        streams = [DocumentStream(dataset, rank, world_size, self._files) for dataset in kept]
         return streams[0] if len(streams) == 1 else AlternatingStream(streams)
 
 
@@ -241,7 +258,8 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
         ) from error
     if not folder and builder.repo_id is None:  # "text" and "json" name a format: all such files of the current folder
         raise FileNotFoundError(f"There is no folder {name}, and {name} is a format: expected a dataset or a folder.")
-    with _naming_the_file():
+    files = frozenset(map(str, builder.config.data_files["train"]))
+    with _naming_the_file(files):
         dataset = builder.as_streaming_dataset("train")
         columns: Mapping[str, Any] = dataset.features or next(iter(dataset), {})  # some formats do not say beforehand
     if not columns:
@@ -252,7 +270,6 @@ def hub(name: str | Path, config: str | None = None, revision: str | None = None
     if not isinstance(kind, str | None) and getattr(kind, "dtype", "") not in ("string", "large_string"):
         raise ValueError(f'The column "text" of the dataset {name} holds {kind}: expected a text in each row.')
     title = " ".join(part for part in (str(name), config, revision) if part)
-    files = frozenset(map(str, builder.config.data_files["train"]))
     return HubCorpus(title, [dataset.select_columns(["text"])], str(builder.hash), files)
 
 

@@ -146,13 +146,9 @@ def distillation_loss(
         Scalars: `total`, and before weighting `ce` and `mlm` (nats), `cos` (0 to 2) and `mse` (squared logits).
 
     Raises:
-        TypeError: an argument is no tensor, or no number.
         ValueError: an alpha is negative or all are 0, or the arguments of a loss do not fit.
     """
     alphas = {"alpha_ce": alpha_ce, "alpha_mlm": alpha_mlm, "alpha_cos": alpha_cos, "alpha_mse": alpha_mse}
-    require_kind(Tensor, student_logits=student_logits, teacher_logits=teacher_logits, labels=labels)
-    require_kind(Tensor, student_hidden=student_hidden, teacher_hidden=teacher_hidden)
-    require_kind(int, float, temperature=temperature, **alphas)
     require_weights(alphas)
     ce = soft_target_loss(student_logits, teacher_logits, temperature)
     mlm = masked_lm_loss(student_logits, labels)
@@ -170,7 +166,8 @@ def _rows(logits: Tensor) -> Tensor:
 
 
 def require_weights(alphas: dict[str, float]) -> None:
-    """Raise ValueError if a loss weight, given by name, is negative, or if all are 0."""
+    """Raise ValueError if a loss weight, given by name, is negative, or if all are 0; TypeError if it is no number."""
+    require_kind(int, float, **alphas)
     for name, alpha in alphas.items():
         if not alpha >= 0:
             raise ValueError(f"{name} is {alpha}: expected 0 or more.")
@@ -179,6 +176,7 @@ def require_weights(alphas: dict[str, float]) -> None:
 
 
 def _require_same_vocabulary(student_logits: Tensor, teacher_logits: Tensor) -> None:
+    require_kind(Tensor, student_logits=student_logits, teacher_logits=teacher_logits)
     if student_logits.shape[-1] != teacher_logits.shape[-1]:
         raise ValueError(
             f"The student scores {student_logits.shape[-1]} words, its teacher {teacher_logits.shape[-1]}: their "

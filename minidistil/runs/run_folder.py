@@ -99,7 +99,7 @@ class RunFolder:
             raise ValueError(problem)
         try:
             if rank() == 0:
-                for part in self.folder.rglob(".*.part"):
+                for part in [*self.folder.rglob(".*.part"), *self.folder.rglob(".tmp??????")]:  # ours, safetensors'
                     part.unlink()
             yield
         finally:

@@ -285,7 +285,11 @@ LINES = "\n".join(TEXTS).encode()
         ({"a.jsonl": jsonl([*TEXTS]), "b.jsonl": b'{"text":\n'}, r"b\.jsonl cannot be read \(JSON parse error"),
         ({"a.parquet": b"PAR1 and more"}, r"a\.parquet cannot be read \(Parquet"),
         ({"a.jsonl": jsonl([*TEXTS]), "b.jsonl": jsonl([["one"]])}, r"b\.jsonl cannot be read \(Couldn't cast"),
-        ({"a.jsonl": b'{"text": "\xff"}\n'}, r"file cannot be read \('utf-8' codec"),
+        ({"a.jsonl": b'{"text": "\xff"}\n'}, r"a\.jsonl cannot be read \('utf-8' codec"),
+        (
+            {"a.jsonl": jsonl([*TEXTS]), "b.jsonl.gz": gzip.compress(b'{"text": "\xff"}\n')},
+            r"b\.jsonl\.gz cannot be read",
+        ),
         ({"a.txt.xz": LINES}, r"a\.txt\.xz cannot be read"),
         ({"a.txt.zst": LINES}, r"a\.txt\.zst cannot be read"),
         ({"a.txt": LINES, "b.zip": LINES}, r"zip file of .* cannot be read"),

@@ -67,6 +67,7 @@ def test_a_second_run_in_the_folder_is_refused_until_the_first_one_ends(tmp_path
 def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     parts = [tmp_path / ".report.md.7.part", tmp_path / "checkpoints" / ".step-00000007.safetensors.7.part"]
+    parts.append(tmp_path / "checkpoints" / ".tmpdS1qcC")  # what safetensors writes before it gives a file its name
     for part in parts:
         part.write_bytes(b"half")
     (tmp_path / "report.md").write_text("whole")
