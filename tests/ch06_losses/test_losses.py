@@ -95,6 +95,7 @@ def test_masked_lm_counts_labelled_positions_only(impl: ModuleType, shape: tuple
     rows = values.reshape(-1, 11)
     expected = -(log_softmax(rows[1])[7] + log_softmax(rows[-1])[3]) / 2
     loss = impl.masked_lm_loss(logits, labels)
+    assert loss.shape == (), "the loss is one number"
     assert loss.item() == pytest.approx(expected, abs=1e-5)
     by_formula = np.zeros_like(rows)
     for row, label in ((1, 7), (len(rows) - 1, 3)):
@@ -125,6 +126,7 @@ def test_cosine_and_its_gradient(impl: ModuleType, shape: tuple[int, ...]) -> No
     unit, aim = s / sizes[0], t / sizes[1]
     cosines = (unit * aim).sum(-1, keepdims=True)
     loss = impl.cosine_loss(student, teacher)
+    assert loss.shape == (), "the loss is one number"
     assert loss.item() == pytest.approx(1 - cosines.mean(), abs=1e-6)
     np.testing.assert_allclose(gradient(loss, student), -(aim - cosines * unit) / sizes[0] / cosines.size, atol=1e-6)
     assert no_gradient_flows(loss, teacher)
@@ -144,6 +146,7 @@ def test_mse_and_its_gradient(impl: ModuleType, shape: tuple[int, ...]) -> None:
     (student, s), (teacher, t) = numbers(*shape), numbers(*shape)
     positions = s.size / shape[-1]
     loss = impl.logits_mse_loss(student, teacher)
+    assert loss.shape == (), "the loss is one number"
     assert loss.item() == pytest.approx(((s - t) ** 2).sum() / positions, rel=1e-5)
     np.testing.assert_allclose(gradient(loss, student), 2 * (s - t) / positions, rtol=1e-5, atol=1e-6)
     assert no_gradient_flows(loss, teacher)

@@ -91,6 +91,15 @@ def test_each_exercise_says_its_size_and_its_output_folds_the_solution(key: str)
         assert "return" not in shown
 
 
+@pytest.mark.parametrize("key", CONVERTED)
+def test_models_are_loaded_after_the_learners_pieces(key: str) -> None:
+    cells = json.loads(notebook_of(key).read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    before, found, _ = code.partition("md.pieces(")
+    assert found
+    assert not re.findall(r"(?<!WordPiece)\.from_pretrained\(", before), "these would be the course's own"
+
+
 def test_no_two_chapters_have_an_exercise_of_the_same_name() -> None:
     names = [name for key in chapter_keys() for name in read_chapter(key).hints]
     assert len(names) == len(set(names))
