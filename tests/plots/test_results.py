@@ -191,7 +191,6 @@ def test_trade_offs_name_each_dot() -> None:
     [
         {"the largest one": (420.0, 1.0), "the greyest one": (130.0, 0.23), "the palest one": (65.0, 0.25)},
         {"the first": (1.0, 0.25), "the second": (1.3, 0.24), "the third": (4.0, 1.0)},
-        {"whole, fp32": (420.0, 1.0), "a half of it, bf16": (128.0, 0.254), "a half of it, int8": (65.0, 0.25)},
     ],
 )
 def test_names_of_neighbouring_dots_stay_inside_and_cover_nothing(points: dict[str, tuple[float, float]]) -> None:
