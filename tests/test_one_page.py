@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import itertools
 import random
+import runpy
 import sys
 from pathlib import Path
 
@@ -129,3 +130,9 @@ def test_the_command_distils_and_saves(folder: Path, tmp_path: Path, capsys: pyt
     one_page.main(folder, text, tmp_path / "out", 2)
     assert "student: " in capsys.readouterr().out
     assert md.MaskedLM.from_pretrained(tmp_path / "out").config.num_hidden_layers == 3
+
+
+def test_without_its_arguments_it_says_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["one_page.py", "a folder"])
+    with pytest.raises(SystemExit, match="TEACHER TEXT OUT"):
+        runpy.run_path(str(one_page.__file__), run_name="__main__")
