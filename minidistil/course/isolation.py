@@ -122,6 +122,6 @@ def isolation() -> str:
             "Submissions run under bubblewrap: no network, no other processes, and one folder of their own to write to."
         )
     return (
-        "Submissions are NOT kept from your files and the network, because bubblewrap (bwrap) is not installed or not "
-        "allowed here: grade in a container, or with an account that you can throw away."
+        "Submissions are NOT kept from your files, your processes (this one, too) and the network, because bubblewrap "
+        "(bwrap) is not installed or not allowed here: grade in a container, or with an account to throw away."
     )

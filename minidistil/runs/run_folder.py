@@ -54,7 +54,7 @@ class RunFolder:
 
     def __init__(self, out: str | Path, settings: dict[str, Any], say: Say):
         require_kind(str, Path, out=out)
-        require_kind(Callable, say=say)
+        require_kind(Callable, say=say)  # type: ignore[arg-type]  # to mypy, Callable is no class
         self.folder: Path = Path(out)
         self.say: Say = say if rank() == 0 else _nothing
         self.checkpoints: Path = self.folder / "checkpoints"

@@ -276,7 +276,7 @@ def test_where_bubblewrap_is_not_at_hand_the_command_says_so(
     (tmp_path / "in" / "ada_ch03.py").write_text(RIGHT)
     assert main(["grade", str(tmp_path / "in")]) == 0
     warning, row = capsys.readouterr().out.splitlines()
-    assert "NOT kept from your files" in warning
+    assert "NOT kept from your files, your processes" in warning
     assert "1 of 1" in row
 
 
