@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -65,6 +65,12 @@ def on_one_device(device: torch.device | str | None, *models: nn.Module) -> None
             f"The models are on {' and '.join(sorted(places))}: expected one device for both. Move one with "
             ".to(device), or give device=."
         )
+
+
+def sent_to(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on another device, without waiting for it; CUDA does not wait only if memory is pinned."""
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def described(device: torch.device) -> str:

@@ -21,6 +21,7 @@ from minidistil.ch06_losses.losses import (
     masked_lm_loss,
     soft_target_loss,
 )
+from minidistil.ch08_training.device import sent_to
 from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.settings import DistilConfig
 
@@ -119,7 +120,7 @@ def triple_loss_in_chunks(
     factor = tokens if half else 1
     weights = torch.tensor(list(alphas.values()), dtype=torch.float32) * factor
     trained = [parameter for parameter in student.head.parameters() if parameter.requires_grad]
-    weights = weights.to(student_hidden.device, non_blocking=True)
+    weights = sent_to(weights, student_hidden.device)
     chunk = chunk_size(student_hidden.device, student.config.vocab_size)
     total, values = InChunks.apply(part, chunk, weights, student_hidden, *trained)
     total, terms = total / factor, dict(zip(alphas, values, strict=True))

@@ -31,7 +31,7 @@ from minidistil.ch08_training.checkpoints import (
     load_checkpoint,
     optimizer_is_whole,
 )
-from minidistil.ch08_training.device import autocast, device_of, keep_freed_memory, peak_memory_mib
+from minidistil.ch08_training.device import autocast, device_of, keep_freed_memory, peak_memory_mib, sent_to
 from minidistil.ch08_training.feed import Batch, Feed, mix
 from minidistil.ch08_training.loss_scale import LossScale
 from minidistil.ch08_training.not_finite import report
@@ -148,7 +148,7 @@ def accumulate_gradients(module: nn.Module, batches: Sequence[tuple[int, Batch]]
     terms: list[dict[str, Tensor]] = []
     for place, (number, batch) in enumerate(batches, start=1):
         torch.manual_seed(mix(seed, number))
-        parts = [getattr(batch, part.name).to(device, non_blocking=True) for part in fields(batch)]
+        parts = [sent_to(getattr(batch, part.name), device) for part in fields(batch)]
         with without_averaging(module) if place < len(batches) else nullcontext():
             losses = module(*parts)
             (losses["loss"] / len(batches)).backward()
@@ -252,7 +252,7 @@ def of_all_processes(
     )  # (micro-batches, terms) -> (terms,)
     sizes = [(len(batch.input_ids), int(batch.attention_mask.sum())) for _, batch in batches]
     counts = torch.tensor([*map(sum, zip(*sizes, strict=True)), save and rank() == 0], dtype=means.dtype)  # (3,)
-    sums = summed(torch.cat([means, counts.to(means.device, non_blocking=True)])).tolist()
+    sums = summed(torch.cat([means, sent_to(counts, means.device)])).tolist()
     *sums, sequences, tokens, saves = sums
     return (
         {name: value / world_size() for name, value in zip(terms[0], sums, strict=True)},

@@ -144,5 +144,5 @@ def load_int8(cls: type[AnyModel], folder: str | Path) -> AnyModel:
 
 def _named_once(model: Model) -> dict[str, Tensor]:
     """The state dict without a second name of the word embeddings, where encoder and head share them."""
-    twice = "head.word." if model.config.tie_word_embeddings else " "
-    return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(twice)}
+    tied, state = model.config.tie_word_embeddings, model.state_dict()
+    return {name: tensor for name, tensor in state.items() if not (tied and name.startswith("head.word."))}

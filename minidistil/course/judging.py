@@ -66,12 +66,10 @@ def main() -> None:
 @functools.cache
 def _load_tests(key: str) -> None:
     """Import what a chapter's tests import, some of which takes seconds."""
-    import pytest
-
-    from minidistil.course.session import pytest_arguments
+    from minidistil.course.session import pytest_arguments, pytest_main
 
     chapter = read_chapter(key)
-    pytest.main(["--collect-only", *pytest_arguments(chapter, chapter.path)])
+    pytest_main(["--collect-only", *pytest_arguments(chapter, chapter.path)])
 
 
 def _answer(key: str, path: str, packages: list[str] | None) -> dict[str, Any]:

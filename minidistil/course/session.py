@@ -1,9 +1,11 @@
 """A chapter's tests on a learner's file, in this process; `judge` says what follows from them for each exercise."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from minidistil.course.chapters import Chapter, read_chapter
 from minidistil.course.diagnosis import faults, without_addresses
@@ -132,18 +134,26 @@ def run_tests(session: Session) -> list[Outcome]:
     Raises:
         ValueError: no test could run, or the learner's code ended pytest.
     """
-    import pytest
-
-    chapter, path = session.learner.chapter, session.learner.path
-    code = pytest.main(pytest_arguments(chapter, path), plugins=[session])
+    chapter = session.learner.chapter
+    code = pytest_main(pytest_arguments(chapter, session.learner.path), [session])
     if session.left > 0:
         raise ValueError(
             f"The tests of {chapter.key} were ended before their time, with {session.left} left to run: does the code "
             "raise KeyboardInterrupt, or call pytest.exit()?"
         )
     if not session.outcomes:
-        raise ValueError(f"No test of {chapter.key} could run (pytest's exit code: {int(code)}): is tests/ complete?")
+        raise ValueError(f"No test of {chapter.key} could run (pytest's exit code: {code}): is tests/ complete?")
     return session.outcomes
+
+
+def pytest_main(arguments: list[str], plugins: Sequence[Any] = ()) -> int:
+    """Run pytest on these arguments alone, whatever the environment adds to every call; its exit code."""
+    import pytest
+
+    with patch.dict(os.environ):
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            os.environ.pop(name, None)
+        return int(pytest.main(arguments, plugins))
 
 
 def pytest_arguments(chapter: Chapter, path: Path) -> list[str]:

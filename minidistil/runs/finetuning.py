@@ -192,7 +192,7 @@ def _plan(
 ) -> Plan:
     """The run's plan, its epochs of so many steps: measured once, then the folder's."""
     folder.goes_on(device_of(model))
-    plan = folder.plan(config.epochs * steps)
+    plan = folder.plan(config.epochs * steps, config.precision)
     if plan is None:
         plan = replace(from_first(make_plan(model, losses, feed, config)), steps=config.epochs * steps)
         folder.keep_plan(plan)

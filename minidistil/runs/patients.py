@@ -240,4 +240,6 @@ def rounded(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main(data_folder() / "clinic.json")
+    from minidistil.runs import patients  # the faults change that module, which this one, as __main__, is not
+
+    patients.main(data_folder() / "clinic.json")

@@ -64,7 +64,8 @@ class RunFolder:
             return settings | {"run": uuid.uuid4().hex}
         if "kind" not in earlier:
             raise ValueError(f"{self.folder / 'config.json'} is no run's configuration: choose another --out.")
-        changed = [key for key in settings if key in earlier and not _agree(earlier[key], settings[key])]
+        free = set() if (self.folder / "metrics.json").is_file() else {"precision"}  # until the run is finished
+        changed = [key for key in settings if key in earlier and not _agree(earlier[key], settings[key], free)]
         if changed:
             details = "; ".join(_difference(key, earlier[key], settings[key]) for key in changed)
             raise ValueError(
@@ -158,11 +159,12 @@ class RunFolder:
         if rank() == 0:
             write_atomically(self.folder / name, lambda part: plots.save(figure, part))
 
-    def plan(self, most: float) -> Plan | None:
+    def plan(self, most: float, precision: str) -> Plan | None:
         """The plan that an earlier call of this run made, or None.
 
         Args:
             most: steps that the run's settings allow.
+            precision: of this call; unless it is "auto", the run goes on in it.
 
         Raises:
             ValueError: it is no plan, or has more steps.
@@ -173,20 +175,26 @@ class RunFolder:
             plan = Plan(**self.settings["plan"])
             if plan.end > most:
                 raise ValueError(f"it has {plan.end} steps, the settings allow {most:.0f}")
-            return plan
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"The plan in {self.folder / 'config.json'} is damaged ({error}): delete the folder to start afresh, "
                 "or choose another with --out."
             ) from error
+        if precision not in ("auto", plan.precision):
+            self._say_if_other(f"in {plan.precision}", f"in {precision}")
+            plan.precision = self.settings["config"]["precision"] = precision
+            self.keep_plan(plan)
+        return plan
 
     def goes_on(self, device: torch.device) -> None:
         """Note with the plan where the run began; say so where it goes on elsewhere, as sums are rounded otherwise."""
         here = described(device)
-        began = self.settings.setdefault("device", here)
+        self._say_if_other(f"on {self.settings.setdefault('device', here)}", f"on {here}")
+
+    def _say_if_other(self, began: str, here: str) -> None:
         if began != here:
             self.say(
-                f"This run began on {began} and goes on on {here}: its weights are no longer bit for bit those of an "
+                f"This run began {began} and goes on {here}: its weights are no longer bit for bit those of an "
                 "uninterrupted run."
             )
 
@@ -255,10 +263,10 @@ def _nothing(line: str) -> None:
     """Say nothing."""
 
 
-def _agree(earlier: Any, now: Any) -> bool:
+def _agree(earlier: Any, now: Any, free: set[str]) -> bool:
     """Whether a setting is the same; of several in one, those that an older version did not write may be missing."""
     if isinstance(earlier, dict) and isinstance(now, dict):
-        return all(earlier[name] == now[name] for name in now if name in earlier)
+        return all(earlier[name] == now[name] for name in now if name in earlier and name not in free)
     return bool(earlier == now)
 
 

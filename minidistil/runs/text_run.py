@@ -89,7 +89,7 @@ def _documents(corpus: Corpus | HubCorpus, split: str) -> Iterable[str]:
 def measured_plan(folder: RunFolder, model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
     """The run's plan: measured on this machine once, then the folder's."""
     folder.goes_on(device_of(model))
-    plan = folder.plan(config.steps or longest(feed, config))
+    plan = folder.plan(config.steps or longest(feed, config), config.precision)
     if plan is None:
         folder.say("measuring this machine …")
         plan = from_first(make_plan(model, losses, feed, config))

@@ -1,6 +1,7 @@
 """Chapter 8, devices and precisions."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -10,7 +11,7 @@ import torch
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
 from minidistil.ch08_training import loss_scale, parallel
-from minidistil.ch08_training.device import best_device, precisions
+from minidistil.ch08_training.device import best_device, precisions, sent_to
 from minidistil.ch08_training.feed import Feed, MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
 from minidistil.ch08_training.plan import Plan
@@ -90,3 +91,21 @@ def test_the_factor_grows_again(monkeypatch: pytest.MonkeyPatch) -> None:
     other = loss_scale.LossScale()
     other.load_state_dict(scale.state_dict())
     assert vars(other) == vars(scale)
+
+
+def test_what_goes_to_a_cuda_gpu_leaves_pinned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only then does the program not wait (PyTorch's notes on CUDA, "Use pinned memory buffers").
+    calls: list[str] = []
+
+    def called(name: str) -> Callable[..., torch.Tensor]:
+        def call(self: torch.Tensor, *arguments: object, **named: object) -> torch.Tensor:
+            calls.append(name)
+            return self
+
+        return call
+
+    for name in ("pin_memory", "to"):
+        monkeypatch.setattr(torch.Tensor, name, called(name))
+    for kind in ("cuda", "mps"):
+        sent_to(torch.zeros(2), torch.device(kind))
+    assert calls == ["pin_memory", "to", "to"]

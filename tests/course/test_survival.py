@@ -54,6 +54,11 @@ def test_right_code_that_spoils_something_else_passes(beginning: str, course: Pa
     assert verdict.passed, "\n".join(verdict.lines())
 
 
+def test_options_for_every_call_of_pytest_are_not_for_the_checks(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-v --durations=5")
+    assert verdict_on(RIGHT, course).passed
+
+
 @pytest.mark.parametrize(
     ("body", "fact"),
     [

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,20 @@ def test_a_run_that_goes_on_on_another_device_says_so(
     (line,) = [line for line in said if "bit for bit" in line]
     assert "Tesla T4" in line
     assert "of a CPU" in line
+
+
+def test_a_begun_run_goes_on_in_another_precision_and_says_so(
+    stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(stopped, folder)
+    said: list[str] = []
+    bf16 = replace(CONFIG, precision="bf16")
+    run = distil(teacher, student_of(teacher), corpus, bf16, folder, say=said.append)
+    (line,) = [line for line in said if "bit for bit" in line]
+    assert "in fp32" in line
+    assert "in bf16" in line
+    assert run.metrics["precision"] == "bf16"
+    assert distil(teacher, student_of(teacher), corpus, bf16, folder).was_finished
+    with pytest.raises(ValueError, match="precision bf16 there, fp32 now"):
+        distil(teacher, student_of(teacher), corpus, CONFIG, folder)
