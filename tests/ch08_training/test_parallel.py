@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pyarrow
@@ -307,7 +308,7 @@ def gone(tmp_path: Path) -> Path:
 def test_a_process_that_is_gone_ends_the_other(how: str, said: str, gone: Path) -> None:
     first, second = by_hand(gone, how)
     try:
-        _, printed = first.communicate(timeout=60)
+        _, printed = first.communicate(timeout=300)
         assert first.returncode == 1
         assert said in printed
         assert "the same command goes on" in printed.lower()
@@ -318,14 +319,14 @@ def test_a_process_that_is_gone_ends_the_other(how: str, said: str, gone: Path) 
 
 def test_a_process_that_waits_for_its_text_says_so_once(gone: Path) -> None:
     for rank, process in enumerate(by_hand(gone, "reads")):
-        _, printed = process.communicate(timeout=60)
+        _, printed = process.communicate(timeout=300)
         assert process.returncode == 0, printed
         assert printed.count("process 1 has waited for its text for 3 seconds") == rank
 
 
 def test_a_process_that_leaves_first_is_not_missed(gone: Path) -> None:
     for process in by_hand(gone, "leaves"):
-        _, printed = process.communicate(timeout=60)
+        _, printed = process.communicate(timeout=300)
         assert process.returncode == 0, printed
 
 
@@ -341,7 +342,8 @@ def test_no_process_outlives_torchrun(gone: Path) -> None:
     command = [*TORCHRUN, str(gone), "lives"]
     torchrun = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ONE_THREAD)
     assert torchrun.stdout
-    pids = [int(torchrun.stdout.readline()) for _ in range(2)]
+    numbers = (int(line) for line in torchrun.stdout if line.strip().isdigit())  # older torch says more
+    pids = list(islice(numbers, 2))
     assert all(map(is_running, pids))
     torchrun.kill()
     torchrun.wait()

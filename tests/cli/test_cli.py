@@ -142,10 +142,10 @@ def test_an_interrupted_run_goes_on(distil: list[str], tmp_path: Path) -> None:
     reached = int(checkpoint.stem.removeprefix("step-"))
     config = tmp_path / "run" / "config.json"
     settings = json.loads(config.read_text())
-    settings["plan"]["steps"] = reached + 3  # an end that the test can wait for
+    settings["plan"] |= {"steps": reached + 3, "seconds_per_step": 100.0}  # an end that the test can wait for
     config.write_text(json.dumps(settings))
     again = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
-    assert f"resumed after step {reached}" in again.stdout
+    assert f"resumed after step {reached}, about 5 min left" in again.stdout
 
 
 def test_fill_prints_json_that_a_program_can_read(model_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
