@@ -32,7 +32,7 @@ class SequenceClassifierHead(nn.Module):
         self.apply(lambda module: initialize(module, config.initializer_range))
 
     def forward(self, hidden_states):
-        cls, *_ = hidden_states.unbind(dim=1)
+        cls = hidden_states.select(dim=1, index=0)
         layers = (self.dense, nn.Tanh() if self.is_bert else nn.ReLU(), self.dropout, self.classifier)
         for layer in layers:
             cls = layer(cls)
