@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 import torch._dynamo  # the first optimiser brings it along, which takes seconds: not of a learner's time
+from filelock import FileLock
 from safetensors.torch import load_file
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
@@ -122,6 +123,16 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_weights(tmp_path: Path) -> 
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     lines = [(tmp_path / name / "metrics.jsonl").read_text().count("\n") for name in ("whole", "killed")]
     assert lines == [3, 3]
+
+
+def test_the_workers_of_a_killed_run_do_not_keep_its_folder(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path), "2"], stdout=subprocess.DEVNULL)
+    while process.poll() is None and not reached(tmp_path / "checkpoints"):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    with FileLock(tmp_path / ".lock", timeout=1):
+        pass
 
 
 @pytest.fixture
