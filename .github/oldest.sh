@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 environment=$1
 shift
-uv venv --quiet --python 3.10 --clear "$environment"
+uv venv --quiet --seed --python 3.10 --clear "$environment"  # with pip: a test builds the wheel
 # uv takes the index of torch that fits this machine: without an NVIDIA GPU, that of the CPU.
 uv pip install --quiet --python "$environment" --torch-backend "${TORCH_BACKEND:-auto}" \
     --resolution lowest-direct -e ".[peers]"
