@@ -111,6 +111,7 @@ md.student_of("not a model")
 
 def test_a_type_checker_sees_the_types_of_what_is_installed(tmp_path: Path) -> None:
     """Of the files that a wheel carries, far from the source."""
+    pytest.importorskip("mypy", reason="needs mypy: pip install mypy")
     for name in ("minidistil", "data"):
         shutil.copytree(ROOT / name, tmp_path / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
