@@ -73,10 +73,17 @@ WORDS = {name: words for test in TESTS.values() for name, words in test.items()}
 
 @functools.cache
 def records() -> dict[str, list[dict[str, Any]]]:
-    """The runs of each fault, and the healthy ones, one for each seed."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for run in json.loads(read_small(data_folder() / "clinic.json"))["runs"]:
-        found.setdefault(run["fault"], []).append(run)
+    """The runs of each fault, and the healthy ones, one for each seed.
+
+    Raises:
+        ValueError: their file is damaged.
+    """
+    path, found = data_folder() / "clinic.json", dict[str, list[dict[str, Any]]]()
+    try:
+        for run in json.loads(read_small(path))["runs"]:
+            found.setdefault(run["fault"], []).append(run)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): reinstall the project.") from error
     return found
 
 

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +122,11 @@ def test_the_records_hold_plain_numbers() -> None:
     text = (data_folder() / "clinic.json").read_text(encoding="utf-8")
     assert json.loads(text)["command"] == "python -m minidistil.runs.patients"
     assert "NaN" not in text
+
+
+@pytest.mark.parametrize("content", ['{"runs": [', '{"runs": [1]}', "[]"])
+def test_a_damaged_file_of_records_is_named(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "clinic.json").write_text(content, encoding="utf-8")
+    monkeypatch.setattr(clinic, "data_folder", lambda: tmp_path)
+    with pytest.raises(ValueError, match=r"clinic\.json is damaged"):
+        clinic.records.__wrapped__()
