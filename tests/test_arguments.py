@@ -11,6 +11,7 @@ import torch
 
 import minidistil as md
 from minidistil.ch01_wordpiece.vocabulary import SPECIAL_TOKENS
+from minidistil.ch06_losses.losses import cosine_loss, masked_lm_loss
 from minidistil.ch11_smaller_faster.int8 import load_int8, save_int8
 from minidistil.runs.finetuning import finetune
 
@@ -60,6 +61,14 @@ CALLS: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
     "compare's text": (lambda given: md.compare(TEACHER, STUDENT, given), NO_OBJECT),
     "logits": (lambda given: md.distillation_loss(given, LOGITS, LABELS, HIDDEN, HIDDEN), [None, 3, [1.0]]),
     "alpha": (lambda given: md.distillation_loss(LOGITS, LOGITS, LABELS, HIDDEN, HIDDEN, alpha_ce=given), [None, "2"]),
+    "labels": (lambda given: md.distillation_loss(LOGITS, LOGITS, given, HIDDEN, HIDDEN), [None, 3, [1]]),
+    "student's hidden": (lambda given: md.distillation_loss(LOGITS, LOGITS, LABELS, given, HIDDEN), [None, 3, [1.0]]),
+    "teacher's hidden": (lambda given: md.distillation_loss(LOGITS, LOGITS, LABELS, HIDDEN, given), [None, 3, [1.0]]),
+    "temperature": (lambda given: md.distillation_loss(LOGITS, LOGITS, LABELS, HIDDEN, HIDDEN, given), [None, "2", []]),
+    "cosine_loss": (lambda given: cosine_loss(HIDDEN, given), [None, 3, [1.0]]),
+    "masked_lm_loss": (lambda given: masked_lm_loss(given, LABELS), [None, 3, [1.0]]),
+    "rank": (lambda given: CORPUS.stream("train", given), NO_NUMBER),
+    "world_size": (lambda given: CORPUS.stream("train", 0, given), NO_NUMBER),
     "config": (lambda given: distil(TEACHER, STUDENT, CORPUS, given), [3, "small", {}, numpy.ones(2)]),
     "out": (lambda given: distil(TEACHER, STUDENT, CORPUS, out=given), PATH),
     "say": (lambda given: distil(TEACHER, STUDENT, CORPUS, say=given), [None, "print", 3]),

@@ -1,6 +1,6 @@
 """Chapter 2: from documents to sequences, batches and masked tokens.
 
-Read in this order: docstrings, streams, sequences, batching, corpus, masking.
+Read in this order: docstrings, streams, hub_text, sequences, batching, corpus, masking.
 """
 
 from minidistil.ch02_masking.batching import WindowedBatches, epoch_batches, pad, padding_share

@@ -18,18 +18,9 @@ from pathlib import Path
 from minidistil.arguments import listed, one_text, require_kind, several
 from minidistil.ch02_masking import docstrings
 from minidistil.ch02_masking.batching import epoch_batches, pad
+from minidistil.ch02_masking.hub_text import HubCorpus, hub, together
 from minidistil.ch02_masking.sequences import sentence_pairs, sequences
-from minidistil.ch02_masking.streams import (
-    SPLITS,
-    DocumentStream,
-    HubCorpus,
-    digest,
-    hub,
-    in_memory,
-    require_split,
-    split_of,
-    together,
-)
+from minidistil.ch02_masking.streams import SPLITS, DocumentStream, digest, in_memory, require_split, split_of
 
 __all__ = [
     "Corpus",

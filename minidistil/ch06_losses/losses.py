@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from minidistil.arguments import require_kind
-from minidistil.ch02_masking.masking import IGNORE
+from minidistil.ch04_encoder.inputs import whole_labels
+from minidistil.ch05_weights.heads import class_loss
 
 
 def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 2.0) -> Tensor:
@@ -38,10 +39,10 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature
         Scalar: the sum over the vocabulary, mean over the positions.
 
     Raises:
+        TypeError: no tensors, or the temperature is no number.
         ValueError: the temperature is not positive, or the shapes differ.
     """
-    if not temperature > 0:
-        raise ValueError(f"The temperature is {temperature}: expected a number above 0.")
+    _require_temperature(temperature)
     _require_same_vocabulary(student_logits, teacher_logits)
     log_q = (_rows(student_logits) / temperature).log_softmax(-1)  # (N, V)
     log_p = (_rows(teacher_logits.detach()) / temperature).log_softmax(-1)  # (N, V)
@@ -57,14 +58,12 @@ def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
     tensor(1.6094)
 
     Raises:
-        ValueError: the labels do not have the shape of the positions.
+        TypeError: no tensors.
+        ValueError: the labels do not have the shape of the positions, or are not numbers of words.
     """
-    if labels.shape != logits.shape[:-1]:
-        raise ValueError(
-            f"The labels have shape {tuple(labels.shape)}, the logits {tuple(logits.shape)}: expected one label "
-            f"for each position, {IGNORE} to ignore it."
-        )
-    return nn.functional.cross_entropy(_rows(logits), labels.flatten(), ignore_index=IGNORE)
+    require_kind(Tensor, logits=logits)
+    labels = whole_labels("labels", labels, tuple(logits.shape[:-1]))
+    return class_loss(_rows(logits), labels.flatten())  # chapter 5: `nn.functional.cross_entropy` that ignores -100
 
 
 def cosine_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
@@ -74,8 +73,10 @@ def cosine_loss(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
     tensor(0.4000)
 
     Raises:
+        TypeError: no tensors.
         ValueError: the shapes differ; student and teacher must have the same width.
     """
+    require_kind(Tensor, student_hidden=student_hidden, teacher_hidden=teacher_hidden)
     if student_hidden.shape[-1] != teacher_hidden.shape[-1]:
         raise ValueError(
             f"The hidden states of the student are {student_hidden.shape[-1]} wide, its teacher's "
@@ -146,10 +147,12 @@ def distillation_loss(
         Scalars: `total`, and before weighting `ce` and `mlm` (nats), `cos` (0 to 2) and `mse` (squared logits).
 
     Raises:
+        TypeError: an argument is something else.
         ValueError: an alpha is negative or all are 0, or the arguments of a loss do not fit.
     """
     alphas = {"alpha_ce": alpha_ce, "alpha_mlm": alpha_mlm, "alpha_cos": alpha_cos, "alpha_mse": alpha_mse}
     require_weights(alphas)
+    require_kind(Tensor, student_hidden=student_hidden, teacher_hidden=teacher_hidden)
     ce = soft_target_loss(student_logits, teacher_logits, temperature)
     mlm = masked_lm_loss(student_logits, labels)
     comparable = student_hidden.shape == teacher_hidden.shape
@@ -173,6 +176,12 @@ def require_weights(alphas: dict[str, float]) -> None:
             raise ValueError(f"{name} is {alpha}: expected 0 or more.")
     if not any(alphas.values()):
         raise ValueError(f"{', '.join(alphas)} are all 0: there is nothing to minimise; give one of them a weight.")
+
+
+def _require_temperature(temperature: float) -> None:
+    require_kind(int, float, temperature=temperature)
+    if not temperature > 0:
+        raise ValueError(f"The temperature is {temperature}: expected a number above 0.")
 
 
 def _require_same_vocabulary(student_logits: Tensor, teacher_logits: Tensor) -> None:

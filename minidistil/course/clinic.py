@@ -124,9 +124,11 @@ class Case:
         keys = sorted(admitted(), key=lambda key: random.Random(key).random())  # an order that tells nothing
         if not 1 <= number <= len(keys):
             raise ValueError(f"There is no case {number}: expected a number from 1 to {len(keys)}.")
-        self.number, self.fault = number, keys[number - 1]
-        self.run = records()[self.fault][number % 3]
-        self.points, self.found = POINTS, False
+        self.number: int = number
+        self.fault: str = keys[number - 1]
+        self.run: dict[str, Any] = records()[self.fault][number % 3]
+        self.points: int = POINTS
+        self.found: bool = False
 
     def record(self) -> Iterator[str]:
         """What may be seen for nothing: curves and guesses, beside a healthy run's."""

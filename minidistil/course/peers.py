@@ -55,7 +55,7 @@ class Finder(MetaPathFinder, Loader):
     """Finds what stands in for the missing peers."""
 
     def __init__(self) -> None:
-        self.names = [name for name in missing() if name != MINILM]  # it is looked for, never imported
+        self.names: list[str] = [name for name in missing() if name != MINILM]  # it is looked for, never imported
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         """As Python asks."""

@@ -43,7 +43,8 @@ class Quiz:
     """Questions as a notebook shows them; `answered` is called with each question that was answered rightly."""
 
     def __init__(self, questions: Sequence[Question], answered: Callable[[Question], None] = lambda _: None) -> None:
-        self.questions, self.answered = questions, answered
+        self.questions: Sequence[Question] = questions
+        self.answered: Callable[[Question], None] = answered
 
     def __repr__(self) -> str:
         return "\n\n".join("\n".join([q.question, *(f"  ( ) {c.text}" for c in q.choices)]) for q in self.questions)

@@ -21,7 +21,7 @@ class explorer:
     def __init__(self, draw: Callable[..., Figure], **controls: Any) -> None:
         import ipywidgets
 
-        self.image = ipywidgets.HTML()  # not an Image, which has no words for readers who cannot see it
+        self.image: Any = ipywidgets.HTML()  # not an Image, which has no words for readers who cannot see it
         self.figure: Any = None
 
         @functools.wraps(draw)
@@ -32,11 +32,11 @@ class explorer:
             words = html.escape(metadata["alt"], quote=True)
             self.image.value = f'<img src="{source}" alt="{words}" style="max-width: 100%">'
 
-        self.panel = ipywidgets.interactive(redraw, **controls)
-        self.controls = {control._kwarg: control for control in self.panel.kwargs_widgets}
+        self.panel: Any = ipywidgets.interactive(redraw, **controls)
+        self.controls: dict[str, Any] = {control._kwarg: control for control in self.panel.kwargs_widgets}
         for control in self.controls.values():
             control.continuous_update = False  # a picture a stop of the slider, not one a pixel
-        self.widget = ipywidgets.VBox([self.panel, self.image])
+        self.widget: Any = ipywidgets.VBox([self.panel, self.image])
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         picture, metadata = self.figure._repr_png_()

@@ -13,7 +13,8 @@ import pytest
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch02_masking.batching import WindowedBatches
 from minidistil.ch02_masking.corpus import Corpus, from_documents, hub, together
-from minidistil.ch02_masking.streams import DocumentStream, HubCorpus, split_of
+from minidistil.ch02_masking.hub_text import HubCorpus
+from minidistil.ch02_masking.streams import DocumentStream, split_of
 
 TEXTS = [f"Document {number} of the hub, a short text about nothing much at all." for number in range(200)]
 TRAIN = [text for text in TEXTS if split_of(text) == "train"]
@@ -262,6 +263,30 @@ def test_bad_input_is_explained(corpus: Corpus | HubCorpus, tmp_path: Path) -> N
         hub(tmp_path / "program")
     with pytest.raises(FileNotFoundError, match=r"no folder .*absent"):
         hub(str(tmp_path / "absent"))
+
+
+def test_a_configuration_revision_or_split_that_is_not_there_is_answered_with_what_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no folder ''"):
+        hub("")
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    with pytest.raises(FileNotFoundError, match="letters has no text, JSON or Parquet files"):
+        hub(folder)
+    (folder / "test.jsonl").write_text('{"text": "a"}\n')
+    with pytest.raises(ValueError, match="no train split, only test"):
+        hub(folder)
+    with pytest.raises(ValueError, match="letters is a folder and has no revision 'main': leave it out"):
+        hub(folder, revision="main")
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- {config_name: en, data_files: test.jsonl}\n- {config_name: de, data_files: test.jsonl}\n---\n"
+    )
+    assert next(iter(hub(folder, "de"))) == "a"
+    for given in (None, "fr"):
+        with pytest.raises(ValueError, match=f"config is {given!r}, the dataset .*letters has en, de: give one"):
+            hub(folder, given)
+    (folder / "README.md").write_text("---\nconfigs: 3\n---\n")
+    with pytest.raises(ValueError, match=r"letters.* cannot be read \(.*configs.*\): expected"):
+        hub(folder)
 
 
 def jsonl(values: list[object]) -> bytes:

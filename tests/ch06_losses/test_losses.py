@@ -232,7 +232,9 @@ def test_a_term_of_weight_zero_is_returned_but_gives_no_gradient() -> None:
         (lambda: soft_target_loss(torch.zeros(1, 2), torch.zeros(4, 2)), r"logits .* \(1, 2\) and \(4, 2\)"),
         (lambda: cosine_loss(torch.zeros(1, 2), torch.zeros(1, 3)), "leave L_cos out with alpha_cos=0"),
         (lambda: cosine_loss(torch.zeros(1, 2), torch.zeros(2, 2)), "hidden states of student and teacher differ"),
-        (lambda: masked_lm_loss(torch.zeros(3, 2), torch.zeros(2).long()), "one label for each position"),
+        (lambda: masked_lm_loss(torch.zeros(3, 2), torch.zeros(2).long()), r"labels has shape \(2,\): expected \(3,\)"),
+        (lambda: masked_lm_loss(torch.zeros(1, 2), torch.tensor([2])), "labels go from 2 to 2: expected 0 to 1"),
+        (lambda: masked_lm_loss(torch.zeros(1, 2), torch.zeros(1)), r"labels must be integers .*\.long\(\)"),
         (lambda: distillation_loss(*random_terms(), alpha_mlm=-1.0), "alpha_mlm is -1.0: expected 0 or more"),
         (
             lambda: distillation_loss(*random_terms(), alpha_ce=0, alpha_mlm=0, alpha_cos=0),
