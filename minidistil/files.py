@@ -93,9 +93,11 @@ def write_atomically(path: Path, write: Callable[[Path], object], optional: bool
         with part.open("r+b") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())
         part.replace(path)
-    except Exception as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+        if not isinstance(error, Exception):  # Ctrl-C
+            raise
         if not optional:
             raise _not_written(path, error) from error
 

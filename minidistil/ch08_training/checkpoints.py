@@ -108,7 +108,8 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], progress: Progress
         run: identifies the run; `load_checkpoint` refuses checkpoints of another one.
     """
     path = folder / f"step-{progress.step:08d}.safetensors"
-    metadata = {"progress": json.dumps(asdict(progress)), "run": run, "digest": digest(tensors)}
+    written = json.dumps(asdict(progress))
+    metadata = {"progress": written, "run": run, "digest": digest(tensors, written)}
     write_atomically(path, lambda part: save_file(tensors, part, metadata=metadata))
     for old in sorted(folder.glob("step-*.safetensors")):
         if old != path:
@@ -153,9 +154,9 @@ class CheckpointWriter:
             raise
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """A hash of names and numbers: a damaged file is noticed before it is trained on."""
-    found = hashlib.sha256()
+def digest(tensors: Mapping[str, Tensor], progress: str) -> str:
+    """A hash of names, numbers and progress: a damaged file is noticed before it is trained on."""
+    found = hashlib.sha256(progress.encode())
     for name, tensor in sorted(tensors.items()):
         found.update(name.encode())
         found.update(tensor.detach().cpu().contiguous().numpy().data)
@@ -172,21 +173,17 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW
     if not paths:
         return None
     try:
+        if not paths[-1].is_file():
+            raise ValueError("it is no regular file")
         with safe_open(paths[-1], framework="pt") as file:
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
             progress = Progress(**json.loads(metadata["progress"]))
             # Copies: Windows removes no file as long as a tensor lies in it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  no dictionary
-        if (
-            type(progress.step) is not int
-            or progress.step < 1
-            or not all(isinstance(line, dict) for line in progress.log)
-        ):
-            raise ValueError("its progress is no progress")
-        if metadata.get("run", run) != run:
+        if metadata["run"] != run:
             raise ValueError("it was written by a run with other settings")
-        if metadata.get("digest", "") not in ("", digest(tensors)):
-            raise ValueError("its numbers are not those that were written")
+        if metadata["digest"] != digest(tensors, metadata["progress"]):
+            raise ValueError("its content is not what was written")
         restore_state(tensors, model, optimizer, progress.step - progress.skipped)
     except (SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(

@@ -25,6 +25,8 @@ class Plan:
             raise ValueError(f"steps must be positive whole numbers, got {counts}")
         if not all(len(correction) == 2 for correction in self.corrections):
             raise ValueError(f"corrections must be pairs of steps, got {self.corrections}")
+        if not isinstance(self.seconds_per_step, int | float):
+            raise ValueError(f"seconds_per_step must be a number, got {self.seconds_per_step!r}")
         if self.precision not in ("fp32", "bf16", "fp16"):
             raise ValueError(f"precision must be fp32, bf16 or fp16, got {self.precision!r}")
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from safetensors.torch import load_file, save_file
 from minidistil.ch02_masking.corpus import Corpus
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training.checkpoints import load_checkpoint
 from minidistil.ch08_training.settings import DistilConfig
+from minidistil.files import write_atomically
 from minidistil.runs.distillation import distil
 from minidistil.runs.run_folder import RunFolder
 from tests.conftest import TINY
@@ -108,7 +111,15 @@ def test_a_damaged_file_of_a_finished_run_is_named(
 
 @pytest.mark.parametrize(
     "plan",
-    [{"steps": 1e9}, {"steps": 10**9}, {"steps": 0}, {"precision": "int8"}, {"speed": 1}, {"corrections": [[1]]}],
+    [
+        {"steps": 1e9},
+        {"steps": 10**9},
+        {"steps": 0},
+        {"precision": "int8"},
+        {"speed": 1},
+        {"seconds_per_step": "1"},
+        {"corrections": [[1]]},
+    ],
 )
 def test_a_plan_that_cannot_be_is_refused(
     plan: dict[str, object], stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
@@ -126,6 +137,16 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hang_the_run(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "config.json")
     with pytest.raises(ValueError, match=r"config\.json is damaged"):
         RunFolder(tmp_path, {"kind": "some"}, print)
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(part: Path) -> None:
+        part.write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "curves.png", interrupt)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_setting_that_an_older_version_did_not_write_blocks_nothing(tmp_path: Path) -> None:
@@ -167,20 +188,33 @@ def test_a_disk_that_is_full_when_the_log_grows_is_one_sentence(tmp_path: Path) 
         folder.append_log([{"step": 1}, {"step": 2}], 1)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes: Linux or macOS")
+@pytest.mark.parametrize("kind", [os.mkdir, getattr(os, "mkfifo", None)])
+def test_what_is_no_file_is_no_checkpoint(kind: Callable[[Path], None], teacher: MaskedLM, tmp_path: Path) -> None:
+    kind(tmp_path / "step-00000004.safetensors")
+    with pytest.raises(ValueError, match=r"step-00000004\.safetensors is damaged .*no regular file"):
+        load_checkpoint(tmp_path, teacher, torch.optim.AdamW(teacher.parameters()))
+
+
 def rewritten(folder: Path, change: str) -> None:
     """Change the tensors or the progress of the checkpoint in a folder."""
     (path,) = (folder / "checkpoints").glob("step-*")
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     tensors = load_file(path)
-    if change == "zeros":
+    if change in metadata:
+        del metadata[change]
+    elif change == "zeros":
         tensors = {name: torch.zeros_like(tensor) for name, tensor in tensors.items()}
     else:
         metadata["progress"] = json.dumps(json.loads(metadata["progress"]) | json.loads(change))
     save_file(tensors, path, metadata)
 
 
-@pytest.mark.parametrize("change", ["zeros", '{"step": "4"}', '{"step": -1}', '{"log": [1]}', '{"more": 1}'])
+@pytest.mark.parametrize(
+    "change",
+    ["zeros", "run", "digest", '{"step": "4"}', '{"tokens": 1}', '{"step": -1}', '{"log": [1]}', '{"more": 1}'],
+)
 def test_a_damaged_checkpoint_is_refused(
     change: str, stopped: Path, teacher: MaskedLM, corpus: Corpus, tmp_path: Path
 ) -> None:
