@@ -80,14 +80,14 @@ def distil(
 
     folder = RunFolder(out, text_settings(student, corpus, config, teacher=fingerprint(teacher)), say)
     folder.require_room_for(student)
-    if finished := folder.finished():
+    if finished := folder.finished(lambda figures: f"{comparison_table(figures)} {figures['seconds']:.0f}"):
         student.load_state_dict(MaskedLM.from_pretrained(finished.folder / "model").state_dict())
         return finished
 
     with folder.locked(), evaluating(teacher):
         folder.say("tokenizing the text, and evaluating the student before training …")
         held_out = held_out_text(corpus, tokenizer, config) if rank() == 0 else None
-        if "student_masked_accuracy_before" not in folder.settings:  # only known in the first call
+        if not isinstance(folder.settings.get("student_masked_accuracy_before"), float):  # known from the first call on
             accuracy = score(student, held_out).accuracy if held_out else 0.0
             folder.settings["student_masked_accuracy_before"] = from_first(accuracy)
         validation = validation_text(corpus, tokenizer, config)

@@ -115,7 +115,9 @@ def finetune(
         **(more_settings or {}),
     }
     folder = RunFolder(out, settings, say)
-    if finished := folder.finished():
+    if finished := folder.finished(
+        lambda figures: (figures["metrics"].items(), figures["best_epoch"], figures["seconds"] + 0)
+    ):
         return finished
 
     features = {name: task.features(rows, tokenizer, config.max_length) for name, rows in examples.items()}

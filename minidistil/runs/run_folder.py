@@ -143,10 +143,7 @@ class RunFolder:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, kind):
-            raise ValueError(
-                f"{path} is damaged: expected a JSON file with a {kind.__name__}. Delete the folder to start afresh, "
-                "or choose another with --out."
-            )
+            raise _damaged(path, f"a JSON file with a {kind.__name__}")
         return value
 
     def write_json(self, name: str, value: object) -> None:
@@ -229,15 +226,23 @@ class RunFolder:
         written = json.loads(to_json(metrics))  # as a later call reads it
         return Run(self.folder, from_first(written), log)
 
-    def finished(self) -> Run | None:
-        """The finished run in the folder, if there is one."""
+    def finished(self, use: Callable[[dict[str, Any]], object]) -> Run | None:
+        """The finished run in the folder, if there is one.
+
+        Args:
+            use: some use of the final figures; where it fails, they are damaged.
+        """
         metrics = from_first(self.read_json("metrics.json", dict))
         if metrics is None:
             return None
+        try:
+            use(metrics)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise _damaged(self.folder / "metrics.json", "the figures of a finished run") from error
         path = self.folder / "metrics.jsonl"
         try:
-            log = [json.loads(line) for line in read_small(path, most=2**30).splitlines()]
-        except (OSError, ValueError, RecursionError) as error:
+            log = [dict(json.loads(line)) for line in read_small(path, most=2**30).splitlines()]
+        except (OSError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(
                 f"The run in {self.folder} is finished, but {path} is missing or damaged ({error}): delete the folder "
                 "to start afresh, or choose another with --out."
@@ -253,6 +258,12 @@ class RunFolder:
             append(self.folder / "metrics.jsonl", lines)
         else:
             self.write_text("metrics.jsonl", lines)
+
+
+def _damaged(path: Path, expected: str) -> ValueError:
+    return ValueError(
+        f"{path} is damaged: expected {expected}. Delete the folder to start afresh, or choose another with --out."
+    )
 
 
 def fingerprint(model: nn.Module) -> str:

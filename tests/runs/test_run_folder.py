@@ -84,8 +84,11 @@ def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path) -> None:
     [
         ("metrics.json", ""),
         ("metrics.json", "[1, 2]"),
+        ("metrics.json", "{}"),
+        ("metrics.json", '{"seconds": "4", "figures": 3}'),
         ("metrics.jsonl", None),
         ("metrics.jsonl", "{"),
+        ("metrics.jsonl", "1"),
         ("metrics.json", "[" * 100_000),
         ("metrics.json", LARGE),
         ("metrics.jsonl", LARGE),
@@ -237,8 +240,11 @@ def test_the_stopped_run_itself_goes_on(stopped: Path, teacher: MaskedLM, corpus
     folder = tmp_path / "copy"
     shutil.copytree(stopped, folder)
     said: list[str] = []
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"student_masked_accuracy_before": "damaged"}))
     run = distil(teacher, student_of(teacher), corpus, CONFIG, folder, say=said.append)
     assert run.metrics["steps"] == 4
+    assert run.metrics["student_masked_accuracy_before"] == settings["student_masked_accuracy_before"]
     assert not [line for line in said if "bit for bit" in line]
     assert not (folder / "checkpoints").exists()
 
