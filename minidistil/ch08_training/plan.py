@@ -18,6 +18,7 @@ class Plan:
     precision: str
     seconds_per_step: float  # as measured before the first one
     corrections: list[list[int]] = field(default_factory=list)  # [after this step, so many steps in all]
+    compiled: bool = False  # whether the blocks are compiled, on a GPU
 
     def __post_init__(self) -> None:
         counts = [self.steps, *(number for correction in self.corrections for number in correction)]
@@ -27,6 +28,8 @@ class Plan:
             raise ValueError(f"corrections must be pairs of steps, got {self.corrections}")
         if not isinstance(self.seconds_per_step, int | float):
             raise ValueError(f"seconds_per_step must be a number, got {self.seconds_per_step!r}")
+        if type(self.compiled) is not bool:
+            raise ValueError(f"compiled must be true or false, got {self.compiled!r}")
         if self.precision not in ("fp32", "bf16", "fp16"):
             raise ValueError(f"precision must be fp32, bf16 or fp16, got {self.precision!r}")
 
