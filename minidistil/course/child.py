@@ -39,7 +39,8 @@ def judge_and_tell(sender: Connection, key: str, path: Path, packages: Collectio
     except BaseException as error:  # whatever the learner's code does
         said = {"error": type(error).__name__, "text": f"{error}"}
     try:
-        tell(dumps(said).encode())
+        # What a person reads can be written anywhere: a lone surrogate is a question mark.
+        tell(dumps(said, ensure_ascii=False).encode("utf-8", "replace"))
     finally:
         end(0)  # without waiting for threads that the learner's code may have started
 

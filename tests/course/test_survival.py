@@ -68,7 +68,7 @@ def test_options_for_every_call_of_pytest_are_not_for_the_checks(course: Path, m
         ("breakpoint()", "breakpoint() is called"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt, which ends a program (mine.py, line 3)"),
         ("import pytest; pytest.exit('done', 0)", "Exit: done"),
-        ("raise ValueError('\\ud800 lone')", "ValueError: \ud800 lone"),
+        ("raise ValueError('\\ud800 lone')", "ValueError: ? lone"),
         ("raise Odd", "Odd"),
         ("sys.stdout.close(); print('x')", "closed file"),
         ("import minidistil.ch03_attention.attention as a; return a.join_heads(heads)", "the package's own join_heads"),
@@ -103,6 +103,11 @@ def test_what_ends_the_process_is_one_sentence(code: str, facts: tuple[str, ...]
     with pytest.raises(ValueError, match=r"mine\.py") as raised:
         verdict_on(code, course)
     assert all(fact in str(raised.value) for fact in facts), raised.value
+
+
+def test_a_lone_surrogate_in_an_error_can_be_written(course: Path) -> None:
+    with pytest.raises(ValueError, match=r"loading it raises ValueError: \? here"):
+        verdict_on("raise ValueError('\\ud800 here')\n", course)
 
 
 def test_a_loop_that_catches_everything_is_ended(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
