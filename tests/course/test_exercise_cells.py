@@ -342,6 +342,7 @@ def test_what_the_file_has_is_taken_while_the_cell_is_empty(run: Run, file: Path
     assert "passes" in said
     assert "your code in exercises/ch03_attention.py" in said
     assert function is not JOIN
+    assert ">>> join_heads(" in said  # the package's example, as there is no docstring
 
 
 def test_a_file_that_was_edited_after_the_cell_wins(run: Run, file: Path) -> None:
