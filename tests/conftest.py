@@ -32,10 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A learner's file is judged on one thread: others that wait for work spin, and that counts as processor time."""
-    if config.getoption("--impl") != "minidistil":
-        config.add_cleanup(functools.partial(torch.set_num_threads, torch.get_num_threads()))
-        torch.set_num_threads(1)
+    """Processes side by side share the cores: threads that wait for work spin, and take time from the others.
+
+    A learner's file is judged on one thread, for spinning counts as processor time.
+    """
+    before, processes = torch.get_num_threads(), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    config.add_cleanup(functools.partial(torch.set_num_threads, before))
+    torch.set_num_threads(1 if config.getoption("--impl") != "minidistil" else max(1, before // processes))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -27,8 +27,9 @@ from minidistil.ch02_masking.corpus import docs, sequences
 from minidistil.ch02_masking.masking import IGNORE
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
+from minidistil.ch08_training.compiled import compiled_blocks
 from minidistil.ch08_training.cost import device_operations, step_operations
-from minidistil.ch08_training.device import autocast, best_device, peak_memory_mib
+from minidistil.ch08_training.device import autocast, best_device, in_16_bits, peak_memory_mib
 from minidistil.ch08_training.feed import MaskedBatch, MemoryFeed
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.settings import DistilConfig
@@ -48,6 +49,7 @@ class Work:
     batch: MaskedBatch
     config: DistilConfig
     precision: str = "fp32"
+    compiled: bool = False  # this package's blocks, on a GPU
 
 
 def table() -> Iterator[str]:
@@ -120,13 +122,15 @@ def measure_package(work: Work) -> Result:
     """This package's step."""
     teacher = MaskedLM.from_pretrained(work.folder / "teacher").to(best_device()).eval().requires_grad_(False)
     student = MaskedLM.from_pretrained(work.folder / "student").to(best_device()).eval()
+    teacher = in_16_bits(teacher, work.precision)
     losses = distillation_losses(teacher, work.config)
 
     def terms(batch: MaskedBatch) -> dict[str, Tensor]:
         with autocast(batch.input_ids.device, work.precision):
             return losses(student, batch)
 
-    return _measure(student, terms, work)
+    with compiled_blocks([student, teacher], work.compiled):
+        return _measure(student, terms, work)
 
 
 def measure_official(work: Work) -> Result:

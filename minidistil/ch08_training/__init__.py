@@ -1,6 +1,6 @@
 """Chapter 8: one training loop with exact resume, on one process or many.
 
-Read in this order: settings, plan, device, parallel, checkpoints, feed, prefetch, objectives, not_finite,
+Read in this order: settings, plan, device, compiled, parallel, checkpoints, feed, prefetch, objectives, not_finite,
 loss_scale, training, trial, cost.
 """
 

@@ -1,10 +1,11 @@
 """The machine that a run is on: device, precision, memory."""
 
+import copy
 import ctypes
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +96,23 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     if precision not in ("fp32", *HALF):
         raise ValueError(f"The precision is {precision!r}: expected fp32, bf16 or fp16.")
     return torch.autocast(device.type, HALF[precision]) if precision in HALF else nullcontext()
+
+
+ModelT = TypeVar("ModelT", bound=nn.Module)
+
+
+def in_16_bits(model: ModelT, precision: str) -> ModelT:
+    """For a GPU, a copy of a model that is not trained, its linear layers in 16 bits; else the model itself.
+
+    Autocast converts the weights of linear layers in every step. The copy saves that time, and computes the same.
+    """
+    if precision not in HALF or device_of(model).type == "cpu":
+        return model
+    copied = copy.deepcopy(model)
+    for module in copied.modules():
+        if isinstance(module, nn.Linear):
+            module.to(HALF[precision])
+    return copied
 
 
 def precisions(device: torch.device) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ class Plan:
     precision: str
     seconds_per_step: float  # as measured before the first one
     corrections: list[list[int]] = field(default_factory=list)  # [after this step, so many steps in all]
+    compiled: bool = False  # whether the blocks are compiled, on a GPU
 
     def __post_init__(self) -> None:
         counts = [self.steps, *(number for correction in self.corrections for number in correction)]
@@ -25,6 +26,8 @@ class Plan:
             raise ValueError(f"steps must be positive whole numbers, got {counts}")
         if not all(len(correction) == 2 for correction in self.corrections):
             raise ValueError(f"corrections must be pairs of steps, got {self.corrections}")
+        if type(self.compiled) is not bool:
+            raise ValueError(f"compiled must be true or false, got {self.compiled!r}")
         if self.precision not in ("fp32", "bf16", "fp16"):
             raise ValueError(f"precision must be fp32, bf16 or fp16, got {self.precision!r}")
 

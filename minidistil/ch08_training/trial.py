@@ -1,4 +1,7 @@
-"""A few trial steps on a copy of the model: they choose the precision and the number of steps on this machine."""
+"""A few trial steps on a copy of the model: they choose the precision and the number of steps on this machine.
+
+On a GPU, those of a long run also say whether compiled blocks are faster.
+"""
 
 import copy
 import math
@@ -9,6 +12,7 @@ from statistics import mean, median
 
 from torch import nn
 
+from minidistil.ch08_training.compiled import GAIN, compiled_blocks, worth_a_trial
 from minidistil.ch08_training.device import device_of, keep_freed_memory, precisions
 from minidistil.ch08_training.feed import Batch, Feed
 from minidistil.ch08_training.objectives import Losses
@@ -18,8 +22,18 @@ from minidistil.ch08_training.settings import TrainingConfig
 from minidistil.ch08_training.training import Step, accumulate_gradients, clip_gradients, make_optimizer, set_dropout
 
 
-def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
+def make_plan(
+    model: nn.Module,
+    losses: Losses,
+    feed: Feed,
+    config: TrainingConfig,
+    together: Sequence[nn.Module] | None = None,
+) -> Plan:
     """Measure this machine: choose the precision and, unless they are given, guess the number of steps.
+
+    Args:
+        together: the models that the losses read besides; the run compiles their blocks and the model's, if that pays.
+            None: it compiles nothing.
 
     Raises:
         ValueError: nothing says when to stop.
@@ -32,10 +46,18 @@ def make_plan(model: nn.Module, losses: Losses, feed: Feed, config: TrainingConf
     measured = trial_seconds(model, losses, feed, config, tried)
     precision = min(measured, key=lambda name: median(measured[name]))  # one step that was delayed must not decide
     seconds = mean(measured[precision]) * config.accumulate
-    steps = config.steps
-    if steps is None:
-        steps = int(max(1, min(longest(feed, config), budget / seconds)))
-    return Plan(steps, precision, seconds)
+    steps = _steps(config, feed, budget, seconds)
+    if together is None or not worth_a_trial(device_of(model), steps * seconds):
+        return Plan(steps, precision, seconds)
+    faster = mean(trial_seconds(model, losses, feed, config, (precision,), together)[precision]) * config.accumulate
+    if faster > GAIN * seconds:
+        return Plan(steps, precision, seconds)
+    return Plan(_steps(config, feed, budget, faster), precision, faster, compiled=True)
+
+
+def _steps(config: TrainingConfig, feed: Feed, budget: float, seconds: float) -> int:
+    """As many as are asked for, or fit into the budget and the text."""
+    return config.steps or int(max(1, min(longest(feed, config), budget / seconds)))
 
 
 def longest(feed: Feed, config: TrainingConfig) -> float:
@@ -45,12 +67,20 @@ def longest(feed: Feed, config: TrainingConfig) -> float:
 
 
 def trial_seconds(
-    model: nn.Module, losses: Losses, feed: Feed, config: TrainingConfig, tried: Sequence[str]
+    model: nn.Module,
+    losses: Losses,
+    feed: Feed,
+    config: TrainingConfig,
+    tried: Sequence[str],
+    compiled: Sequence[nn.Module] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds of steps of one micro-batch, in each precision, on a copy of the model, over batches of all lengths.
 
     Six of them, or of a short run as many as are a twentieth of its steps. Each batch is read in all precisions, one
     after the other: what else the machine does at the time slows all of them down alike.
+
+    Args:
+        compiled: None, or the models that have their blocks compiled, as the copy has them then.
     """
     trial = copy.deepcopy(model).train()
     set_dropout(trial, config.dropout)
@@ -66,10 +96,12 @@ def trial_seconds(
         optimizer.step()
         return time.perf_counter() - start
 
-    for module in modules.values():
-        seconds(module, batches[-1])  # warm up
     measured: dict[str, list[float]] = {precision: [] for precision in tried}
-    for batch in batches:
-        for precision, module in modules.items():
-            measured[precision].append(seconds(module, batch))
+    with compiled_blocks([trial, *(compiled or ())], compiled is not None):
+        for module in modules.values():  # warm up: compiling takes a batch with padding and one without
+            for batch in batches[-1:] if compiled is None else batches:
+                seconds(module, batch)
+        for batch in batches:
+            for precision, module in modules.items():
+                measured[precision].append(seconds(module, batch))
     return measured

@@ -16,8 +16,9 @@ from minidistil.ch02_masking.corpus import Corpus, HubCorpus
 from minidistil.ch04_encoder.inputs import require_fit
 from minidistil.ch04_encoder.modes import evaluating
 from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch08_training.compiled import compiled_blocks
 from minidistil.ch08_training.cost import step_operations
-from minidistil.ch08_training.device import device_of, on_one_device
+from minidistil.ch08_training.device import device_of, in_16_bits, on_one_device
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.parallel import from_first, rank
 from minidistil.ch08_training.settings import DistilConfig
@@ -94,12 +95,14 @@ def distil(
 
         feed = open_feed(corpus, tokenizer, config)
         losses = distillation_losses(teacher, config)
-        plan = measured_plan(folder, student, losses, feed, config)
+        plan = measured_plan(folder, student, losses, feed, config, teacher)
         scored = 1.0 if config.ce_positions == "all" else config.mask_share
         length = feed.tokens_per_batch / config.batch_size
         at_most = full_speed(student, plan, step_operations(teacher.config, student.config, length, scored))
 
-        with RunLog(folder, plan, at_most, plots.training_curves) as log:
+        frozen = in_16_bits(teacher, plan.precision)
+        losses, compiled = distillation_losses(frozen, config), compiled_blocks([student, frozen], plan.compiled)
+        with compiled, RunLog(folder, plan, at_most, plots.training_curves) as log:
             for progress in train(student, losses, feed, config, plan, folder.checkpoints, folder.identity):
                 keep_to_budget(folder, plan, progress, feed, config)
                 validate(student, validation, progress, config)

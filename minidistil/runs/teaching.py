@@ -24,6 +24,7 @@ from minidistil.ch04_encoder.inputs import require_fit
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.tensor_names import their_name
 from minidistil.ch05_weights.weights import OWN_LAYERS, BareEncoder, apply_changes
+from minidistil.ch08_training.compiled import compiled_blocks
 from minidistil.ch08_training.cost import forward_operations
 from minidistil.ch08_training.device import device_of, on_one_device
 from minidistil.ch08_training.objectives import masked_lm_losses
@@ -103,7 +104,8 @@ def teach(
         length = feed.tokens_per_batch / config.batch_size
         at_most = full_speed(model, plan, 3 * forward_operations(model.config, length, config.mask_share))
 
-        with RunLog(folder, plan, at_most, plots.training_curves) as log:
+        compiled = compiled_blocks([model], plan.compiled)
+        with compiled, RunLog(folder, plan, at_most, plots.training_curves) as log:
             for progress in train(model, masked_lm_losses, feed, config, plan, folder.checkpoints, folder.identity):
                 keep_to_budget(folder, plan, progress, feed, config)
                 validate(model, validation, progress, config)

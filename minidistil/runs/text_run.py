@@ -86,13 +86,15 @@ def _documents(corpus: Corpus | HubCorpus, split: str) -> Iterable[str]:
     return islice(documents, HELD_OUT_DOCUMENTS) if isinstance(corpus, HubCorpus) else documents
 
 
-def measured_plan(folder: RunFolder, model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig) -> Plan:
-    """The run's plan: measured on this machine once, then the folder's."""
+def measured_plan(
+    folder: RunFolder, model: MaskedLM, losses: Losses, feed: Feed, config: TrainingConfig, *together: MaskedLM
+) -> Plan:
+    """The run's plan: measured on this machine once, then the folder's; `together` as for `make_plan`."""
     folder.goes_on(device_of(model))
     plan = folder.plan(config.steps or longest(feed, config), config.precision)
     if plan is None:
         folder.say("measuring this machine …")
-        plan = from_first(make_plan(model, losses, feed, config))
+        plan = from_first(make_plan(model, losses, feed, config, together))
         folder.keep_plan(plan)
     folder.say(
         f"training: {plan.end} steps of about {_tokens_per_step(feed, config):,.0f} tokens in {plan.precision}, "

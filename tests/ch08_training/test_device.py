@@ -10,8 +10,8 @@ import torch
 
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import student_of
-from minidistil.ch08_training import loss_scale, parallel
-from minidistil.ch08_training.device import best_device, precisions, sent_to
+from minidistil.ch08_training import device, loss_scale, parallel
+from minidistil.ch08_training.device import best_device, in_16_bits, precisions, sent_to
 from minidistil.ch08_training.feed import Feed, MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
 from minidistil.ch08_training.plan import Plan
@@ -71,6 +71,18 @@ def test_gradients_in_fp16_are_those_of_fp32_times_the_factor(positions: str) ->
     exact, scaled = found["fp32"], found["fp16"] / step.scale.factor
     assert (scaled - exact).norm() < 0.01 * exact.norm()
     assert not scaled[exact.abs() > 1e-7].eq(0).any()  # nothing is lost that fp16 alone would lose
+
+
+def test_a_copy_in_16_bits_computes_what_autocast_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model, batch = MaskedLM(SMALL).eval(), a_batch()
+    assert in_16_bits(model, "bf16") is model  # a CPU gains nothing
+    monkeypatch.setattr(device, "device_of", lambda model: torch.device("cuda"))
+    copied = in_16_bits(model, "bf16")
+    assert copied.get_parameter("encoder.layers.0.expand.weight").dtype == torch.bfloat16
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        one, other = (each(batch.input_ids, batch.attention_mask).logits for each in (model, copied))
+    assert torch.equal(one, other)
 
 
 def test_a_factor_that_is_too_large_costs_steps_and_no_run(tmp_path: Path) -> None:

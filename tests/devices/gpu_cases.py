@@ -20,7 +20,7 @@ from minidistil.ch05_weights.classifiers import ClassifierConfig
 from minidistil.ch06_losses import toy_language
 from minidistil.ch07_student.student import layer_cosines
 from minidistil.ch08_training.cost import measure
-from minidistil.ch08_training.device import best_device
+from minidistil.ch08_training.device import best_device, in_16_bits
 from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses
 from minidistil.ch08_training.plan import Plan
@@ -73,6 +73,15 @@ def test_a_micro_batch_waits_for_the_device_three_times_at_most(
 ) -> None:
     mode = waits_of_a_step(tokenizer, precision, ce_positions=positions)
     assert sum(mode.waits.values()) <= 3, mode.waits
+
+
+def test_a_model_that_is_not_trained_is_copied_in_16_bits() -> None:
+    with imitated_gpu():
+        teacher = small().to(GPU)
+        weight = in_16_bits(teacher, "bf16").get_parameter("encoder.layers.1.expand.weight")
+        assert (weight.dtype, weight.device) == (torch.bfloat16, GPU)
+        assert {each.dtype for each in teacher.parameters()} == {torch.float32}
+        assert in_16_bits(teacher, "fp32") is teacher
 
 
 def test_a_batch_without_padding_needs_no_attention_mask() -> None:
