@@ -23,7 +23,7 @@ from minidistil.course.docstring_example import example
 from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import Misconception, misconceptions, outcome, plain, same
 from minidistil.course.peers import missing
-from minidistil.course.stubs import leftovers, repeated
+from minidistil.course.stubs import leftovers
 from minidistil.course.verdict import Mistake, Result, Verdict
 from minidistil.course.watch import (
     NOT_TRIED,
@@ -104,8 +104,8 @@ def _judge(name: str, learner: Learner, outcomes: Sequence[Outcome], wrong: list
 
 
 def _defined_twice(name: str, learner: Learner) -> list[str]:
-    lines = repeated(learner.path, name)
-    return [f"defined in lines {' and '.join(map(str, lines))}: the last one counts"] if lines else []
+    lines = learner.places.get(name, [])
+    return [f"defined in lines {' and '.join(map(str, lines))}: the last one counts"] if len(lines) > 1 else []
 
 
 def _mends(name: str, learner: Learner, outcome: Outcome, again: Again) -> bool:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from minidistil.course.chapters import Chapter, read_chapter
-from minidistil.course.stubs import unwritten
+from minidistil.course.stubs import places, unwritten
 from minidistil.course.watch import Watch, is_users, put_right, time_limit, trap, watched
 
 SECONDS_TO_LOAD = 10
@@ -52,6 +52,7 @@ class Learner:
         self.functions: dict[str, Any] = {name: self.namespace[name] for name in self.own}
         self.unsolved: dict[str, str] = {name: "not written" for name in self.own if name in stubs}
         self.unsolved |= {name: "borrowed" for name, each in self.functions.items() if each in traps.values()}
+        self.places: dict[str, list[int]] = places(path)
         self.endless: set[str] = set()  # exercises that ran out of time in a test: later tests do not wait for them
         self.watch: Watch = Watch()  # what was seen during the last test
 

@@ -105,12 +105,13 @@ def leftovers(path: Path, name: str) -> list[str]:
     ]
 
 
-def repeated(path: Path, name: str) -> list[int]:
-    """The lines where a name is defined, if there are several."""
-    lines = [
-        node.lineno for node in ast.parse(path.read_bytes()).body if isinstance(node, Definition) and node.name == name
-    ]
-    return lines if len(lines) > 1 else []
+def places(path: Path) -> dict[str, list[int]]:
+    """The lines where each name of a file is defined: more than one for what is defined again."""
+    found: dict[str, list[int]] = {}
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, Definition):
+            found.setdefault(node.name, []).append(node.lineno)
+    return found
 
 
 def lines_of(node: Definition) -> slice:
