@@ -68,6 +68,18 @@ def test_a_collapsed_answer_does_not_show_its_first_line(path: Path) -> None:
     assert all(data == {} for data in first), "run: python .github/hide_answers.py"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_open_prediction_has_its_answer_collapsed_in_the_same_section(path: Path) -> None:
+    kinds = "".join(
+        "#" if "\n## " in "\n" + text and "**Predict:**" not in text
+        else "?" if cell["cell_type"] == "markdown" and "**Predict:**" in text
+        else "c" if cell["metadata"].get("jupyter", {}).get("outputs_hidden") and cell["outputs"]
+        else "."
+        for cell in cells(path) for text in ["".join(cell["source"])]
+    )  # fmt: skip
+    assert re.fullmatch(r"[^?]*(\?\.*c[^?]*)*", kinds), kinds
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_names_its_place_and_links_to_its_exercise(path: Path) -> None:
     number = path.name[:2]

@@ -79,7 +79,9 @@ def _shape(node: Definition, stub: Definition) -> str:
     """The code that the learner wrote, with names numbered; "" if it is short."""
     if isinstance(node, ast.ClassDef):
         given = {each.name for each in stub.body if isinstance(each, ast.FunctionDef) and not is_stub(each)}
-        parts = [each for each in node.body if isinstance(each, ast.FunctionDef) and each.name not in given]
+        parts: list[ast.stmt] = [
+            each for each in node.body if isinstance(each, ast.FunctionDef) and each.name not in given
+        ]
     else:
         parts = [node]
     numbered = _Numbered()

@@ -45,19 +45,21 @@ class Chapter:
 
 
 def course_folder() -> Path:
-    """The checkout, a folder with exercises/ and tests/: in or above MINIDISTIL_COURSE or the current folder.
+    """The checkout, a folder with exercises/ and tests/: MINIDISTIL_COURSE or a folder above it.
 
-    If there is none, it is the checkout that the package itself lies in.
+    Without that variable the current folder, one above it, or the checkout that the package itself lies in.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    here = Path(os.environ.get("MINIDISTIL_COURSE") or Path.cwd())
-    for folder in (here, *here.parents, Path(minidistil.__file__).parent.parent):
+    named = os.environ.get("MINIDISTIL_COURSE")
+    here = Path(named or Path.cwd()).absolute()
+    for folder in (here, *here.parents, *([] if named else [Path(minidistil.__file__).parent.parent])):
         if (folder / "exercises" / "hints").is_dir() and (folder / "tests").is_dir():
             return folder
+    where = "let MINIDISTIL_COURSE name" if named else "run this command in"
     raise FileNotFoundError(
-        f"There are no exercises in {here} or above: run this command in a checkout of minidistil, "
+        f"There are no exercises in {here} or above: {where} a checkout of minidistil, "
         "which has the folders exercises/ and tests/."
     )
 

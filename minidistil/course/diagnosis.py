@@ -20,6 +20,10 @@ from minidistil.course.watch import Call, is_users, time_limit
 
 SECONDS = 2.0  # for the package's own function on one input, or for the example
 RANDOM = {"generator", "seed"}  # arguments of functions of which many results are right
+MADE_BY = {
+    types.GeneratorType: ": `yield` makes one, use `return`",
+    types.CoroutineType: ": write `def`, not `async def`",
+}
 _shortened = reprlib.Repr()
 _shortened.maxstring = _shortened.maxother = 60
 
@@ -34,11 +38,11 @@ def of_call(call: Call, own: Any) -> str:
         call: what the learner's function was given and returned.
         own: the package's own function or class.
     """
-    if not call.returned or isinstance(call.result, types.GeneratorType):
+    if not call.returned or (call.method == "__init__" and not isinstance(own, type)):
         return ""
     annotated = getattr(own, call.method, own) if isinstance(own, type) else own
     said = _other_kind(call.result, inspect.signature(annotated).return_annotation)
-    if said or (isinstance(own, type) and call.method != "__init__"):
+    if said or isinstance(call.result, types.GeneratorType) or (isinstance(own, type) and call.method != "__init__"):
         return said
     expected = _own_result(call, own)
     if isinstance(expected, nn.Module):
@@ -64,7 +68,7 @@ def _other_kind(result: Any, annotation: Any) -> str:
     wanted = re.sub(r"\b[a-z_]\w*(\.\w+)*\.(?=\w)", "", name)
     if result is None:
         return f"it returns None, expected {wanted}: is the `return` missing?"
-    return f"it returns {_kind(result)}, expected {wanted}"
+    return f"it returns {_kind(result)}, expected {wanted}{MADE_BY.get(type(result), '')}"
 
 
 def _fits(value: Any, annotation: Any) -> bool:

@@ -146,18 +146,18 @@ def _exercise(thing: Any, frame: FrameType, check: bool, show: Callable[[Any], A
         remember_one(chapter, states, name, state)
     if state == "passed":
         _put_to_use(chapter, path, others | {name})
-        own = chapter.solutions()[name]
-        tell(Message(f"{name} passes: from here on, yours is in use. {said}", _example(own), hints[-1:]))
+        yours = chapter.solutions()[name]
+        tell(Message(f"{name} passes: from here on, yours is in use. {said}", _example(yours, own), hints[-1:]))
         if show is not None:
-            tell(show(own))
-    else:
-        _swap(chapter, {name: own})
-        tell(Message(f"{name} is not right yet: the course's own stays in use. {said}", lines, hints))
+            tell(show(yours))
+        return yours
+    _swap(chapter, {name: own})
+    tell(Message(f"{name} is not right yet: the course's own stays in use. {said}", lines, hints))
     return own
 
 
-def _example(function: Any) -> list[str]:
-    """The worked example of a docstring, with what the function answers."""
+def _example(function: Any, own: Any) -> list[str]:
+    """The worked example of its docstring or, where that is gone, of the package's, with what the function answers."""
     import doctest
 
     told: list[str] = []
@@ -171,8 +171,9 @@ def _example(function: Any) -> list[str]:
 
         report_failure = report_success  # it passes: only digits or spaces differ, as torch prints them here
 
-    code = vars(function)["__init__"] if isinstance(function, type) else function
-    test = doctest.DocTestParser().get_doctest(function.__doc__ or "", dict(code.__globals__), "", None, None)
+    code = next(filter(inspect.isfunction, vars(function).values())) if isinstance(function, type) else function
+    text = next((each.__doc__ for each in (function, own) if ">>>" in (each.__doc__ or "")), "")
+    test = doctest.DocTestParser().get_doctest(text, dict(code.__globals__), "", None, None)
     Told(verbose=False).run(test, out=len)
     return told
 

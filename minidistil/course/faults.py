@@ -15,10 +15,17 @@ def faults(learner: Learner) -> dict[str, list[str]]:
     """What is wrong with exercises whatever the tests say: other arguments, functions that are ruled out."""
     found: dict[str, list[str]] = {}
     for name, function in learner.solved().items():
-        said = [_other_arguments(function, learner.own[name]), *_ruled_out(name, learner)]
+        said = [_other_form(function, learner.own[name]) or _other_arguments(function, learner.own[name])]
+        said += _ruled_out(name, learner)
         if said := list(filter(None, said)):
             found[name] = said
     return found
+
+
+def _other_form(function: Any, own: Any) -> str:
+    """Whether a class stands in place of a function, or the other way round."""
+    mine, asked = ("a class" if isinstance(each, type) else "a function" for each in (function, own))
+    return "" if mine == asked else f"it is {mine}, expected {asked} of this name"
 
 
 def _parameters(function: Any) -> dict[str, inspect.Parameter]:

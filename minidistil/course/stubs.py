@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-Definition = ast.FunctionDef | ast.ClassDef
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def definitions(source: str | bytes) -> dict[str, Definition]:
@@ -76,10 +76,15 @@ def unwritten(path: Path) -> set[str]:
     """The names in a file that are still stubs.
 
     Raises:
-        ValueError: Python cannot read the file.
+        ValueError: it cannot be read, or Python cannot read it.
     """
     try:
         found = definitions(path.read_bytes())
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be read ({error.strerror}): expected the file with the exercises; restore it with "
+            "`git checkout exercises`."
+        ) from error
     except (SyntaxError, ValueError) as error:  # a ValueError: null bytes, before Python 3.12
         line = getattr(error, "lineno", None)
         place = f"{path.name}, line {line}" if line else path.name

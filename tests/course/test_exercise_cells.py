@@ -295,6 +295,26 @@ def test_a_cell_and_a_file_that_are_empty_again_give_the_course_back(run: Run, f
     assert run("def join_heads(heads):\n    ...\n")[0] is attention.join_heads is JOIN
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("async def join_heads(heads):\n    return heads\n", "not `async def`"),
+        ("def join_heads(heads):\n    yield heads\n", "`yield` makes one, use `return`"),
+        (
+            "class join_heads:\n    def __init__(self, heads):\n        self.heads = heads\n",
+            "It is a class, expected a function",
+        ),
+    ],
+)
+def test_what_is_no_plain_function_is_said_to_be_none(run: Run, file: Path, code: str, expected: str) -> None:
+    function, said = run(code)
+    assert expected in said
+    assert "is the `return` missing" not in said
+    assert function is JOIN
+    assert code in file.read_text(encoding="utf-8")
+    assert expected in run("def join_heads(heads):\n    ...\n")[1]  # what the file has is seen as well
+
+
 @pytest.mark.parametrize("thing", ["lambda heads: heads", "3", "len"])
 def test_what_is_no_definition_is_refused(run: Run, thing: str) -> None:
     with pytest.raises(TypeError, match=r"expected @md\.exercise above a `def` or `class`"):
@@ -322,6 +342,7 @@ def test_what_the_file_has_is_taken_while_the_cell_is_empty(run: Run, file: Path
     assert "passes" in said
     assert "your code in exercises/ch03_attention.py" in said
     assert function is not JOIN
+    assert ">>> join_heads(" in said  # the package's example, as there is no docstring
 
 
 def test_a_file_that_was_edited_after_the_cell_wins(run: Run, file: Path) -> None:
@@ -381,6 +402,18 @@ def test_a_file_that_python_cannot_read_is_named(run: Run, file: Path) -> None:
     assert file.read_text(encoding="utf-8") == "def ("
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("nowhere")], ids=["folder", "broken link"])
+def test_what_is_no_file_in_its_place_is_named(
+    run: Run, file: Path, make: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.unlink()
+    make(file)
+    with pytest.raises(ValueError, match=r"ch03_attention\.py cannot be read .*git checkout exercises"):
+        run(RIGHT)
+    md.pieces("ch04")
+    assert "ch03_attention.py cannot be read" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("form", [{"encoding": "utf-8-sig"}, {"encoding": "utf-8", "newline": "\r\n"}])
 def test_encoding_and_line_ends_of_the_file_stay(run: Run, file: Path, form: dict[str, str]) -> None:
     file.write_text(file.read_text(encoding="utf-8"), **form)
@@ -390,6 +423,13 @@ def test_encoding_and_line_ends_of_the_file_stay(run: Run, file: Path, form: dic
     assert after[1] == before[1]
     assert after[0][:50] == before[0][:50]
     assert after[0].count(b"\r") - form.get("newline", "").count("\r") in (0, after[0].count(b"\n"))
+
+
+def test_a_folder_without_exercises_is_refused(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("MINIDISTIL_COURSE", str(tmp_path))
+        with pytest.raises(FileNotFoundError, match=rf"no exercises in {re.escape(str(tmp_path))}.*MINIDISTIL_COURSE"):
+            run(RIGHT)
 
 
 # --- What earlier chapters have ---
