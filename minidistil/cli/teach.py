@@ -30,12 +30,13 @@ def run(options: argparse.Namespace) -> int:
     from minidistil.ch08_training.device import best_device
     from minidistil.ch08_training.parallel import processes
     from minidistil.ch08_training.settings import TeachConfig
+    from minidistil.runs.report import scores_line
     from minidistil.runs.teaching import teach
 
     config = TeachConfig(**given(options, TeachConfig))
     with processes():
         run = teach(corpus_of(options), config, options.out, options.teacher, options.test_text, say, best_device())
     for name, figures in run.metrics["figures"].items():
-        say(f"{name}: masked accuracy {figures['accuracy']:.3f}, perplexity {figures['perplexity']:.2f}")
+        say(scores_line(name, figures))
     say(f"Everything is in {run.folder}: report.md, model/, and own/ with the layers that were trained.")
     return say_if_finished(run)

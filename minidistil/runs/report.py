@@ -38,6 +38,11 @@ def comparison_table(metrics: dict[str, Any]) -> str:
     )
 
 
+def scores_line(name: str, scores: dict[str, Any]) -> str:
+    """The name of a text and what a model scored on it, as in metrics.json."""
+    return f"{name}: masked accuracy {scores['accuracy']:.3f}, perplexity {figure(scores['perplexity'], '.2f')}"
+
+
 def figure(value: float | None, form: str) -> str:
     """The value; "-" if there is none or it is not finite: a cosine of two widths, a retention of nothing."""
     return "-" if value is None or not math.isfinite(value) else format(value, form)

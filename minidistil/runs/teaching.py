@@ -35,6 +35,7 @@ from minidistil.ch09_evaluation.evaluation import score
 from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
 from minidistil.ch09_evaluation.speed import parameters
 from minidistil.files import sha256, to_json, write_atomically
+from minidistil.runs.report import scores_line
 from minidistil.runs.run_folder import Run, RunFolder, Say
 from minidistil.runs.run_log import RunLog
 from minidistil.runs.text_run import (
@@ -84,7 +85,7 @@ def teach(
 
     folder = RunFolder(out, text_settings(model, corpus, config, start=str(start or "")), say)
     folder.require_room_for(model)
-    if finished := folder.finished(lambda figures: [each["accuracy"] + 0 for each in figures["figures"].values()]):
+    if finished := folder.finished(lambda found: [scores_line(*each) for each in found["figures"].items()]):
         return finished
 
     with folder.locked():
@@ -122,10 +123,7 @@ def teach(
             settings = {"settings": "config", "corpus": "corpus", "start": "start"}
             provenance = {name: folder.settings[key] for name, key in settings.items()} | taken
             save_own_layers(own, folder.folder / "own", provenance | {"figures": figures})
-            results = "\n".join(
-                f"* {name}: masked accuracy {scores['accuracy']:.3f}, perplexity {scores['perplexity']:.2f}"
-                for name, scores in figures.items()
-            )
+            results = "\n".join(f"* {scores_line(name, scores)}" for name, scores in figures.items())
             write_results(folder, model, tokenizer, progress, results)
         return folder.finish(metrics, progress.log)
 

@@ -14,6 +14,8 @@ from minidistil.ch05_weights.weights import OWN_LAYERS, apply_changes, read_tens
 from minidistil.ch08_training.settings import TeachConfig
 from minidistil.ch09_evaluation.evaluation import score
 from minidistil.ch09_evaluation.held_out import masked_documents
+from minidistil.files import to_json
+from minidistil.runs.report import scores_line
 from minidistil.runs.teaching import teach
 
 
@@ -49,6 +51,11 @@ def test_the_shipped_changes_give_the_measured_teacher_back(
     assert figures.keys() == {"held-out documents of some", "more.txt"}
     held_out = masked_documents(corpus.test, tokenizer, 16)
     assert figures["held-out documents of some"]["accuracy"] == score(model, held_out).accuracy
+
+
+def test_a_perplexity_that_is_not_finite_has_a_line_too() -> None:
+    text = to_json({"accuracy": 0.25, "perplexity": float("inf")})  # null in a run's folder
+    assert scores_line("a file", json.loads(text)) == "a file: masked accuracy 0.250, perplexity -"
 
 
 def test_a_teacher_goes_on_from_an_earlier_one(docs_corpus: Corpus, tmp_path: Path) -> None:
