@@ -1,9 +1,12 @@
 """The command line: `minidistil`, or `python -m minidistil`; without a command it runs the main job."""
 
 import argparse
+import contextlib
 import io
+import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,16 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
         name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)  # with its class, from Python 3.11 on
         file = Path(frame.f_code.co_filename).name
-        print(f"minidistil: {name} in {file} is not written yet: solve its exercise first.", file=sys.stderr)
-        return 2
+        return _end(f"{name} in {file} is not written yet: solve its exercise first.")
     except (ValueError, OSError) as error:
-        print(f"minidistil: {one_line(error)}", file=sys.stderr)
-        return 2
+        return _end(one_line(error))
     except (MemoryError, RuntimeError) as error:
         if not (advice := out_of_memory(error)):
             raise
-        print(f"minidistil: {one_line(advice)}", file=sys.stderr)
-        return 2
+        return _end(one_line(advice))
+
+
+def _end(sentence: str) -> int:
+    """Say why the command ends. torchrun, whose own report is some 35 lines, repeats it in the last of them."""
+    print(f"minidistil: {sentence}", file=sys.stderr)
+    if report := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        told = {"message": sentence, "extraInfo": {"py_callstack": sentence, "timestamp": str(int(time.time()))}}
+        with contextlib.suppress(OSError):
+            Path(report).write_text(json.dumps({"message": told}), encoding="utf-8")
+    return 2
 
 
 def entry() -> None:
