@@ -1,12 +1,9 @@
 """The command line: `minidistil`, or `python -m minidistil`; without a command it runs the main job."""
 
 import argparse
-import contextlib
 import io
-import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,12 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end(sentence: str) -> int:
-    """Say why the command ends. torchrun, whose own report is some 35 lines, repeats it in the last of them."""
+    """Say why the command ends."""
     print(f"minidistil: {sentence}", file=sys.stderr)
-    if report := os.environ.get("TORCHELASTIC_ERROR_FILE"):
-        told = {"message": sentence, "extraInfo": {"py_callstack": sentence, "timestamp": str(int(time.time()))}}
-        with contextlib.suppress(OSError):
-            Path(report).write_text(json.dumps({"message": told}), encoding="utf-8")
+    if "WORLD_SIZE" in os.environ:
+        from minidistil.ch08_training.parallel import tell_torchrun
+
+        tell_torchrun(sentence)
     return 2
 
 
