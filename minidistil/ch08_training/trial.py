@@ -91,8 +91,6 @@ def trial_seconds(
     parameters = [parameter for parameter in trial.parameters() if parameter.requires_grad]
     batches = feed.typical(6 if config.steps is None else max(1, min(6, config.steps // 20)))
 
-    measured: dict[str, list[float]] = {precision: [] for precision in tried}
-
     def seconds(module: Step, batch: Batch) -> float:
         start = time.perf_counter()
         accumulate_gradients(module, [(0, batch)], config.seed)
@@ -100,6 +98,7 @@ def trial_seconds(
         optimizer.step()
         return time.perf_counter() - start
 
+    measured: dict[str, list[float]] = {precision: [] for precision in tried}
     with compiled_blocks([trial, *(compiled or ())], compiled is not None):
         for batch in batches:
             twice = [{name: seconds(module, batch) for name, module in modules.items()} for _ in range(2)]
