@@ -97,15 +97,13 @@ def test_the_teachers_figures_are_those_of_its_provenance() -> None:
     last = json.loads((ROOT / "data" / "minilm-masked-lm.json").read_text(encoding="utf-8"))
     first = json.loads((ROOT / "data" / "results" / "teach_first.json").read_text(encoding="utf-8"))
     page = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    assert f"--steps {last['steps']} --batch-size {last['settings']['batch_size']} --precision {last['precision']}" in page
-    budget = f"--budget {first['settings']['budget_seconds'] / 60:.0f}m --batch-size {first['settings']['batch_size']}"
-    assert budget in page
+    for each, length in ((first, f"--budget {first['settings']['budget_seconds'] / 60:.0f}m"),
+                         (last, f"--steps {last['steps']}")):  # fmt: skip
+        assert f"{length} --batch-size {each['settings']['batch_size']} --precision {each['precision']}" in page
     assert f"--teacher {last['start']}" in page
-    steps, tokens = ([each[what] for each in (first, last)] for what in ("steps", "tokens"))
-    assert f"{sum(tokens) / 1e6:.0f} million tokens in all" in page
-    assert "{:.1f} million in {:,} steps, then {:.1f} million in {:,}".format(
-        tokens[0] / 1e6, steps[0], tokens[1] / 1e6, steps[1]
-    ) in page
+    assert f"{(first['tokens'] + last['tokens']) / 1e6:.0f} million tokens in all" in page
+    legs = [f"{each['tokens'] / 1e6:.1f} million in {each['steps']:,}" for each in (first, last)]
+    assert f"{legs[0]} steps, then {legs[1]}," in page
     assert "hours of these runs, {:.1f} and {:.1f},".format(*(each["seconds"] / 3600 for each in (first, last))) in page
     assert last["figures"].keys() == first["figures"].keys()
     for name, figures in last["figures"].items():
