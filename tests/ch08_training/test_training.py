@@ -441,22 +441,42 @@ def test_the_precisions_are_tried_in_turns(tiny_teacher: MaskedLM, stream: Memor
     tried = []
 
     def losses(model: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
-        tried.append("bf16" if torch.is_autocast_enabled("cpu") else "fp32")
+        tried.append(("bf16" if torch.is_autocast_enabled("cpu") else "fp32", batch.input_ids.shape))
         return masked_lm_losses(model, batch)
 
     measured = trial_seconds(tiny_teacher, losses, stream, replace(CONFIG, steps=60), ("fp32", "bf16"))
-    assert tried == ["fp32", "bf16"] * 4  # one of each to warm up, then three batches
+    shapes = [batch.input_ids.shape for batch in stream.typical(3)]
+    assert tried == [(precision, shape) for shape in shapes for precision in ("fp32", "bf16") * 2]
     assert {name: len(times) for name, times in measured.items()} == {"fp32": 3, "bf16": 3}
 
 
-def test_one_step_that_was_held_up_does_not_choose_the_precision(
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_step_that_was_held_up_does_not_choose_the_precision(
+    tiny_teacher: MaskedLM, stream: MemoryFeed, late: int
+) -> None:
+    """The first step of a shape, which makes its kernels, or a later one, while the machine does something else."""
+    calls = 0
+
+    def losses(model: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
+        nonlocal calls
+        if torch.is_autocast_enabled("cpu"):
+            time.sleep(0.5 if calls % 2 == late else 0)
+            calls += 1
+        return masked_lm_losses(model, batch)
+
+    measured = trial_seconds(tiny_teacher, losses, stream, replace(CONFIG, steps=60), ("fp32", "bf16"))
+    assert calls == 6
+    assert max(measured["bf16"]) < 0.5
+
+
+def test_the_faster_precision_is_taken_and_counts_the_steps(
     tiny_teacher: MaskedLM, stream: MemoryFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = {"fp32": [2.0, 2.0, 2.0], "bf16": [1.0, 7.0, 1.0]}
+    measured = {"fp32": [2.0, 2.0, 4.0], "bf16": [1.0, 1.0, 4.0]}
     monkeypatch.setattr("minidistil.ch08_training.trial.trial_seconds", lambda *arguments: measured)
     config = replace(CONFIG, precision="auto", steps=None, budget_seconds=60.0, max_epochs=1e6, accumulate=2)
     plan = make_plan(tiny_teacher, masked_lm_losses, stream, config)
-    assert (plan.precision, plan.seconds_per_step, plan.steps) == ("bf16", 6.0, 10)
+    assert (plan.precision, plan.seconds_per_step, plan.steps) == ("bf16", 4.0, 15)
 
 
 @pytest.mark.parametrize("place", [0, 1])
