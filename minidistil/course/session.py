@@ -124,6 +124,8 @@ class Session:
             text = ""
         if not isinstance(error, SAID_IN_FULL) or (lines and isinstance(error, AssertionError)):
             text = f"{type(error).__name__}: {text}".removesuffix(": ")
+        if lines and "in-place operation" in text:
+            place += ": it changes a tensor of its caller; make a new one"
         if lines and type(error) is NameError:
             place += f": {path.name} does not import or define it; do so inside the function"
         place += self._call(error) if lines else ""
