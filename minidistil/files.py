@@ -61,7 +61,7 @@ def read_small(path: Path, most: int = 2**26) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8 (byte {error.start}: {error.reason}).") from error
+        raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected a text file.") from error
 
 
 def append(path: Path, text: str) -> None:

@@ -77,10 +77,7 @@ _ONLY = "only BERT's WordPiece with its five special tokens is supported, use tr
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return read_small(path).rstrip("\n").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 (byte {error.start}): expected one token a line.") from error
+    return read_small(path).rstrip("\n").split("\n")
 
 
 def _json(path: Path) -> dict[str, Any]:
