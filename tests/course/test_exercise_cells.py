@@ -98,7 +98,7 @@ def test_what_passes_shows_its_example_also_without_a_docstring(key: str, tmp_pa
     chapter, path = read_chapter(key), tmp_path / "mine.py"
     path.write_text(_with(chapter.path.read_text(encoding="utf-8"), solutions_of(key)), encoding="utf-8")
     for name, function in Learner(chapter, path).functions.items():
-        asked = inspect.getdoc(chapter.solutions()[name]).count(">>> ")
+        asked = (inspect.getdoc(chapter.solutions()[name]) or "").count(">>> ")
         shown = exercise._example(function, chapter.solutions()[name])
         assert sum(line.startswith(">>> ") for line in shown) == asked > 0, name
         assert len(shown) > asked, f"{name} shows no answer"
