@@ -58,9 +58,9 @@ def second_cell(notebook: dict[str, Any], address: str) -> dict[str, Any]:
     page = f"{address}/blob/main/notebooks/INSTALL.md" if address else "notebooks/INSTALL.md in the repository"
     source = CELL.format(names=names, page=page).splitlines(keepends=True)
     return {
-        "cell_type": "code", "execution_count": 0, "id": "installed", "outputs": [], "source": source,
-        "metadata": {"jupyter": {"source_hidden": True}, "tags": [TAG]},
-    }  # fmt: skip
+        "cell_type": "code", "execution_count": 0, "id": "installed",
+        "metadata": {"jupyter": {"source_hidden": True}, "tags": [TAG]}, "outputs": [], "source": source,
+    }  # fmt: skip  # in the order in which notebooks are stored
 
 
 def write(path: Path, address: str) -> None:

@@ -58,7 +58,10 @@ def read_small(path: Path, most: int = 2**26) -> str:
         raise ValueError(f"{path} is no regular file: expected a text file.")
     if (size := path.stat().st_size) > most:
         raise ValueError(f"{path} has {size:,} bytes: expected a text file of {most:,} at most.")
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 (byte {error.start}: {error.reason}).") from error
 
 
 def append(path: Path, text: str) -> None:

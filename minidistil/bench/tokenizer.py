@@ -17,6 +17,7 @@ BATCH = 1000  # texts at a time
 
 def table() -> Iterator[str]:
     """Text that repeats words, with an empty and a filled cache, and text that does not."""
+    require("tokenizers")  # before the corpus is made
     lines = [line for document in docs() for line in document.splitlines()]
     strings = random_strings(20_000)
     yield "Text to ids, 1,000 lines at a time, CPU seconds of one thread, the fastest of 3."
@@ -39,7 +40,6 @@ def compare_tokenizers(texts: Sequence[str], warm: bool) -> tuple[int, float, fl
 
     With `warm` our cache has seen the texts before. RuntimeError if the ids differ.
     """
-    require("tokenizers")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread
     official = official_tokenizer()
     rounds = []

@@ -6,6 +6,7 @@ GPUs). Everything here also works in a process by itself, which is rank 0 of 1.
 
 import gc
 import importlib
+import json
 import os
 import sys
 import threading
@@ -13,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -175,6 +177,14 @@ def waiting_for(what: str) -> Iterator[None]:
         _waits.pop()
 
 
+def tell_torchrun(why: str) -> None:
+    """Leave the reason for which this process ends to torchrun: the last of its report's 35 lines then says it."""
+    if place := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        told = {"message": why, "extraInfo": {"py_callstack": why, "timestamp": str(int(time.time()))}}
+        with suppress(OSError):
+            Path(place).write_text(json.dumps({"message": told}), encoding="utf-8")
+
+
 # --- Where a process or torchrun has gone ---
 
 
@@ -234,9 +244,7 @@ class _Watch:
 
     def end(self, why: str) -> None:
         """End the process at once: the main thread may wait for ever."""
-        print(
-            f"minidistil: process {self.rank} ends, because {why}; the same command goes on from the last checkpoint.",
-            file=sys.stderr,
-            flush=True,
-        )
+        said = f"process {self.rank} ends, because {why}; the same command goes on from the last checkpoint."
+        print(f"minidistil: {said}", file=sys.stderr, flush=True)
+        tell_torchrun(said)
         os._exit(1)

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     flag = add_command(commands, "hint", hint, "print a hint for an exercise").add_argument
     flag("chapter", help="ch01, ch02 …")
     flag("number", nargs="?", default="1", help="1, 2 or 3: each says more (default: %(default)s); may be left out")
-    flag("exercise", nargs="?", help="its name (default: the first one that is not written or not right yet)")
+    flag("exercise", nargs="?", default="", help="its name (default: the first that is not written or not right yet)")
 
     what = "run the official weights on your own code and fill a mask"
     flag = add_command(commands, "graduate", graduate, what).add_argument
@@ -78,9 +78,9 @@ def hint(options: argparse.Namespace) -> int:
     """One hint."""
     from minidistil.course.progress import hint
 
-    numbered = options.number.isdecimal()
-    number, name = (int(options.number), options.exercise) if numbered else (1, options.exercise or options.number)
-    say(hint(options.chapter, number, name))
+    words = [options.number, options.exercise]  # in either order
+    number = next((int(word) for word in words if word.isdecimal()), 1)
+    say(hint(options.chapter, number, next((word for word in words if word and not word.isdecimal()), None)))
     return 0
 
 

@@ -50,16 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
         name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)  # with its class, from Python 3.11 on
         file = Path(frame.f_code.co_filename).name
-        print(f"minidistil: {name} in {file} is not written yet: solve its exercise first.", file=sys.stderr)
-        return 2
+        return _end(f"{name} in {file} is not written yet: solve its exercise first.")
     except (ValueError, OSError) as error:
-        print(f"minidistil: {one_line(error)}", file=sys.stderr)
-        return 2
+        return _end(one_line(error))
     except (MemoryError, RuntimeError) as error:
         if not (advice := out_of_memory(error)):
             raise
-        print(f"minidistil: {one_line(advice)}", file=sys.stderr)
-        return 2
+        return _end(one_line(advice))
+
+
+def _end(sentence: str) -> int:
+    """Say why the command ends."""
+    print(f"minidistil: {sentence}", file=sys.stderr)
+    if "WORLD_SIZE" in os.environ:
+        from minidistil.ch08_training.parallel import tell_torchrun
+
+        tell_torchrun(sentence)
+    return 2
 
 
 def entry() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import minidistil
 from minidistil.arguments import require_kind
+from minidistil.files import read_small
 
 HINTS = 3  # for each exercise
 
@@ -73,7 +74,7 @@ def read_chapter(key: str) -> Chapter:
     """A chapter by its key: ch06, or as people write it, such as ch6, 06 or ch06_losses.
 
     Raises:
-        ValueError: there is no such chapter.
+        ValueError: there is no such chapter, or its hints are damaged.
         FileNotFoundError: the learner's file is missing.
     """
     require_kind(str, chapter=key)
@@ -85,9 +86,15 @@ def read_chapter(key: str) -> Chapter:
     files = sorted(folder.glob(f"{key}_*.py"))
     if not files:
         raise FileNotFoundError(f"The file {folder / key}_….py is missing: restore it with `git checkout exercises`.")
-    title, *sections = re.split(r"^## ", (folder / "hints" / f"{key}.md").read_text(encoding="utf-8"), flags=re.M)
+    path = folder / "hints" / f"{key}.md"
+    title, *sections = re.split(r"^## ", read_small(path), flags=re.M)
     hints = {}
     for section in sections:  # the exercise's name, then numbered hints
         name, *numbered = re.split(r"^\d\. ", section, flags=re.M)
         hints[name.strip()] = [" ".join(hint.split()) for hint in numbered]
+    if not hints or any(len(each) != HINTS for each in hints.values()):
+        raise ValueError(
+            f"{path} is damaged: expected {HINTS} hints for each exercise. Restore it with `git checkout "
+            "exercises/hints`."
+        )
     return Chapter(key, files[0].stem, title.strip().lstrip("# "), files[0], hints)

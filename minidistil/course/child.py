@@ -38,6 +38,7 @@ def judge_and_tell(sender: Connection, key: str, path: Path, packages: Collectio
         said: dict[str, Any] = {"verdict": judge_learner(learner, before_each).to_json()}
     except BaseException as error:  # whatever the learner's code does
         said = {"error": type(error).__name__, "text": f"{error}"}
+    put_right()
     try:
         # What a person reads can be written anywhere: a lone surrogate is a question mark.
         tell(dumps(said, ensure_ascii=False).encode("utf-8", "replace"))

@@ -184,7 +184,9 @@ def _kind(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     module = type(value).__module__.partition(".")[0]
-    name = "NumPy array" if type(value).__name__ == "ndarray" else type(value).__name__
+    if type(value).__name__ == "ndarray":
+        return "a NumPy array"
+    name = type(value).__name__
     if isinstance(value, tuple):
         return f"a tuple of {len(value)} ({', '.join(map(_kind, value[:4]))})"
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}" + (f" of {module}" if module == "numpy" else "")

@@ -11,7 +11,7 @@ import torch
 from minidistil.course.diagnosis import SECONDS, without_addresses
 from minidistil.course.learner import Learner
 from minidistil.course.stubs import definitions
-from minidistil.course.watch import is_users, time_limit
+from minidistil.course.watch import is_users, put_right, time_limit
 
 
 def example(name: str, learner: Learner) -> str:
@@ -27,7 +27,10 @@ def example(name: str, learner: Learner) -> str:
     try:
         names = _imported(stubs) | vars(sys.modules.get(learner.own[name].__module__, types)) | learner.functions
         with time_limit(SECONDS), torch.random.fork_rng(devices=[]):
-            runner.run(doctest.DocTestParser().get_doctest(text, names, name, None, None), out=lambda text: None)
+            try:
+                runner.run(doctest.DocTestParser().get_doctest(text, names, name, None, None), out=lambda text: None)
+            finally:
+                put_right()
     except BaseException as error:
         if is_users(error):
             raise

@@ -25,6 +25,7 @@ from minidistil.course.display import Message, folded, tell
 from minidistil.course.judging import ask
 from minidistil.course.learner import Learner, replace
 from minidistil.course.stubs import definitions, is_stub, is_untouched, left_to_write, lines_of
+from minidistil.files import read_small
 
 SWITCH = "MINIDISTIL_YOURS"  # 0: the learner's own code is not put to use
 _own: dict[str, dict[str, Any]] = {}  # the package's functions of each chapter, by key
@@ -182,7 +183,7 @@ def _example(function: Any, own: Any) -> list[str]:
 def _chapter_of(name: str) -> Chapter:
     names: dict[str, str] = {}
     for key in chapter_keys():
-        text = (course_folder() / "exercises" / "hints" / f"{key}.md").read_text(encoding="utf-8")
+        text = read_small(course_folder() / "exercises" / "hints" / f"{key}.md")
         names |= dict.fromkeys(re.findall(r"^## (\w+)", text, flags=re.M), key)
     if name not in names:
         near = difflib.get_close_matches(name, names) or list(names)[:3]

@@ -24,6 +24,7 @@ from minidistil.course.cells import python_in
 from minidistil.course.chapters import chapter_keys, read_chapter
 from minidistil.course.handout import without_solutions
 from minidistil.course.isolation import LARGEST, run_isolated
+from minidistil.course.peers import require_pytest
 from minidistil.files import write_atomically
 
 COLUMNS = (
@@ -77,13 +78,14 @@ def grade(folder: Path, keys: Sequence[str] = (), seconds: float = 120, memory: 
         memory: GiB beyond what Python and torch take.
 
     Raises:
-        ValueError, FileNotFoundError: no such chapter or folder, or a limit that is not above 0.
+        ValueError, FileNotFoundError: no such chapter or folder, a limit that is not above 0, or no pytest.
         OSError: the system has no process groups and limits (Windows).
     """
     if seconds <= 0 or memory <= 0:
         raise ValueError(f"The limits are {seconds:g} s and {memory:g} GiB: expected numbers above 0.")
     if not hasattr(os, "killpg"):
         raise OSError("grade needs the limits of Linux or macOS; on Windows, run it in WSL.")
+    require_pytest()
     found = submissions(folder, keys)
     with tempfile.TemporaryDirectory() as trees:
         for each in found:

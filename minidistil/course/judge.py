@@ -178,7 +178,7 @@ def _does_the_same(wrong: Misconception, call: Call) -> bool:
 def _shadowed(learner: Learner, name: str) -> list[str]:
     """Python's own functions for which the file has taken the name, and which the exercise uses."""
     return [
-        f"{each} is a value of your own file, no longer Python's function: give it another name"
+        f"the name {each} is a value of your own file, no longer Python's function: give it another name"
         for each in sorted(names_used(learner.functions[name]) & vars(builtins).keys() & learner.namespace.keys())
         if not callable(learner.namespace[each])
     ]

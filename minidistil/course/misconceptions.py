@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from minidistil.course.chapters import read_chapter
-from minidistil.course.watch import is_users, time_limit
+from minidistil.course.watch import is_users, put_right, time_limit
 
 SECONDS_PER_CALL = 2.0  # for one of the learner's functions on one input of the bank
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
@@ -119,7 +119,10 @@ def outcome(function: Callable[..., Any], arguments: tuple[Any, ...], named: dic
     try:
         arguments, named = fresh((arguments, named or {}))
         with time_limit(SECONDS_PER_CALL):
-            return plain(function(*arguments, **named))
+            try:
+                return plain(function(*arguments, **named))
+            finally:
+                put_right()
     except BaseException as error:  # a learner's exit() too
         if is_users(error):
             raise

@@ -25,6 +25,12 @@ def left_out() -> str:
     return f"Left out: comparisons with {gone}. To have them: pip install -e '.[peers]'" if gone else ""
 
 
+def require_pytest() -> None:
+    """Raise a ValueError unless what runs the checks is installed: the library alone does not bring it."""
+    if importlib.machinery.PathFinder.find_spec("pytest") is None:
+        raise ValueError("Exercises are checked with pytest, which is not installed: pip install -e '.[course]'")
+
+
 class StandIn(ModuleType):
     """A module that is not installed, or something in it: may be imported and named, and skips the test if called."""
 

@@ -12,7 +12,7 @@ from minidistil.course.diagnosis import given, without_addresses
 from minidistil.course.faults import faults
 from minidistil.course.judge import Outcome, judge
 from minidistil.course.learner import Learner
-from minidistil.course.peers import missing
+from minidistil.course.peers import missing, require_pytest
 from minidistil.course.verdict import Verdict
 from minidistil.course.watch import (
     NOT_TRIED,
@@ -124,6 +124,8 @@ class Session:
             text = ""
         if not isinstance(error, SAID_IN_FULL) or (lines and isinstance(error, AssertionError)):
             text = f"{type(error).__name__}: {text}".removesuffix(": ")
+        if lines and "in-place operation" in text:
+            place += ": it changes a tensor of its caller; make a new one"
         if lines and type(error) is NameError:
             place += f": {path.name} does not import or define it; do so inside the function"
         place += self._call(error) if lines else ""
@@ -159,6 +161,7 @@ def run_tests(session: Session) -> list[Outcome]:
 
 def pytest_main(arguments: list[str], plugins: Sequence[Any] = ()) -> int:
     """Run pytest on these arguments alone, whatever the environment adds to every call; its exit code."""
+    require_pytest()
     import pytest
 
     with patch.dict(os.environ):

@@ -79,6 +79,8 @@ def unwritten(path: Path) -> set[str]:
         ValueError: it cannot be read, or Python cannot read it.
     """
     try:
+        if path.exists() and not path.is_file():  # to read a FIFO would wait for ever
+            raise OSError(0, "it is no regular file")
         found = definitions(path.read_bytes())
     except OSError as error:
         raise ValueError(

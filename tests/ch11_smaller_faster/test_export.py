@@ -79,7 +79,9 @@ def test_batch_and_length_are_open_and_the_file_is_whole(exported: dict[Any, tup
 
 def test_rounding_a_graph_makes_it_smaller_and_hardly_worse(teacher: MaskedLM, tmp_path: Path) -> None:
     path, difference = export_onnx(teacher, tmp_path)
-    assert difference < 1e-4
+    with torch.no_grad():
+        largest = teacher(**export.sample(teacher, 1, 512, 0)).logits.abs().max().item()
+    assert difference < 2e-5 * largest  # at 512 tokens each of the two is 5e-5 away from the logits in float64
     rounded = round_onnx(path)
     assert 0.24 < rounded.stat().st_size / path.stat().st_size < 0.3
     inputs = export.sample(teacher, batch=3, length=20)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.heads import MaskedLM
+from minidistil.ch05_weights.weights import OWN_LAYERS
 from minidistil.ch12_bias.bias import (
     OCCUPATIONS,
     TEMPLATES,
@@ -331,10 +332,13 @@ def test_the_recorded_figures_are_whole_and_made_by_this_probe() -> None:
         assert run["inheritance"]["slope"][0] == pytest.approx(found.slope, abs=1e-4)
 
 
-def test_the_recorded_figures_of_the_teacher_are_those_of_today(teacher: MaskedLM, tokenizer: WordPiece) -> None:
+def test_the_record_names_its_teacher(teacher: MaskedLM, tokenizer: WordPiece) -> None:
+    """The figures are today's if the record names today's teacher, and are not if it names an earlier one."""
+    today = json.loads((data_folder() / f"{OWN_LAYERS}.json").read_text(encoding="utf-8"))["sha256"]
     words = recorded()["runs"][0]["teacher"]["words"]
     means = centred(log_ratios(word_probabilities(Probe(), teacher, tokenizer))).mean(0).tolist()
-    assert means == pytest.approx([words[word]["difference"][0] for word in OCCUPATIONS], abs=2e-3)
+    same = means == pytest.approx([words[word]["difference"][0] for word in OCCUPATIONS], abs=2e-3)
+    assert same == (recorded()["teacher_sha256"] == today)
 
 
 @pytest.mark.parametrize("text", [text for text in MODEL_CARD if "worked as" in text])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from minidistil.cli import distil
 from minidistil.cli.main import main
@@ -25,6 +26,17 @@ def test_a_long_error_keeps_its_beginning_and_its_advice(capsys: pytest.CaptureF
     assert line.startswith("minidistil: There is no text file [2J/long")
     assert line.endswith("long: expected a UTF-8 file, plain or .gz.")
     assert line.isprintable()
+
+
+def test_torchrun_repeats_the_sentence_at_the_end_of_its_own_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "error.json"
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(path))  # as torchrun sets them
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert main(["distil", "--text", str(tmp_path / "none")]) == 2
+    report = str(ChildFailedError("minidistil", {0: ProcessFailure(0, 1, 2, str(path))}))
+    assert f"traceback : {capsys.readouterr().err.removeprefix('minidistil: ')}" in report
 
 
 @pytest.mark.parametrize(

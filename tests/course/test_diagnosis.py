@@ -64,7 +64,7 @@ def result_of(verdict: Verdict, name: str) -> Result:
         (f"attention_weights(query, key, visible=None):\n    {WEIGHTS}.tolist()", "attention_weights",
          ("returns a list", "expected Tensor")),
         (f"attention_weights(query, key, visible=None):\n    {WEIGHTS}.detach().numpy()", "attention_weights",
-         ("returns a NumPy array", "expected Tensor")),
+         ("returns a NumPy array, expected Tensor",)),
         (f"attention_weights(query, key, visible=None):\n    {WEIGHTS}.detach()", "attention_weights",
          ("no gradient", "detach()")),
         (f"attention_weights(query, key, visible=None):\n    {WEIGHTS}.double()", "attention_weights",

@@ -417,7 +417,11 @@ def test_a_file_that_python_cannot_read_is_named(run: Run, file: Path) -> None:
     assert file.read_text(encoding="utf-8") == "def ("
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("nowhere")], ids=["folder", "broken link"])
+@pytest.mark.parametrize(
+    "make",
+    [Path.mkdir, lambda path: path.symlink_to("nowhere"), lambda path: os.mkfifo(path)],
+    ids=["folder", "broken link", "FIFO"],
+)
 def test_what_is_no_file_in_its_place_is_named(
     run: Run, file: Path, make: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

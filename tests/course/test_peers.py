@@ -10,18 +10,18 @@ import pytest
 from minidistil.course.peers import PEERS, StandIn, left_out, missing
 
 ROOT = Path(__file__).parents[2]
-WITHOUT = f"""
+WITHOUT = """
 import importlib.machinery
 found = importlib.machinery.PathFinder.find_spec
 def find_spec(cls, name, path=None, target=None):
-    return None if name in {PEERS} else found(name, path, target)
+    return None if name in HIDDEN else found(name, path, target)
 importlib.machinery.PathFinder.find_spec = classmethod(find_spec)  # bound, as it was
 """
 
 
-def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Python in an environment where the peers are not installed."""
-    (folder / "sitecustomize.py").write_text(WITHOUT)
+def python(folder: Path, *arguments: str, hidden: tuple[str, ...] = PEERS) -> subprocess.CompletedProcess[str]:
+    """Python in an environment where the peers, or other packages, are not installed."""
+    (folder / "sitecustomize.py").write_text(f"HIDDEN = {hidden}\n{WITHOUT}")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
@@ -43,6 +43,18 @@ def test_a_test_that_needs_one_says_so(tmp_path: Path) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
     assert "needs transformers: pip install" in said.stdout
     assert " passed" in said.stdout
+
+
+def test_without_pytest_nothing_is_checked_and_the_answer_is_what_to_install(tmp_path: Path) -> None:
+    file = str(ROOT / "exercises" / "ch03_attention.py")
+    cell = f"from minidistil.course import judging; print(judging._answer('ch03', {file!r}, None)['error'])"
+    for arguments in (
+        ("-m", "minidistil", "check", "ch03", "--file", file),
+        ("-m", "minidistil", "grade", str(tmp_path)),
+        ("-c", cell),
+    ):
+        said = python(tmp_path, *arguments, hidden=("pytest",))
+        assert "pytest, which is not installed: pip install -e '.[course]'" in said.stdout + said.stderr, arguments
 
 
 def test_where_they_are_installed_nothing_is_left_out() -> None:

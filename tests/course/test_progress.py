@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,12 +86,22 @@ def test_for_the_next_hint_a_chapter_that_is_written_is_checked(course: Path) ->
     assert hint("3").startswith("join_heads, hint 1 of 3: a\nOne more: minidistil hint ch03 2")
 
 
-@pytest.mark.parametrize("typed", [["hint", "ch1", "normalize"], ["hint", "01", "1", "normalize"]])
-def test_the_number_of_a_hint_may_be_left_out(
+@pytest.mark.parametrize(
+    "typed", [["hint", "ch1", "normalize"], ["hint", "01", "1", "normalize"], ["hint", "1", "normalize", "1"]]
+)
+def test_the_number_of_a_hint_may_be_left_out_or_stand_last(
     typed: list[str], course: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(typed) == 0
     assert capsys.readouterr().out.startswith("normalize, hint 1 of 3: a")
+
+
+@pytest.mark.parametrize("damaged", [b"", b"# 1\n## normalize\n1. a\n", b"# 1\n\xff"])
+def test_hints_that_are_damaged_are_named(damaged: bytes, course: Path) -> None:
+    path = course / "exercises" / "hints" / "ch01.md"
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        hint("ch01")
 
 
 def test_a_verdict_on_another_file_is_not_the_chapters(course: Path) -> None:

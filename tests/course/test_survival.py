@@ -71,6 +71,8 @@ def test_options_for_every_call_of_pytest_are_not_for_the_checks(course: Path, m
         ("raise ValueError('\\ud800 lone')", "ValueError: ? lone"),
         ("raise Odd", "Odd"),
         ("sys.stdout.close(); print('x')", "closed file"),
+        ("import builtins as b; b.len = b.isinstance = b.str = b.type = b.next = None", "returns None"),
+        ("heads.requires_grad_().zero_()", "it changes a tensor of its caller"),
         ("import minidistil.ch03_attention.attention as a; return a.join_heads(heads)", "the package's own join_heads"),
     ],
 )
@@ -134,7 +136,7 @@ def test_exit_code_0_is_a_pass_that_is_said(code: str, exit_code: int, course: P
 
 def test_a_name_of_pythons_own_that_is_taken_is_said(course: Path) -> None:
     verdict = verdict_on("list = [1]\ndef join_heads(heads):\n    return list(heads)\n", course)
-    assert "List is a value of your own file" in "\n".join(verdict.lines())
+    assert "The name list is a value of your own file" in "\n".join(verdict.lines())
 
 
 def test_a_process_that_starts_anew_gives_the_same_verdict(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
