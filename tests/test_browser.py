@@ -113,15 +113,20 @@ class Browser:
     lab: str  # address, with %s for the path of a notebook
     devtools: str
 
+    def opened(self, notebook: str) -> Tab:
+        """A page with a notebook whose kernel waits."""
+        request = urllib.request.Request(f"{self.devtools}/json/new?{self.lab % notebook}", method="PUT")
+        with urllib.request.urlopen(request) as answer:
+            tab = Tab(json.load(answer)["webSocketDebuggerUrl"])
+        until(lambda: tab.evaluate(READY.replace("NOTEBOOK", notebook)))
+        return tab
+
     def run(self, notebook: str, explored: dict[int, list[str]] | None = None) -> list[dict[str, Any]]:
         """Open a notebook, Restart & Run All: for each code cell its number in the run and its errors.
 
         `explored` gets, for each cell with an explorer, the words of its picture before and after a control moves.
         """
-        request = urllib.request.Request(f"{self.devtools}/json/new?{self.lab % notebook}", method="PUT")
-        with urllib.request.urlopen(request) as answer:
-            tab = Tab(json.load(answer)["webSocketDebuggerUrl"])
-        until(lambda: tab.evaluate(READY.replace("NOTEBOOK", notebook)))
+        tab = self.opened(notebook)
         cells = tab.evaluate(RUN_ALL)
         for index, cell in enumerate(json.loads((self.folder / notebook).read_text(encoding="utf-8"))["cells"]):
             if explored is not None and cell["cell_type"] == "code" and EXPLORER.search("".join(cell["source"])):
@@ -221,6 +226,16 @@ def test_an_explorer_answers(browser: Browser, control: str) -> None:
     explored: dict[int, list[str]] = {}
     browser.run("explored.ipynb", explored)
     assert {index: [words.strip("; ") for words in found] for index, found in explored.items()} == {1: ["1", "2"]}
+
+
+def test_a_picture_has_its_words_where_they_are_asked_for(browser: Browser) -> None:
+    draw = "from minidistil.plots.style import new_figure\nnew_figure(title='words')[0]"
+    plant(browser, "words.ipynb", f"import os\nos.environ['MINIDISTIL_ALT_TEXT'] = '1'\n{draw}")
+    tab = browser.opened("words.ipynb")
+    tab.evaluate(RUN_ALL)
+    pictures = "[...document.querySelectorAll('.jp-OutputArea img')].map(picture => picture.alt)"
+    assert until(lambda: tab.evaluate(pictures)) == ["words"]
+    tab.call("Page.close")
 
 
 def test_an_error_would_show(browser: Browser) -> None:

@@ -84,7 +84,13 @@ def padding_mask(attention_mask: Tensor) -> Tensor:
 
 
 class MultiHeadAttention(nn.Module):
-    """H attentions side by side, each on its own K of the D features, then mixed by one linear layer."""
+    """H attentions side by side, each on its own K of the D features, then mixed by one linear layer.
+
+    >>> attention = MultiHeadAttention(8, num_attention_heads=2, dropout=0.0)
+    >>> output, weights = attention(torch.ones(1, 3, 8), output_attentions=True)
+    >>> output.shape, weights.shape
+    (torch.Size([1, 3, 8]), torch.Size([1, 2, 3, 3]))
+    """
 
     def __init__(self, hidden_size: int, num_attention_heads: int, dropout: float):
         super().__init__()

@@ -71,7 +71,12 @@ def gelu(x: Tensor) -> Tensor:
 
 
 class Embeddings(nn.Module):
-    """The sum of word, position and (in BERT) token-type embeddings, then layer norm and dropout."""
+    """The sum of word, position and (in BERT) token-type embeddings, then layer norm and dropout.
+
+    >>> config = EncoderConfig(vocab_size=9, hidden_size=4, num_attention_heads=1)
+    >>> Embeddings(config)(torch.tensor([[7, 8, 7]])).shape
+    torch.Size([1, 3, 4])
+    """
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
@@ -96,6 +101,11 @@ class Block(nn.Module):
     """Attention, then a feed-forward network; the output of each is added to its input, then layer norm.
 
     BERT applies dropout to both outputs, DistilBERT only to that of the feed-forward network.
+
+    >>> config = EncoderConfig(hidden_size=4, num_attention_heads=2, intermediate_size=8)
+    >>> hidden_states, weights = Block(config)(torch.ones(1, 3, 4))
+    >>> hidden_states.shape, weights
+    (torch.Size([1, 3, 4]), None)
     """
 
     def __init__(self, config: EncoderConfig):
@@ -137,7 +147,13 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Embeddings and a stack of blocks."""
+    """Embeddings and a stack of blocks.
+
+    >>> config = EncoderConfig(hidden_size=4, num_hidden_layers=3, num_attention_heads=2, intermediate_size=8)
+    >>> output = Encoder(config)(torch.tensor([[7, 8]]), output_hidden_states=True)
+    >>> len(output.hidden_states), output.last_hidden_state.shape
+    (4, torch.Size([1, 2, 4]))
+    """
 
     __call__: Callable[..., ModelOutput]  # of nn.Module, a type checker knows only that it returns Any
 

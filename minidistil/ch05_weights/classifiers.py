@@ -168,6 +168,11 @@ class SequenceClassifierHead(nn.Module):
     """A score for each class, from the hidden state of [CLS] through a dense layer and an activation function.
 
     BERT calls the dense layer pooler and uses tanh; DistilBERT calls it pre_classifier and uses ReLU.
+
+    >>> import torch
+    >>> config = ClassifierConfig(hidden_size=4, num_attention_heads=1, id2label=("bad", "so-so", "good"))
+    >>> SequenceClassifierHead(config)(torch.ones(2, 7, 4)).shape
+    torch.Size([2, 3])
     """
 
     def __init__(self, config: ClassifierConfig):

@@ -26,7 +26,13 @@ from minidistil.ch05_weights.weights import Model
 
 
 class MaskedLMHead(nn.Module):
-    """Linear layer, GELU, layer norm; then a score for each word: the dot product with its embedding, plus a bias."""
+    """Linear layer, GELU, layer norm; then a score for each word: the dot product with its embedding, plus a bias.
+
+    >>> word = nn.Embedding(100, 4)
+    >>> head = MaskedLMHead(EncoderConfig(vocab_size=100, hidden_size=4, num_attention_heads=1), word)
+    >>> head(torch.ones(2, 3, 4)).shape
+    torch.Size([2, 3, 100])
+    """
 
     def __init__(self, config: EncoderConfig, word: nn.Embedding):
         super().__init__()

@@ -174,7 +174,8 @@ def _example(function: Any, own: Any) -> list[str]:
 
     code = next(filter(inspect.isfunction, vars(function).values())) if isinstance(function, type) else function
     text = next((each.__doc__ for each in (function, own) if ">>>" in (each.__doc__ or "")), "")
-    test = doctest.DocTestParser().get_doctest(text, dict(code.__globals__), "", None, None)
+    names = vars(sys.modules[own.__module__]) | code.__globals__
+    test = doctest.DocTestParser().get_doctest(text, names, "", None, None)
     Told(verbose=False).run(test, out=len)
     return told
 
@@ -187,9 +188,17 @@ def _chapter_of(name: str) -> Chapter:
     if name not in names:
         near = difflib.get_close_matches(name, names) or list(names)[:3]
         raise ValueError(f"{name} is no exercise: expected the name of one, such as {', '.join(near)}.")
-    if not list((course_folder() / "exercises").glob(f"{names[name]}_*.py")):
-        write_stubs(names[name], [each for each, key in names.items() if key == names[name]])
-    return read_chapter(names[name])
+    if list((course_folder() / "exercises").glob(f"{names[name]}_*.py")):
+        return read_chapter(names[name])
+    write_stubs(names[name], [each for each, key in names.items() if key == names[name]])
+    chapter = read_chapter(names[name])
+    tell(
+        Message(
+            f"exercises/{chapter.path.name} was missing and is made anew, with nothing written in it: run the other "
+            "exercise cells again as well, so that it gets what you wrote in them."
+        )
+    )
+    return chapter
 
 
 def _source(name: str, frame: FrameType) -> str:

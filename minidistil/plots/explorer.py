@@ -1,12 +1,10 @@
 """Pictures that answer at once: a drawing function with controls for its arguments."""
 
-import base64
 import functools
-import html
 from collections.abc import Callable
 from typing import Any
 
-from minidistil.plots.style import Figure
+from minidistil.plots.style import Figure, in_html
 
 
 class explorer:
@@ -28,9 +26,7 @@ class explorer:
         def redraw(**values: Any) -> None:
             self.figure = draw(**values)
             picture, metadata = self.figure._repr_png_()
-            source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-            words = html.escape(metadata["alt"], quote=True)
-            self.image.value = f'<img src="{source}" alt="{words}" style="max-width: 100%">'
+            self.image.value = in_html(picture, metadata["alt"])
 
         self.panel: Any = ipywidgets.interactive(redraw, **controls)
         self.controls: dict[str, Any] = {control._kwarg: control for control in self.panel.kwargs_widgets}

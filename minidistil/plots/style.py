@@ -1,6 +1,9 @@
 """What all pictures of the course use. Colours: Okabe and Ito (2008), which colour-blind readers can tell apart."""
 
+import base64
+import html
 import io
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +34,10 @@ def new_figure(width: float = 8, height: float = 3.2, columns: int = 1, title: s
 
         def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             picture, about = self._repr_png_()  # comes first where pyplot has put its own way, without words
-            return {"image/png": picture}, {"image/png": about}
+            shown: dict[str, Any] = {"image/png": picture}
+            if os.environ.get("MINIDISTIL_ALT_TEXT") == "1":  # JupyterLab prefers it, and drops the words of a PNG
+                shown["text/html"] = in_html(picture, about["alt"])
+            return shown, {"image/png": about}
 
     figure = Picture(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]
@@ -40,6 +46,12 @@ def new_figure(width: float = 8, height: float = 3.2, columns: int = 1, title: s
     if title:
         figure.suptitle(title)
     return figure, list(axes)
+
+
+def in_html(picture: bytes, words: str) -> str:
+    """A PNG in HTML, with its words for readers who cannot see it."""
+    source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    return f'<img src="{source}" alt="{html.escape(words, quote=True)}" style="max-width: 100%">'
 
 
 def log_ticks(axis: Axes, values: Sequence[float], base: float = 2) -> None:

@@ -1,6 +1,8 @@
 """What the questions of chapter 7 claim, computed."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -9,6 +11,7 @@ from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch07_student.student import PAPER_LAYERS, copied_names, student_config
 from minidistil.course.questions import read_questions
 
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "07_student.ipynb"
 RIGHT = [next(choice.text for choice in each.choices if choice.right) for each in read_questions("ch07")]
 
 
@@ -33,3 +36,10 @@ def test_parameters_of_bert_and_its_student() -> None:
     question = read_questions("ch07")[5].question
     assert f"has {size(bert):,} parameters with its head, {layer:,} in a layer" in question
     assert RIGHT[5] == f"{size(student_config(bert, PAPER_LAYERS)) / 1e6:.2f} million"
+
+
+def test_the_best_and_the_worst_layers_before_training() -> None:
+    best, worst = re.findall(r"\((\d, \d, \d)\) \d+%", NOTEBOOK.read_text(encoding="utf-8"))[:2]
+    (asked,) = (each for each in read_questions("ch07") if each.question.startswith("Before training"))
+    assert [choice.text for choice in asked.choices if choice.right] == [best]
+    assert [choice.text for choice in asked.choices if "the worst" in choice.explanation] == [worst]

@@ -1,6 +1,8 @@
 """The marked answers of chapter 9's questions are what a closed form or the package says."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,3 +42,10 @@ def test_speed_where_all_words_are_scored() -> None:
         for layers in (6, 3)
     )
     assert float(marked("A student has half")) == pytest.approx(teacher / student, abs=0.05)
+
+
+def test_what_the_student_of_the_notebook_keeps() -> None:
+    notebook = Path(__file__).parents[2] / "notebooks" / "09_evaluation.ipynb"
+    (kept,) = re.findall(r"retention ([\d.]+)%, agreement", notebook.read_text(encoding="utf-8"))
+    (question,) = (each for each in MARKED if each.startswith("DistilBERT keeps 97 %"))
+    assert f"a student of this chapter {float(kept):.0f} %" in question

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from minidistil.ch10_tasks.conll import entity_scores
+from minidistil.ch01_wordpiece.wordpiece import WordPiece
+from minidistil.ch10_tasks.conll import entity_scores, label_pieces
 from minidistil.ch10_tasks.question_answers import best_spans, token_f1
 from minidistil.ch10_tasks.question_windows import answer_positions, window_starts
 from minidistil.ch10_tasks.task_metrics import accuracy, f1, matthews, pearson, spearman
@@ -55,3 +56,8 @@ def test_f1_of_an_answer_that_is_too_long() -> None:
 
 def test_half_a_name() -> None:
     assert marked("In a sentence with one name") == f"{entity_scores([['B-PER', 'I-PER']], [['B-PER', 'O']])['f1']:g}"
+
+
+def test_label_of_the_later_pieces_of_a_word() -> None:
+    tokenizer = WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "lin", "##d", "##qvist"])
+    assert marked("The word Lindqvist is read") == str({*label_pieces(["Lindqvist"], [3], tokenizer)[1][1:]}.pop())

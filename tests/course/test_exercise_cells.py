@@ -1,6 +1,7 @@
 """Exercise cells: what is written in them is checked, saved and used, whatever is written there."""
 
 import ast
+import inspect
 import itertools
 import json
 import linecache
@@ -24,9 +25,10 @@ from minidistil.ch03_attention import attention
 from minidistil.ch04_encoder import encoder
 from minidistil.cli.main import main
 from minidistil.course import exercise
-from minidistil.course.cells import exercises_in
+from minidistil.course.cells import _with, exercises_in
 from minidistil.course.chapters import chapter_keys, read_chapter
 from minidistil.course.grade import grade
+from minidistil.course.learner import Learner
 from minidistil.course.misconceptions import misconceptions
 from minidistil.course.stubs import definitions, is_untouched, lines_of
 
@@ -89,6 +91,17 @@ def test_each_exercise_says_its_size_and_its_output_folds_the_solution(key: str)
         shown, *folded = "".join(output["data"]["text/html"]).split("<details>")
         assert len(folded) == 4
         assert "return" not in shown
+
+
+@pytest.mark.parametrize("key", CONVERTED)
+def test_what_passes_shows_its_example_also_without_a_docstring(key: str, tmp_path: Path) -> None:
+    chapter, path = read_chapter(key), tmp_path / "mine.py"
+    path.write_text(_with(chapter.path.read_text(encoding="utf-8"), solutions_of(key)), encoding="utf-8")
+    for name, function in Learner(chapter, path).functions.items():
+        asked = (inspect.getdoc(chapter.solutions()[name]) or "").count(">>> ")
+        shown = exercise._example(function, chapter.solutions()[name])
+        assert sum(line.startswith(">>> ") for line in shown) == asked > 0, name
+        assert len(shown) > asked, f"{name} shows no answer"
 
 
 @pytest.mark.parametrize("key", CONVERTED)
@@ -390,6 +403,8 @@ def test_a_missing_file_is_made_again(run: Run, file: Path) -> None:
     file.unlink()
     _, said = run(RIGHT)
     assert "passes" in said
+    assert "ch03_attention.py was missing and is made anew" in said
+    assert "missing" not in run(RIGHT)[1]
     found = definitions(file.read_bytes())
     assert [name for name, node in found.items() if not is_untouched(node)] == ["join_heads"]
     assert set(found) == set(read_chapter("ch03").hints)

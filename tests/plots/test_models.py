@@ -96,6 +96,15 @@ def test_a_picture_keeps_its_words_where_pyplot_is_in_use() -> None:
     assert about["image/png"]["alt"].endswith("Highlighted: 3 attention.")
 
 
+def test_jupyterlab_gets_the_words_in_html_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    figure, _ = new_figure(title='"one" < two')
+    assert "text/html" not in figure._repr_mimebundle_()[0]  # type: ignore[attr-defined]
+    monkeypatch.setenv("MINIDISTIL_ALT_TEXT", "1")
+    shown = figure._repr_mimebundle_()[0]  # type: ignore[attr-defined]
+    assert 'alt="&quot;one&quot; &lt; two"' in shown["text/html"]
+    assert shown["image/png"].startswith(b"\x89PNG")
+
+
 def test_document_lengths_are_counted_on_both_sides_of_the_limit() -> None:
     (axis,) = axes_of(plots.document_lengths([10, 10, 100, 128, 129, 1000], limit=128))
     assert (sum(heights(axis, BLUE)), sum(heights(axis, ORANGE))) == (4, 2)
