@@ -133,7 +133,7 @@ def test_the_table_of_speeds_is_that_of_the_recorded_benchmarks() -> None:
 def test_the_readmes_short_figures_are_those_of_the_results() -> None:
     half_an_hour = json.loads((ROOT / "data" / "results" / "budget_30m.json").read_text(encoding="utf-8"))["runs"]
     kept = statistics.mean(100 * run["retention"] for run in half_an_hour)
-    assert f"after half an hour on two faster cores it keeps {kept:.1f}%" in README
+    assert f"after half an hour on two cores it keeps {kept:.1f}%" in README
     for row, words in (
         ("| a distillation step, L_ce at masked positions, fp32 |", "{} times as fast as the official way"),
         ("| … in bf16 |", "{} times in bf16"),

@@ -38,12 +38,12 @@ def _parity() -> int:
     from minidistil.parity.ladder import HEADER, devices, ladder
 
     say(HEADER)
-    failed = 0
+    made = failed = missing = 0
     for device in devices():
         for comparison in ladder(device):
             say(comparison.line())
-            failed += comparison.fails
-    say(f"{failed} comparisons differ." if failed else "Everything that could be compared is the same.")
+            made, failed, missing = made + 1, failed + comparison.fails, missing + bool(comparison.not_here)
+    say(f"{made - failed - missing} comparisons hold, {failed} differ, {missing} could not be made here.")
     return 1 if failed else 0
 
 

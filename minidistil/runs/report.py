@@ -10,7 +10,7 @@ from minidistil.ch05_weights.heads import MaskedLM
 SENTENCES = (
     "Returns a [MASK] of the elements in the list.",
     "If the file does not exist, an [MASK] is raised.",
-    "She was born in the United [MASK].",
+    "At the [MASK] of the year they moved.",
 )
 
 
