@@ -1,10 +1,8 @@
 """minidistil: DistilBERT from scratch, every piece small enough to read in one sitting."""
 
-import ast
-import functools
-import importlib
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from minidistil.on_demand import on_demand
 
 __version__ = "0.1.0"
 
@@ -38,23 +36,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-# Each import above is made when its name is first used (PEP 562), so that `minidistil --help` does not wait for torch.
+# Each import above is made when its name is first used, so that `minidistil --help` does not wait for torch.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module 'minidistil' has no attribute {name!r}")
-        module, original = _imports()[name]
-        found = importlib.import_module(module)
-        return getattr(found, original) if hasattr(found, original) else importlib.import_module(f"{module}.{original}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
-
-
-@functools.cache
-def _imports() -> dict[str, tuple[str, str]]:
-    """Module and original name of everything that this file imports from a module."""
-    nodes = ast.walk(ast.parse(Path(__file__).read_text(encoding="utf-8")))
-    found = [(node.module, alias) for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
-    return {alias.asname or alias.name: (module or "", alias.name) for module, alias in found}
+    __getattr__, __dir__ = on_demand(__name__, __file__, __all__)

@@ -38,3 +38,13 @@ def one_text(given: Any) -> str:
     if not isinstance(given, str):
         raise TypeError(f"Expected a text as a string, got {type(given).__name__}: {reprlib.repr(given)}.")
     return given
+
+
+def require_weights(alphas: dict[str, float]) -> None:
+    """Raise ValueError if a loss weight, given by name, is negative, or if all are 0; TypeError if it is no number."""
+    require_kind(int, float, **alphas)
+    for name, alpha in alphas.items():
+        if not alpha >= 0:
+            raise ValueError(f"{name} is {alpha}: expected 0 or more.")
+    if not any(alphas.values()):
+        raise ValueError(f"{', '.join(alphas)} are all 0: there is nothing to minimise; give one of them a weight.")

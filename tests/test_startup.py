@@ -30,7 +30,15 @@ def test_importing_the_package_imports_no_other_library(tmp_path: Path) -> None:
     assert not (used - modules_after("import torch", tmp_path)) & HEAVY
 
 
-@pytest.mark.parametrize("typed", ["--help", "check --help", "hint --help", "grade --help", "fill --help"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "--help",
+        "check --help",
+        "fill --help",
+        *(f"{each} --help" for each in ("distil", "teach", "finetune", "ablate")),
+    ],
+)
 def test_help_does_not_wait_for_torch(typed: str, tmp_path: Path) -> None:
     program = f"import sys; sys.argv[1:] = {typed.split()}; from minidistil.cli.main import entry; entry()"
     assert not modules_after(program, tmp_path) & (HEAVY | {"torch", "numpy"})

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from minidistil.arguments import require_kind
+from minidistil.arguments import require_kind, require_weights
 from minidistil.ch04_encoder.inputs import whole_labels
 from minidistil.ch05_weights.heads import class_loss
 
@@ -166,16 +166,6 @@ def distillation_loss(
 def _rows(logits: Tensor) -> Tensor:
     """(..., V) -> (N, V) in fp32: half precision is too coarse for sums over a vocabulary."""
     return logits.float().reshape(-1, logits.shape[-1])
-
-
-def require_weights(alphas: dict[str, float]) -> None:
-    """Raise ValueError if a loss weight, given by name, is negative, or if all are 0; TypeError if it is no number."""
-    require_kind(int, float, **alphas)
-    for name, alpha in alphas.items():
-        if not alpha >= 0:
-            raise ValueError(f"{name} is {alpha}: expected 0 or more.")
-    if not any(alphas.values()):
-        raise ValueError(f"{', '.join(alphas)} are all 0: there is nothing to minimise; give one of them a weight.")
 
 
 def _require_temperature(temperature: float) -> None:

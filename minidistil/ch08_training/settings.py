@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
-from minidistil.ch06_losses.losses import require_weights
+from minidistil.arguments import require_weights
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
