@@ -110,6 +110,9 @@ def test_the_teachers_figures_are_those_of_its_provenance() -> None:
         before = first["figures"][name]
         row = f"| {figures['hidden_tokens']:,} | {figures['accuracy']:.3f} | {figures['perplexity']:.1f} "
         assert f"{row}| {before['accuracy']:.3f} | {before['perplexity']:.1f} |" in page
+    run = json.loads((ROOT / "data" / "results" / "first_light.json").read_text(encoding="utf-8"))
+    found = f"finds {run['teacher_masked_accuracy']:.3f} of {run['held_out_tokens']:,} hidden tokens"
+    assert f"{found}, with a perplexity of {run['teacher_perplexity']:.1f}." in page
 
 
 def test_the_table_of_speeds_is_that_of_the_recorded_benchmarks() -> None:
