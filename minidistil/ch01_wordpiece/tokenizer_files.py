@@ -14,7 +14,7 @@ from typing import Any
 from minidistil.ch01_wordpiece.tokenizer_json import NAMED_TOKENS, tokenizer_config, tokenizer_json
 from minidistil.ch01_wordpiece.vocabulary import SPECIAL_TOKENS
 from minidistil.files import read_small, write_atomically
-from minidistil.hub.official import locate, locate_if_any, official_name
+from minidistil.hub.official import STUDENT, locate, locate_if_any, official_name
 
 _UNCASED = {"do_lower_case": True, "strip_accents": None, "tokenize_chinese_chars": True}
 _FIXED = {"padding_side": "right", "truncation_side": "right", "split_special_tokens": False}
@@ -44,7 +44,7 @@ def read_tokenizer(name: str | Path) -> tuple[list[str], dict[str, bool]]:
         FileNotFoundError, ValueError: no such vocabulary, it is damaged, or the files ask for what is not supported.
     """
     path = Path(name).expanduser()
-    if official_name(name) is not None:
+    if name == STUDENT or official_name(name) is not None:
         return _lines(locate(name, "vocab.txt")), {}  # verified, and known to be uncased
     if path.is_file():
         beside = _FILES if path.name == "vocab.txt" else ()  # what lies beside another file may be another model's

@@ -26,7 +26,7 @@ from minidistil.ch04_encoder.encoder import Encoder, EncoderConfig
 from minidistil.ch04_encoder.modes import without_numbers
 from minidistil.ch05_weights.tensor_names import model_type, modern_name, our_names, shortened, their_name
 from minidistil.files import data_folder, read_small, write_atomically
-from minidistil.hub.official import Pin, locate, official_name, verify
+from minidistil.hub.official import STUDENT, Pin, locate, official_name, verify
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -64,7 +64,8 @@ class Model(nn.Module):
         """Load a model by its name, hub id or folder, in fp32 and evaluation mode.
 
         "minilm" with a masked-LM head is the offline teacher: the official MiniLM with the layers that
-        this project trained. Without that head it is the official MiniLM, unchanged.
+        this project trained. Without that head it is the official MiniLM, unchanged. "minilm-student" is that
+        teacher's student of three layers, which this project trained as well.
 
         Raises:
             TypeError: name is neither a string nor a Path.
@@ -74,7 +75,7 @@ class Model(nn.Module):
         require_kind(str, Path, name=name)
         config_path = locate(name, "config.json")
         config = cls.read_config(name, config_path)
-        tensors = read_tensors(locate(name, "model.safetensors"))
+        tensors = own_student() if name == STUDENT else read_tensors(locate(name, "model.safetensors"))
         if cls.architecture == "ForMaskedLM":
             config, tensors = _decoder(config, tensors)
             if official_name(name) == "minilm":
@@ -220,9 +221,10 @@ def _require_fit(name: str | Path, wanted: Mapping[str, torch.Size], tensors: Ma
         )
 
 
-# --- The layers that this project trained for MiniLM ---
+# --- What this project trained: the layers of the offline teacher, and its student ---
 
 OWN_LAYERS = "minilm-masked-lm"
+STUDENTS_LAYERS = f"{STUDENT}/layers"
 
 
 def add_own_layers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -231,21 +233,37 @@ def add_own_layers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         FileNotFoundError, ValueError: the file is missing, or has not the size and sha256 in its .json file.
     """
-    path = data_folder() / f"{OWN_LAYERS}.safetensors"
+    return apply_changes(tensors, _read_own(OWN_LAYERS))
+
+
+def own_student() -> dict[str, Tensor]:
+    """The tensors of the offline teacher's student, whose word embeddings are its teacher's.
+
+    Raises:
+        FileNotFoundError, ValueError: as `add_own_layers`.
+    """
+    teacher = add_own_layers(read_tensors(locate("minilm", "model.safetensors")))
+    return apply_changes({_WORD: teacher[_WORD]}, _read_own(STUDENTS_LAYERS))
+
+
+def _read_own(name: str) -> dict[str, Tensor]:
+    """Tensors in the project's data, verified."""
+    path = data_folder() / f"{name}.safetensors"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: reinstall the project, or make it with `minidistil teach`.")
+        raise FileNotFoundError(f"{path} is missing: reinstall the project. data/README.md says how it was made.")
     provenance = json.loads(read_small(path.with_suffix(".json")))
     try:
         verify(path, Pin(provenance["bytes"], provenance["sha256"]))
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error} Reinstall the project.") from error
-    return apply_changes(tensors, read_tensors(path))
+    return read_tensors(path)
 
 
 def apply_changes(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
     """Official tensors with the project's own: a whole tensor replaces one, an 8-bit change is added to one.
 
-    A change is multiplied by its scale, one number per row; `rows` says which rows change, by default all.
+    A change is multiplied by its scale, one number per row; `rows` says which rows change, by default all. The change
+    of a matrix that is not among the tensors is that matrix.
     """
     result = dict(tensors)
     for name, tensor in own.items():
@@ -253,7 +271,7 @@ def apply_changes(tensors: dict[str, Tensor], own: dict[str, Tensor]) -> dict[st
         if kind == "change":
             change = tensor.float() * own[f"{matrix}.scale"][:, None]
             rows = own.get(f"{matrix}.rows", torch.arange(len(change)))
-            result[matrix] = tensors[matrix].index_add(0, rows, change)
+            result[matrix] = tensors[matrix].index_add(0, rows, change) if matrix in tensors else change
         elif kind not in ("scale", "rows"):
             result[name] = tensor.float()
     return result

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidistil.cli.options import (
+    A_MODEL,
     MODEL,
     add_command,
     add_settings,
@@ -37,8 +38,12 @@ def _flags(command: argparse.ArgumentParser) -> None:
     from minidistil.ch08_training.settings import DistilConfig
 
     command.add_argument("--teacher", **MODEL)
-    add_settings(command, DistilConfig(), "layers", type=numbers, metavar="0,2,4")
+    start = command.add_mutually_exclusive_group()
+    add_settings(start, DistilConfig(), "layers", type=numbers, metavar="0,2,4")
+    further = f"train this student further: {A_MODEL} (default: a new one, of the teacher's layers)"
+    start.add_argument("--student", metavar="NAME", help=further)
     add_settings(command, DistilConfig(), "alpha_ce", "alpha_mlm", "alpha_cos", "alpha_mse", "temperature")
+    add_settings(command, DistilConfig(), "freeze_words")
     paper = "start from the published settings instead of the defaults shown here; other flags still apply"
     command.add_argument("--paper", action="store_true", help=paper)
     add_training_flags(command, DistilConfig(), "runs/distil", size_or_auto)
@@ -54,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if auto:
         del settings["batch_size"]
     config = dataclasses.replace(start, **settings)
-    return _distil(options.teacher, config, lambda: corpus_of(options), options.out, auto)
+    return _distil(options.teacher, config, lambda: corpus_of(options), options.out, auto, options.student)
 
 
 def main_job(options: argparse.Namespace) -> int:
@@ -73,14 +78,21 @@ def main_job(options: argparse.Namespace) -> int:
     return _distil("minilm", DistilConfig(layers=(0, 1, 2)), docs_corpus, Path("runs/first"))
 
 
-def _distil(name: str, config: "DistilConfig", text: Callable[[], Any], out: Path, auto: bool = False) -> int:
+def _distil(
+    name: str,
+    config: "DistilConfig",
+    text: Callable[[], Any],
+    out: Path,
+    auto: bool = False,
+    start: str | None = None,
+) -> int:
     from minidistil.ch01_wordpiece.wordpiece import WordPiece
     from minidistil.ch05_weights.heads import MaskedLM
     from minidistil.ch07_student.student import student_of
     from minidistil.ch08_training.device import best_device, device_of
     from minidistil.ch08_training.parallel import processes, rank
     from minidistil.ch09_evaluation.speed import parameters
-    from minidistil.hub.official import official_name
+    from minidistil.hub.official import STUDENT, official_name
     from minidistil.runs.distillation import distil
     from minidistil.runs.micro_batch import fitted
     from minidistil.runs.report import comparison_table, side_by_side
@@ -88,13 +100,16 @@ def _distil(name: str, config: "DistilConfig", text: Callable[[], Any], out: Pat
     with processes():
         tokenizer = WordPiece.from_pretrained(name)
         teacher = MaskedLM.from_pretrained(name).to(best_device())
-        checked = ", size and sha256 verified" if official_name(name) else ""
+        checked = ", size and sha256 verified" if name == STUDENT or official_name(name) else ""
         say(f"teacher {name}: {parameters(teacher):,} parameters on the {device_of(teacher).type}{checked}")
-        student = student_of(teacher, config.layers)
+        if start is None:
+            student = student_of(teacher, config.layers)
+        else:
+            student = MaskedLM.from_pretrained(start).to(best_device())
         if auto:
             config = fitted(teacher, student, config, out)
             say(f"micro-batches of {config.batch_size} sequences, {config.accumulate} in a step")
-        run = distil(teacher, student, text(), config, out, tokenizer, say)
+        run = distil(teacher, student, text(), config, out, tokenizer, say, start=start or "")
         if rank():
             return 0
     say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, student, tokenizer)}\n")

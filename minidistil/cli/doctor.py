@@ -13,7 +13,7 @@ from minidistil.cli.messages import one_line
 from minidistil.cli.options import add_command, say
 from minidistil.files import cache_folder
 from minidistil.hub.download import reachability
-from minidistil.hub.official import OFFICIAL, available_offline
+from minidistil.hub.official import OFFICIAL, STUDENT, available_offline
 
 # What needs torch is imported where it is needed: help does not wait for it.
 
@@ -67,7 +67,8 @@ def report() -> Iterator[str]:
     yield f"hub          {reachability(pinned.hub_id, 'config.json', pinned.revision)}"
     for name in OFFICIAL:
         yield f"{name:<23} {available_offline(name)}"
-    yield f"{'minilm, own layers':<23} {_own_layers()}"
+    yield f"{'minilm, own layers':<23} {_usable('minilm')}"
+    yield f"{STUDENT:<23} {_usable(STUDENT)}"
 
 
 def _version(package: str) -> str:
@@ -116,13 +117,14 @@ def _memory() -> str:
     return f"{size:.1f} GiB{'' if size > 4 else ': a run takes up to 4 GiB; --batch-size 4 takes less'}"
 
 
-def _own_layers() -> str:
+def _usable(name: str) -> str:
+    """Whether a model that the project trained is whole."""
     from minidistil.ch05_weights.heads import MaskedLM
 
     try:
-        MaskedLM.from_pretrained("minilm")
+        MaskedLM.from_pretrained(name)
     except (OSError, ValueError) as error:
         return f"not usable: {one_line(error)}"
     except NotImplementedError:  # a copy of the course without solutions
-        return "not loaded: they need code that is not written yet"
+        return "not loaded: this needs code that is not written yet"
     return "verified"

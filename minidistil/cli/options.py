@@ -68,6 +68,8 @@ def add_settings(command: Any, config: "TrainingConfig", *names: str, flag: str 
         how = {"type": kind, "metavar": {int: "N", float: "X"}.get(kind), "help": _description(type(config), name)}
         how |= ({"choices": PRECISIONS} if name == "precision" else {}) | options
         default = how.get("default", getattr(config, name))
+        if kind is bool:  # off by default; the flag has no value
+            how, default = {"action": "store_const", "const": True, "help": how["help"]}, None
         if isinstance(default, float):
             default = f"{default:g}{'s' * (how['type'] is seconds)}"
         how["help"] += "" if default is None else f" (default: {default})"

@@ -6,6 +6,8 @@ A name may be a folder on disk. The files of an official model are searched in t
 2. an installed package that contains the file; only the file is opened, the package is never imported,
 3. the Hugging Face hub, at the pinned revision.
 
+The project's own student, "minilm-student", lies in its data; its vocabulary is the official one.
+
 The size and sha256 of a pinned file are compared with the published ones before anything reads it. A damaged
 copy is not used, and one in the cache is fetched again.
 """
@@ -15,7 +17,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from minidistil.files import sha256
+from minidistil.files import data_folder, sha256
 from minidistil.hub import download as hub
 
 _LOG = logging.getLogger(__name__)
@@ -83,6 +85,9 @@ OFFICIAL = {
 }
 
 
+STUDENT = "minilm-student"  # of the offline teacher, trained by the project
+
+
 def official_name(name: str | Path) -> str | None:
     """The short name of an official model, given by that name or by its hub id; None for another model or a Path."""
     return next((short for short, model in OFFICIAL.items() if name in (short, model.hub_id)), None)
@@ -99,6 +104,8 @@ def locate(name: str | Path, filename: str) -> Path:
         FileNotFoundError: the folder lacks the file, or it is neither on this machine nor available from the hub.
         ValueError: the name is unknown, or the hub sent another file than the official one.
     """
+    if name == STUDENT:
+        return _of_the_student(filename)
     short = official_name(name)
     if short is None:
         return _locate_unpinned(name, filename)
@@ -136,6 +143,8 @@ def locate_if_any(name: str | Path, filename: str) -> Path | None:
     short = official_name(name)
     if short is not None:
         return locate(name, filename) if filename in OFFICIAL[short].pins else None
+    if name == STUDENT:
+        return locate(name, filename) if filename in ("config.json", "vocab.txt") else None
     if (folder := Path(name).expanduser()).is_dir():
         return folder / filename if (folder / filename).is_file() else None
     try:
@@ -187,6 +196,15 @@ def verify(path: Path, pin: Pin) -> None:
         raise ValueError(f"{path.name} has sha256 {digest}, expected {pin.sha256}.")
 
 
+def _of_the_student(filename: str) -> Path:
+    if filename == "vocab.txt":
+        return locate("minilm", filename)
+    path = data_folder() / STUDENT / filename
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: reinstall the project.")
+    return path
+
+
 def _locate_unpinned(name: str | Path, filename: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
@@ -210,7 +228,7 @@ def _locate_unpinned(name: str | Path, filename: str) -> Path:
                 )
         return path
     raise ValueError(
-        f"Unknown model {name!r}: expected one of {', '.join(OFFICIAL)}, a hub id such as "
+        f"Unknown model {name!r}: expected one of {', '.join([*OFFICIAL, STUDENT])}, a hub id such as "
         "'org/name', or an existing folder in Hugging Face format."
     )
 

@@ -52,6 +52,7 @@ def distil(
     tokenizer: WordPiece | None = None,
     say: Say = lambda line: None,
     device: torch.device | str | None = None,
+    start: str = "",
 ) -> Run:
     """Distil the teacher into the student on the corpus; resumes if `out` holds a checkpoint.
 
@@ -61,6 +62,8 @@ def distil(
         tokenizer: the models' vocabulary; the official one if None.
         say: called with each line of news, for a person to read.
         device: where to train, both models are moved there; None: where they are.
+        start: the name of a student that was trained before, for the run's config.json; a folder whose run has another
+            start is refused.
 
     Raises:
         TypeError: an argument is something else.
@@ -79,7 +82,7 @@ def distil(
     on_one_device(device, teacher, student)
     _freeze(student, config)
 
-    folder = RunFolder(out, text_settings(student, corpus, config, teacher=fingerprint(teacher)), say)
+    folder = RunFolder(out, text_settings(student, corpus, config, teacher=fingerprint(teacher), start=start), say)
     folder.require_room_for(student)
     if finished := folder.finished(lambda figures: f"{comparison_table(figures)} {figures['seconds']:.0f}"):
         student.load_state_dict(MaskedLM.from_pretrained(finished.folder / "model").state_dict())
@@ -143,6 +146,8 @@ def _freeze(student: MaskedLM, config: DistilConfig) -> None:
     """Leave gradients only where the settings ask for training; the teacher runs without any."""
     if config.freeze_positions:
         student.encoder.embeddings.position.requires_grad_(False)
+    if config.freeze_words:
+        student.encoder.embeddings.word.requires_grad_(False)
     if not (config.alpha_ce or config.alpha_mlm or config.alpha_mse):  # no loss reads the head's own weights
         student.head.requires_grad_(False)
         student.head.word.requires_grad_(True)

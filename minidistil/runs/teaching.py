@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from minidistil import plots
@@ -34,7 +33,7 @@ from minidistil.ch08_training.training import train
 from minidistil.ch09_evaluation.evaluation import score
 from minidistil.ch09_evaluation.held_out import MaskedText, masked_text
 from minidistil.ch09_evaluation.speed import parameters
-from minidistil.files import sha256, to_json, write_atomically
+from minidistil.runs.own_layers import in_8_bits, save_own_layers
 from minidistil.runs.report import scores_line
 from minidistil.runs.run_folder import Run, RunFolder, Say
 from minidistil.runs.run_log import RunLog
@@ -122,7 +121,8 @@ def teach(
             metrics = {"figures": figures, "teacher_parameters": parameters(model), **taken}
             settings = {"settings": "config", "corpus": "corpus", "start": "start"}
             provenance = {name: folder.settings[key] for name, key in settings.items()} | taken
-            save_own_layers(own, folder.folder / "own", provenance | {"figures": figures})
+            path = folder.folder / "own" / f"{OWN_LAYERS}.safetensors"
+            save_own_layers(own, path, provenance | {"figures": figures})
             results = "\n".join(f"* {scores_line(name, scores)}" for name, scores in figures.items())
             write_results(folder, model, tokenizer, progress, results)
         return folder.finish(metrics, progress.log)
@@ -179,20 +179,9 @@ def take_changes(model: MaskedLM, official: BareEncoder, rows: Tensor) -> dict[s
         if name == "encoder.embeddings.word.weight":
             own[f"{their}.rows"] = rows.int()
             change = change[rows]
-        scale = (change.abs().amax(dim=1) / 127).clamp(min=1e-12).float()
-        own[f"{their}.scale"] = scale
-        own[f"{their}.change"] = (change / scale[:, None]).round().to(torch.int8)
+        own |= in_8_bits(their, change)
     rounded = apply_changes(before, own)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(rounded[names[name]])
-    return {name: tensor.contiguous() for name, tensor in own.items()}
-
-
-def save_own_layers(own: dict[str, Tensor], folder: Path, provenance: dict[str, Any]) -> None:
-    """Write the trained tensors and, beside them, how they were made."""
-    path = folder / f"{OWN_LAYERS}.safetensors"
-    write_atomically(path, lambda part: save_file(own, part, metadata={"format": "pt"}))
-    entries = {"bytes": path.stat().st_size, "sha256": sha256(path)} | provenance
-    text = to_json(entries, indent=2) + "\n"
-    write_atomically(path.with_suffix(".json"), lambda part: part.write_text(text, encoding="utf-8"))
+    return own
