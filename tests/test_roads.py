@@ -25,6 +25,13 @@ def test_the_lock_file_has_the_pins_of_the_requirements_and_a_hash_for_each() ->
     assert not [entry for entry in entries if entry[0] != "#" and "--hash=sha256:" not in entry]
 
 
+def test_torch_has_a_hash_for_each_python_and_processor() -> None:
+    lines = (ROOT / ".github" / "locked-torch.txt").read_text(encoding="utf-8").splitlines()
+    pin, *hashes = [line.strip().removesuffix(" \\") for line in lines if line[0] != "#"]
+    assert pin in PIN.findall(REQUIREMENTS)
+    assert len({each for each in hashes if re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each)}) == len(hashes) == 2 * 4
+
+
 def test_the_page_installs_the_torch_of_the_requirements() -> None:
     (torch,) = [pin for pin in PIN.findall(REQUIREMENTS) if pin.startswith("torch==")]
     assert f"install {torch} --index-url" in INSTALL

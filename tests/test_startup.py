@@ -36,7 +36,7 @@ def test_importing_the_package_imports_no_other_library(tmp_path: Path) -> None:
         "--help",
         "check --help",
         "fill --help",
-        *(f"{each} --help" for each in ("distil", "teach", "finetune", "ablate")),
+        *(f"{each} --help" for each in ("distil", "teach", "finetune", "ablate", "plan", "bias")),
     ],
 )
 def test_help_does_not_wait_for_torch(typed: str, tmp_path: Path) -> None:

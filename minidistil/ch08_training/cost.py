@@ -3,9 +3,8 @@
 Operations are counted from the shapes of the two models, memory from their sizes and from what a micro-batch keeps for
 its backward pass, speed from a step on this machine. The fraction of a device's speed that is used is the model FLOP
 utilisation (Chowdhery et al., 2022, "PaLM", appendix B); there the divisor is the maker's figure, here a large matrix
-product on the same device. The only published figures used are BERT's corpus (Devlin et al., 2019, appendix A.2: 10^6
-steps of 256 x 512 tokens read it 40 times) and DistilBERT's training time (Sanh et al., 2019, section 3: about 90 hours
-on 8 V100 GPUs).
+product on the same device. The only published figures used are BERT's corpus and DistilBERT's training time, which
+stand in `settings`.
 
 Letters in shapes: B sequences, L tokens, D width, I width of the feed-forward layer, V vocabulary.
 """
@@ -25,11 +24,8 @@ from minidistil.ch07_student.student import default_layers, student_of
 from minidistil.ch08_training.device import HALF, best_device
 from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses
-from minidistil.ch08_training.settings import DistilConfig
+from minidistil.ch08_training.settings import CORPUS_TOKENS, PAPER_GPUS, PAPER_HOURS, V100_FP32, DistilConfig
 from minidistil.ch08_training.training import gradient_norm
-
-CORPUS_TOKENS = 256 * 512 * 1e6 / 40
-PAPER_GPUS, PAPER_HOURS, V100_FP32 = 8, 90, 15.7e12  # V100's operations a second in fp32, by its maker
 
 BYTES_STUDENT = 4 * 4  # a student's weight in fp32, its gradient and AdamW's two moments
 BYTES_TEACHER = 4

@@ -15,6 +15,11 @@ from minidistil.arguments import require_weights
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
+# What the published runs read and took, for `cost`. BERT's corpus: 10^6 steps of 256 x 512 tokens read it 40 times
+# (Devlin et al., 2019, appendix A.2). DistilBERT: about 90 hours on 8 V100 GPUs (Sanh et al., 2019, section 3).
+CORPUS_TOKENS = 256 * 512 * 1e6 / 40
+PAPER_GPUS, PAPER_HOURS, V100_FP32 = 8, 90, 15.7e12  # V100's operations a second in fp32, by its maker
+
 
 def _setting(default: Any, text: str) -> Any:
     """A field with a description, which is also the help of its flag on the command line."""

@@ -15,7 +15,6 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch12_bias.bias import (
     Inheritance,
-    Probe,
     bias_scores,
     centred,
     group_probabilities,
@@ -24,6 +23,7 @@ from minidistil.ch12_bias.bias import (
     mean_absolute_difference,
     word_probabilities,
 )
+from minidistil.ch12_bias.probe_sentences import Probe
 from minidistil.ch12_bias.uncertainty import adjusted_p_values, bootstrap_interval, sign_flip_p_values
 
 SEED = 56

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
 
 
 def _flags(command: argparse.ArgumentParser) -> None:
-    from minidistil.ch12_bias.bias import Probe
+    from minidistil.ch12_bias.probe_sentences import Probe
 
     flag = command.add_argument
     flag("--model", **MODEL)
@@ -41,8 +41,8 @@ def run(options: argparse.Namespace) -> int:
     from minidistil.ch01_wordpiece.wordpiece import WordPiece
     from minidistil.ch05_weights.heads import MaskedLM
     from minidistil.ch08_training.device import best_device
-    from minidistil.ch12_bias.bias import Probe
     from minidistil.ch12_bias.probe import figures, inherited
+    from minidistil.ch12_bias.probe_sentences import Probe
 
     given = {"groups": options.groups, "words": options.words, "templates": _lines(options.templates)}
     probe = Probe(**{name: tuple(value) for name, value in given.items() if value is not None})

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import datetime
-import inspect
 import json
 import math
 from pathlib import Path
@@ -55,12 +54,11 @@ def add(commands: Any) -> None:
 
 
 def _plan_flags(command: argparse.ArgumentParser) -> None:
-    from minidistil.ch08_training import cost
-    from minidistil.ch08_training.settings import DistilConfig
+    from minidistil.ch08_training.settings import CORPUS_TOKENS, V100_FP32, DistilConfig
 
-    flag, of = command.add_argument, inspect.signature(cost.plan).parameters
-    flag("--tokens", type=float, metavar="N", help=f"tokens in the text (default: {of['tokens'].default:g}, BERT's)")
-    speed = f"peak speed of a GPU in TFLOP/s (default: {of['teraflops'].default:g}, a V100 in fp32)"
+    flag = command.add_argument
+    flag("--tokens", type=float, metavar="N", help=f"tokens in the text (default: {CORPUS_TOKENS:g}, BERT's)")
+    speed = f"peak speed of a GPU in TFLOP/s (default: {V100_FP32 / 1e12:g}, a V100 in fp32)"
     flag("--tflops", type=float, dest="teraflops", metavar="X", help=speed)
     used = "fraction of that speed that is used, 0 to 1 (default: that of the paper's run)"
     flag("--utilisation", type=float, metavar="X", help=used)

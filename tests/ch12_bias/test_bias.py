@@ -16,9 +16,6 @@ from minidistil.ch01_wordpiece.wordpiece import WordPiece
 from minidistil.ch05_weights.heads import MaskedLM
 from minidistil.ch05_weights.weights import OWN_LAYERS
 from minidistil.ch12_bias.bias import (
-    OCCUPATIONS,
-    TEMPLATES,
-    Probe,
     bias_scores,
     centred,
     group_probabilities,
@@ -30,6 +27,7 @@ from minidistil.ch12_bias.bias import (
     word_probabilities,
 )
 from minidistil.ch12_bias.probe import figures
+from minidistil.ch12_bias.probe_sentences import OCCUPATIONS, TEMPLATES, Probe
 from minidistil.cli.main import main
 from minidistil.files import data_folder
 from minidistil.parity.ladder import MODEL_CARD

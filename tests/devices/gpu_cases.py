@@ -35,7 +35,8 @@ from minidistil.ch10_tasks.tasks import Dataset
 from minidistil.ch11_smaller_faster.export import sample
 from minidistil.ch11_smaller_faster.int8 import to_int8
 from minidistil.ch11_smaller_faster.quantisation import signal_to_noise
-from minidistil.ch12_bias.bias import Probe, word_probabilities
+from minidistil.ch12_bias.bias import word_probabilities
+from minidistil.ch12_bias.probe_sentences import Probe
 from minidistil.files import data_folder
 from minidistil.runs.finetuning import FinetuneConfig, finetune
 from tests.devices.imitated_gpu import GPU, Mode, imitated_gpu
