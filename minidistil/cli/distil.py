@@ -21,6 +21,7 @@ from minidistil.cli.options import (
     say_if_finished,
     size_or_auto,
 )
+from minidistil.hub.official import STUDENT, official_name
 
 if TYPE_CHECKING:
     from minidistil.ch08_training.settings import DistilConfig
@@ -69,13 +70,14 @@ def main_job(options: argparse.Namespace) -> int:
         "command goes on.\n"
         "For a minute only: minidistil distil --layers 0,1,2 --budget 1m. Other commands: minidistil --help.\n"
         "The teacher is MiniLM with 6 layers, the student gets its first three and is trained with the triple loss\n"
-        "on the docstrings of the installed Python packages; then the two are compared, in runs/first."
+        "on the docstrings of the installed Python packages; then the two are compared, in runs/first,\n"
+        "and beside them a student that was trained for longer, minilm-student."
     )
     from minidistil.ch08_training.settings import DistilConfig
 
     # After minutes of training, the first layers keep more of their teacher than every other one does
     # (data/results/layers.json).
-    return _distil("minilm", DistilConfig(layers=(0, 1, 2)), docs_corpus, Path("runs/first"))
+    return _distil("minilm", DistilConfig(layers=(0, 1, 2)), docs_corpus, Path("runs/first"), beside=STUDENT)
 
 
 def _distil(
@@ -85,6 +87,7 @@ def _distil(
     out: Path,
     auto: bool = False,
     start: str | None = None,
+    beside: str | None = None,
 ) -> int:
     from minidistil.ch01_wordpiece.wordpiece import WordPiece
     from minidistil.ch05_weights.heads import MaskedLM
@@ -92,7 +95,6 @@ def _distil(
     from minidistil.ch08_training.device import best_device, device_of
     from minidistil.ch08_training.parallel import processes, rank
     from minidistil.ch09_evaluation.speed import parameters
-    from minidistil.hub.official import STUDENT, official_name
     from minidistil.runs.distillation import distil
     from minidistil.runs.micro_batch import fitted
     from minidistil.runs.report import comparison_table, side_by_side
@@ -109,10 +111,13 @@ def _distil(
         if auto:
             config = fitted(teacher, student, config, out)
             say(f"micro-batches of {config.batch_size} sequences, {config.accumulate} in a step")
-        run = distil(teacher, student, text(), config, out, tokenizer, say, start=start or "")
+        run = distil(teacher, student, text(), config, out, tokenizer, say, start=start or "", beside=beside)
         if rank():
             return 0
-    say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(teacher, student, tokenizer)}\n")
+    models = {"teacher": teacher, "student": student}
+    if beside is not None:
+        models[beside] = MaskedLM.from_pretrained(beside).to(device_of(teacher))
+    say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(models, tokenizer)}\n")
     say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")
     say(f'try: minidistil fill "The list is [MASK]." --model {shlex.quote(str(run.folder / "model"))}')
     return say_if_finished(run)

@@ -53,6 +53,7 @@ def distil(
     say: Say = lambda line: None,
     device: torch.device | str | None = None,
     start: str = "",
+    beside: str | None = None,
 ) -> Run:
     """Distil the teacher into the student on the corpus; resumes if `out` holds a checkpoint.
 
@@ -64,6 +65,7 @@ def distil(
         device: where to train, both models are moved there; None: where they are.
         start: the name of a student that was trained before, for the run's config.json; a folder whose run has another
             start is refused.
+        beside: the name of another student, such as "minilm-student", for a further column of the report.
 
     Raises:
         TypeError: an argument is something else.
@@ -117,7 +119,11 @@ def distil(
             metrics = _figures(teacher, student, held_out, plan.precision)
             metrics["student_masked_accuracy_before"] = folder.settings["student_masked_accuracy_before"]
             metrics |= effort(progress, plan, at_most, device_of(student))
-            results = comparison_table(metrics) + "\n\n" + side_by_side(teacher, student, tokenizer)
+            models = {"teacher": teacher, "student": student}
+            if beside is not None:
+                models[beside] = other = MaskedLM.from_pretrained(beside).to(device_of(teacher))
+                metrics["beside"] = {"name": beside, **_scores(other, held_out, plan.precision)}
+            results = comparison_table(metrics) + "\n\n" + side_by_side(models, tokenizer)
             write_results(folder, student, tokenizer, progress, results)
         return folder.finish(metrics, progress.log)
 
@@ -151,6 +157,12 @@ def _freeze(student: MaskedLM, config: DistilConfig) -> None:
     if not (config.alpha_ce or config.alpha_mlm or config.alpha_mse):  # no loss reads the head's own weights
         student.head.requires_grad_(False)
         student.head.word.requires_grad_(True)
+
+
+def _scores(model: MaskedLM, text: MaskedText, precision: str) -> dict[str, Any]:
+    """A model by itself, for metrics.json."""
+    found = score(model, text, precision)
+    return {"masked_accuracy": found.accuracy, "perplexity": found.perplexity, "parameters": parameters(model)}
 
 
 def _figures(teacher: MaskedLM, student: MaskedLM, text: MaskedText, precision: str) -> dict[str, Any]:

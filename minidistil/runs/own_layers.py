@@ -1,4 +1,4 @@
-"""How the project stores what it trained: matrices in 8 bits with one scale a row, the rest in fp16, and how it was made.
+"""How the project stores what it trained: matrices in 8 bits with a scale for each row, the rest in fp16, and its story.
 
 `minidistil.ch05_weights.weights.apply_changes` is the way back.
 """

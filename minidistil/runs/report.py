@@ -10,13 +10,13 @@ from minidistil.ch05_weights.heads import MaskedLM
 SENTENCES = (
     "Returns a [MASK] of the elements in the list.",
     "If the file does not exist, an [MASK] is raised.",
-    "At the [MASK] of the year they moved.",
+    "She drank a cup of [MASK].",
 )
 
 
 def comparison_table(metrics: dict[str, Any]) -> str:
-    """Teacher and student side by side, in Markdown."""
-    rows = [
+    """Teacher and student side by side, in Markdown, and in further columns the model that stands beside them."""
+    rows: list[tuple[str, ...]] = [
         ("", "teacher", "student", "student / teacher"),
         ("---", "---:", "---:", "---:"),
         ("parameters", *_pair(metrics, "parameters", ",.0f", ".1%")),
@@ -27,7 +27,9 @@ def comparison_table(metrics: dict[str, Any]) -> str:
         ("same guess", "", "", f"{metrics['agreement']:.1%}"),
         ("hidden-state cosine", "", "", figure(metrics["hidden_cosine"], ".3f")),
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    if other := metrics.get("beside"):
+        rows = [(*row, *cells) for row, cells in zip(rows, _beside(other, metrics), strict=True)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "| "
         + " | ".join(
@@ -36,6 +38,18 @@ def comparison_table(metrics: dict[str, Any]) -> str:
         + " |"
         for row in rows
     )
+
+
+def _beside(other: dict[str, Any], metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """The further cells of each row: the other model, and its share of the teacher."""
+
+    def cells(name: str, form: str, ratio_form: str) -> tuple[str, str]:
+        one, teacher = other[name], metrics[f"teacher_{name}"]
+        return figure(one, form), figure(one / teacher if teacher and one is not None else None, ratio_form)
+
+    head = [(other["name"], f"{other['name']} / teacher"), ("---:", "---:")]
+    sizes, right = cells("parameters", ",.0f", ".1%"), cells("masked_accuracy", ".3f", ".1%")
+    return [*head, sizes, ("", ""), right, ("", ""), cells("perplexity", ".2f", ".2f"), ("", ""), ("", "")]
 
 
 def scores_line(name: str, scores: dict[str, Any]) -> str:
@@ -58,12 +72,12 @@ def _align(cell: str, width: int, left: bool) -> str:
     return cell.ljust(width) if left else cell.rjust(width)
 
 
-def side_by_side(teacher: MaskedLM, student: MaskedLM, tokenizer: WordPiece, top_k: int = 3) -> str:
-    """The best words of both models for a few sentences, in Markdown."""
+def side_by_side(models: dict[str, MaskedLM], tokenizer: WordPiece, top_k: int = 3) -> str:
+    """The best words of each model for a few sentences, in Markdown."""
     lines = []
     for sentence in SENTENCES:
         lines.append(f"* {sentence}")
-        for name, model in (("teacher", teacher), ("student", student)):
+        for name, model in models.items():
             words = ", ".join(
                 f"{guess['token_str']} {guess['score']:.2f}" for guess in fill_mask(sentence, model, tokenizer, top_k)
             )

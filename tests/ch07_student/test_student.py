@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,6 +30,7 @@ from minidistil.ch08_training.settings import DistilConfig
 from minidistil.runs.distillation import distil
 
 SIZES: dict[str, Any] = {"vocab_size": 40, "hidden_size": 12, "num_attention_heads": 3, "intermediate_size": 20}
+WORD = "encoder.embeddings.word.weight"
 SMALL = EncoderConfig(**SIZES, num_hidden_layers=6, max_position_embeddings=16, initializer_range=0.3)
 
 
@@ -313,19 +315,18 @@ def test_a_teacher_without_a_masked_lm_head_is_refused(make: Callable[[EncoderCo
         student_of(make(SMALL))
 
 
-@pytest.mark.parametrize("freeze", [True, False])
-def test_frozen_position_embeddings_do_not_change_at_all(
-    tiny_teacher: MaskedLM, tiny_corpus: Corpus, tokenizer: WordPiece, tmp_path: Path, freeze: bool
+@pytest.mark.parametrize("frozen", [{}, {"freeze_positions": POSITION}, {"freeze_words": WORD}], ids=str)
+def test_frozen_embeddings_do_not_change_at_all(
+    tiny_teacher: MaskedLM, tiny_corpus: Corpus, tokenizer: WordPiece, tmp_path: Path, frozen: dict[str, str]
 ) -> None:
     student = student_of(tiny_teacher)
     before = copy_of(student.state_dict())
-    config = DistilConfig(
-        steps=3, batch_size=4, max_length=32, precision="fp32", weight_decay=0.5, freeze_positions=freeze
-    )
+    config = DistilConfig(steps=3, batch_size=4, max_length=32, precision="fp32", weight_decay=0.5)
+    config = replace(config, **dict.fromkeys(frozen, True))  # type: ignore[arg-type]  # to mypy, any setting
     corpus = Corpus("few", tiny_corpus.train[:60], [], tiny_corpus.test[:5])
     distil(tiny_teacher, student, corpus, config, tmp_path, tokenizer)
     kept = {name for name, parameter in student.named_parameters() if torch.equal(parameter, before[name])}
-    assert kept == ({POSITION} if freeze else set())
+    assert kept == set(frozen.values())
 
 
 # ---- layer_cosines ----
