@@ -221,7 +221,8 @@ def trained(
         teacher = small().to(GPU if gpu else "cpu").requires_grad_(False)
         student = md.student_of(teacher)
         run: Any = train(student, losses or distillation_losses(teacher, config), feed, config, plan, folder)
-        for progress in itertools.islice(run, stop):
+        for each in itertools.islice(run, stop):
+            progress = each
             if mode:
                 waits.append(sum(mode.waits.values()))
                 mode.waits.clear()
