@@ -1,7 +1,7 @@
 """Chapter 8: one training loop with exact resume, on one process or many.
 
 Read in this order: settings, plan, device, compiled, parallel, checkpoints, feed, prefetch, objectives, not_finite,
-loss_scale, training, trial, cost.
+loss_scale, step_numbers, training, trial, cost.
 """
 
 from typing import TYPE_CHECKING

@@ -13,7 +13,6 @@ a step the gradients are averaged over all processes, so that all copies take th
 """
 
 import itertools
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -27,26 +26,30 @@ from torch import Tensor, nn
 from minidistil.ch08_training.checkpoints import (
     CheckpointWriter,
     Progress,
-    interrupts_held_back,
     load_checkpoint,
     optimizer_is_whole,
 )
-from minidistil.ch08_training.device import autocast, device_of, keep_freed_memory, peak_memory_mib, sent_to
+from minidistil.ch08_training.device import autocast, device_of, keep_freed_memory, sent_to
 from minidistil.ch08_training.feed import Batch, Feed, mix
 from minidistil.ch08_training.loss_scale import LossScale
-from minidistil.ch08_training.not_finite import report
 from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.parallel import (
     averaging_gradients,
     gather,
     rank,
-    summed,
     without_averaging,
     world_size,
 )
 from minidistil.ch08_training.plan import Plan, schedule
 from minidistil.ch08_training.prefetch import upcoming
 from minidistil.ch08_training.settings import TrainingConfig
+from minidistil.ch08_training.step_numbers import (
+    Computed,
+    LateStepNumbers,
+    StepNumbers,
+    of_all_processes,
+    reads_late,
+)
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -194,6 +197,9 @@ def train(
     module, writer = averaging_gradients(step), CheckpointWriter(checkpoints, run, progress.step)
     reader = upcoming(feed, progress.step, config.accumulate, rank(), world_size(), config.workers)
     start, saved = time.perf_counter() - progress.seconds, time.perf_counter()
+    late = reads_late(device_of(model), step.scale)
+    clip, kind = (nn.utils.clip_grad_norm_, LateStepNumbers) if late else (clip_gradients, StepNumbers)
+    numbers = kind(optimizer, progress, config, plan, checkpoints, step.scale, device_of(model), start)
     try:
         if progress.step:
             yield progress
@@ -206,89 +212,29 @@ def train(
             # Forward and backward through this process's micro-batches; all processes get the mean gradient.
             read = list(itertools.islice(reader, config.accumulate))
             batches = [(number, batch) for number, batch, _ in read]
+            position = read[-1][-1]  # behind this step, whatever has been read since
             terms = accumulate_gradients(module, batches, config.seed)
             if step.scale:
                 step.scale.shrink(parameters)
-            norm = clip_gradients(parameters, config.max_grad_norm)
-            means, counts, save = of_all_processes(
-                terms, batches, time.perf_counter() - saved > config.checkpoint_seconds
-            )
-            values = means | {"gradient_norm": norm}
-            finite = all(map(math.isfinite, values.values()))
-            if not (finite or (step.scale and step.scale.can_be_too_large())):
-                raise ValueError(report(values, batches, terms, progress.step, config, checkpoints))
-            # Update. An interrupt waits: a step is taken and counted, or not begun.
-            with interrupts_held_back():
-                if finite:
-                    optimizer.step()
-                if step.scale:
-                    step.scale.update(finite)
-                    progress.scale, progress.skipped = step.scale.state_dict(), progress.skipped + (not finite)
-                seconds = time.perf_counter() - start
-                _count_step(progress, counts, values | {"learning_rate": rate}, seconds, config, plan, device_of(model))
-                position = read[-1][-1]  # behind this step, whatever has been read since
+            norm = clip(parameters, config.max_grad_norm)
+            # Update, unless something is not finite.
+            sums = of_all_processes(terms, batches, time.perf_counter() - saved > config.checkpoint_seconds)
+            numbers.update(Computed(sums, norm, batches, terms, rate, position))
             yield progress
-            if save:
-                _save(writer, model, optimizer, progress, position)
-                saved = time.perf_counter()
+            if numbers.wants_checkpoint:
+                _save(writer, model, optimizer, progress, numbers.position)
+                numbers.wants_checkpoint, saved = False, time.perf_counter()
     finally:  # also when interrupted: the last whole step is kept
         reader.close()
-        in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
-        if writer.step != progress.step and in_step and optimizer_is_whole(optimizer, progress.step - progress.skipped):
-            _save(writer, model, optimizer, progress, position)
-        writer.wait()
+        try:
+            numbers.read()
+        finally:
+            in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
+            done = progress.step - progress.skipped
+            if writer.step != progress.step and in_step and optimizer_is_whole(optimizer, done):
+                _save(writer, model, optimizer, progress, numbers.position)
+            writer.wait()
     model.eval()
-
-
-def of_all_processes(
-    terms: Sequence[dict[str, Tensor]], batches: Sequence[tuple[int, Batch]], save: bool
-) -> tuple[dict[str, float], tuple[int, int], bool]:
-    """What a step comes to in all processes: mean loss terms, numbers of sequences and tokens, whether rank 0 saves.
-
-    One exchange of numbers, and one wait for the device.
-    """
-    means = torch.stack([torch.stack(list(row.values())) for row in terms]).mean(
-        0
-    )  # (micro-batches, terms) -> (terms,)
-    sizes = [(len(batch.input_ids), int(batch.attention_mask.sum())) for _, batch in batches]
-    counts = torch.tensor([*map(sum, zip(*sizes, strict=True)), save and rank() == 0], dtype=means.dtype)  # (3,)
-    sums = summed(torch.cat([means, sent_to(counts, means.device)])).tolist()
-    *sums, sequences, tokens, saves = sums
-    return (
-        {name: value / world_size() for name, value in zip(terms[0], sums, strict=True)},
-        (int(sequences), int(tokens)),
-        bool(saves),
-    )
-
-
-def validation_is_due(step: int, config: TrainingConfig) -> bool:
-    """Whether the model is to be evaluated on held-out text after this step."""
-    return config.validate_every is not None and step % config.validate_every == 0
-
-
-def _count_step(
-    progress: Progress,
-    counts: tuple[int, int],
-    values: dict[str, float],
-    seconds: float,
-    config: TrainingConfig,
-    plan: Plan,
-    device: torch.device,
-) -> None:
-    """Count the step that was taken and, every so often, add a line to the log."""
-    progress.step += 1
-    progress.seconds = seconds
-    sequences, tokens = counts
-    progress.tokens += tokens
-    if progress.step % config.log_every and not validation_is_due(progress.step, config) and progress.step != plan.end:
-        return
-    before = progress.log[-1] if progress.log else {"tokens": 0, "seconds": 0.0}
-    speed = (progress.tokens - before["tokens"]) / max(seconds - before["seconds"], 1e-9)
-    progress.log.append(
-        {"step": progress.step, "tokens": progress.tokens, "effective_batch": sequences}
-        | values
-        | {"seconds": round(seconds, 2), "tokens_per_second": round(speed), "peak_memory_mib": peak_memory_mib(device)}
-    )
 
 
 def _save(

@@ -20,7 +20,7 @@ from minidistil.ch08_training.objectives import Losses
 from minidistil.ch08_training.parallel import from_first, gather, in_all, rank, world_size
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import TrainingConfig
-from minidistil.ch08_training.training import validation_is_due
+from minidistil.ch08_training.step_numbers import validation_is_due
 from minidistil.ch08_training.trial import longest, make_plan
 from minidistil.ch09_evaluation.evaluation import score
 from minidistil.ch09_evaluation.held_out import MaskedText, masked_documents, masked_text
@@ -105,6 +105,8 @@ def measured_plan(
 
 def keep_to_budget(folder: RunFolder, plan: Plan, progress: Progress, feed: Feed, config: TrainingConfig) -> None:
     """Fit the number of steps of a run of given time to the time that its steps took so far."""
+    if not progress.tokens:  # a GPU has read steps that are not counted yet
+        return
     if config.steps is None and config.budget_seconds is not None and plan.correction_is_due(progress.step):
         seconds = from_first(progress.seconds)
         a_step = seconds / progress.tokens * _tokens_per_step(feed, config)  # a step of average size

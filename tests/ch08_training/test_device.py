@@ -57,20 +57,23 @@ def test_bf16_that_is_only_emulated_is_not_tried(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("positions", ["masked", "all"])
-def test_gradients_in_fp16_are_those_of_fp32_times_the_factor(positions: str) -> None:
+def test_small_gradients_in_fp16_are_those_of_fp32_times_the_factor(positions: str) -> None:
     config = DistilConfig(ce_positions=positions)
     teacher, batch = MaskedLM(SMALL).eval().requires_grad_(False), a_batch()
-    student, found = student_of(teacher).eval(), {}
-    for precision in ("fp32", "fp16"):
-        step = Step(student, distillation_losses(teacher, config), precision, MaskedBatch)
+    student, found = student_of(teacher).eval(), []
+
+    def small(model: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
+        return {"loss": distillation_losses(teacher, config)(model, batch)["loss"] * 2.0**-16}
+
+    for precision, factor in (("fp32", 1.0), ("fp16", 1.0), ("fp16", 2.0**16)):
+        step = Step(student, small, precision, MaskedBatch)
         if step.scale:
-            step.scale.factor = 2.0**8
+            step.scale.factor = factor
         accumulate_gradients(step, [(0, batch)], seed=1)
-        found[precision] = torch.cat([p.grad.flatten() for p in student.parameters() if p.grad is not None])
-    assert step.scale is not None
-    exact, scaled = found["fp32"], found["fp16"] / step.scale.factor
+        found.append(torch.cat([p.grad.flatten() for p in student.parameters() if p.grad is not None]) / factor)
+    exact, unscaled, scaled = found
     assert (scaled - exact).norm() < 0.01 * exact.norm()
-    assert not scaled[exact.abs() > 1e-7].eq(0).any()  # nothing is lost that fp16 alone would lose
+    assert (unscaled - exact).norm() > 0.3 * exact.norm()  # without the factor fp16 loses much of them
 
 
 def test_a_copy_in_16_bits_computes_what_autocast_computes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 Run by test_gpu in a process of its own.
 """
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import minidistil as md
 from minidistil.bench.gpu import resumed
@@ -22,7 +24,7 @@ from minidistil.ch07_student.student import layer_cosines
 from minidistil.ch08_training.cost import measure
 from minidistil.ch08_training.device import best_device, in_16_bits
 from minidistil.ch08_training.feed import MaskedBatch
-from minidistil.ch08_training.objectives import distillation_losses
+from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
 from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.training import Step, accumulate_gradients, clip_gradients, make_optimizer, train
 from minidistil.ch09_evaluation.held_out import masked_documents
@@ -201,6 +203,73 @@ def test_a_resumed_run_on_the_device_equals_an_uninterrupted_one(tokenizer: md.W
                 steps.close()
             ends.append(torch.cat([parameter.detach().cpu().flatten() for parameter in student.parameters()]))
     assert torch.equal(*ends)
+
+
+def trained(
+    tokenizer: md.WordPiece,
+    folder: Path,
+    steps: int,
+    losses: Any = None,
+    stop: int | None = None,
+    gpu: bool = True,
+    **changes: Any,
+) -> Any:
+    """Student, progress and waits of each step of a training, which is stopped after some of its steps."""
+    config = dataclasses.replace(SETTINGS, validate_every=None, dropout=0.0, checkpoint_seconds=1e9, **changes)
+    feed, plan, waits = a_feed(tokenizer, config), Plan(steps, "fp32", 1.0), []
+    with imitated_gpu() if gpu else contextlib.nullcontext() as mode:
+        teacher = small().to(GPU if gpu else "cpu").requires_grad_(False)
+        student = md.student_of(teacher)
+        run: Any = train(student, losses or distillation_losses(teacher, config), feed, config, plan, folder)
+        for each in itertools.islice(run, stop):
+            progress = each
+            if mode:
+                waits.append(sum(mode.waits.values()))
+                mode.waits.clear()
+        run.close()
+        return student.cpu(), progress, waits
+
+
+def test_numbers_are_read_when_the_log_has_a_line_and_no_step_waits_for_them(
+    tokenizer: md.WordPiece, tmp_path: Path
+) -> None:
+    _, progress, waits = trained(tokenizer, tmp_path, 8, log_every=5)
+    assert [line["step"] for line in progress.log] == [5, 8]
+    assert waits[1:4] == [0, 0, 0]
+    assert waits[4] > 0
+    assert waits[5:7] == [0, 0]
+
+
+def test_what_is_read_late_is_what_the_cpu_reads_at_once(tokenizer: md.WordPiece, tmp_path: Path) -> None:
+    ours, late, _ = trained(tokenizer, tmp_path / "gpu", 7, log_every=3)
+    expected, at_once, _ = trained(tokenizer, tmp_path / "cpu", 7, gpu=False, log_every=3)
+    assert (late.step, late.tokens) == (at_once.step, at_once.tokens)
+    for line, other in zip(late.log, at_once.log, strict=True):
+        for name in ("step", "tokens", "effective_batch", "learning_rate"):
+            assert line[name] == other[name], name
+        for name in ("loss", "ce", "mlm", "cos", "gradient_norm"):
+            assert line[name] == pytest.approx(other[name], rel=1e-3), name
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(parameter, expected.get_parameter(name), atol=1e-4, rtol=0)
+
+
+def test_a_step_that_is_not_finite_is_reported_late_and_changes_nothing(
+    tokenizer: md.WordPiece, tmp_path: Path
+) -> None:
+    calls = itertools.count(1)
+
+    def spoilt(student: Any, batch: Any) -> dict[str, torch.Tensor]:
+        terms = masked_lm_losses(student, batch)
+        return {"loss": terms["loss"] * (float("nan") if next(calls) == 3 else 1.0)}
+
+    with pytest.raises(ValueError, match="stopped in step 3: loss is nan in micro-batch 2"):
+        trained(tokenizer, tmp_path / "run", 9, spoilt, log_every=100)
+    (checkpoint,) = (tmp_path / "run").glob("step-*.safetensors")
+    assert checkpoint.name == "step-00000002.safetensors"
+    trained(tokenizer, tmp_path / "other", 9, masked_lm_losses, stop=2, log_every=100)
+    ours, expected = (load_file(tmp_path / name / checkpoint.name) for name in ("run", "other"))
+    assert ours.keys() == expected.keys()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.items())
 
 
 def test_the_run_of_the_benchmark_resumes_on_the_device() -> None:
