@@ -171,3 +171,19 @@ def test_the_pictures_are_those_that_the_notebooks_draw() -> None:
     assert set(shown) == set(PICTURES)
     for name, source in PICTURES.items():
         assert (ROOT / "data" / "pictures" / name).read_bytes() == picture(*source)
+
+
+def test_the_students_figures_are_those_of_its_provenance() -> None:
+    found = json.loads((ROOT / "data" / "minilm-student" / "layers.json").read_text(encoding="utf-8"))
+    page = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert f"{found['tokens'] / 1e6:.1f} million tokens in {found['runs'][-1]['steps']:,} steps" in page
+    kept = {}
+    for name, each in found["figures"].items():
+        kept[name] = f"{each['student']['accuracy'] / each['teacher']['accuracy']:.1%}"
+        accuracies = f"{each['teacher']['accuracy']:.3f} | {each['student']['accuracy']:.3f}"
+        assert f"| {each['hidden_tokens']:,} | {accuracies} | {kept[name]} |" in page
+    general = sorted((each for name, each in kept.items() if name != "docs corpus"), key=lambda each: float(each[:-1]))
+    shares = (
+        f"{kept['docs corpus']} of its teacher's accuracy on the same docs and {general[0]} to {general[-1]} on general"
+    )
+    assert f"{found['tokens'] / 1e6:.1f} million tokens, {shares} English" in README

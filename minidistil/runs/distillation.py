@@ -79,9 +79,14 @@ def distil(
     require_kind(Corpus, HubCorpus, corpus=corpus)
     require_kind(DistilConfig, config=config)
     _require_a_pair(teacher, student, config)
-    for model in (teacher, student):
+    models = {"teacher": teacher, "student": student}
+    if beside is not None:  # now: what cannot be loaded is refused before the training
+        models[beside] = MaskedLM.from_pretrained(beside)
+    for model in models.values():
         require_fit(tokenizer, model, MaskedLM)
     on_one_device(device, teacher, student)
+    if beside is not None:
+        models[beside].to(device_of(teacher))
     _freeze(student, config)
 
     folder = RunFolder(out, text_settings(student, corpus, config, teacher=fingerprint(teacher), start=start), say)
@@ -119,10 +124,8 @@ def distil(
             metrics = _figures(teacher, student, held_out, plan.precision)
             metrics["student_masked_accuracy_before"] = folder.settings["student_masked_accuracy_before"]
             metrics |= effort(progress, plan, at_most, device_of(student))
-            models = {"teacher": teacher, "student": student}
             if beside is not None:
-                models[beside] = other = MaskedLM.from_pretrained(beside).to(device_of(teacher))
-                metrics["beside"] = {"name": beside, **_scores(other, held_out, plan.precision)}
+                metrics["beside"] = {"name": beside, **_scores(models[beside], held_out, plan.precision)}
             results = comparison_table(metrics) + "\n\n" + side_by_side(models, tokenizer)
             write_results(folder, student, tokenizer, progress, results)
         return folder.finish(metrics, progress.log)
@@ -152,11 +155,11 @@ def _freeze(student: MaskedLM, config: DistilConfig) -> None:
     """Leave gradients only where the settings ask for training; the teacher runs without any."""
     if config.freeze_positions:
         student.encoder.embeddings.position.requires_grad_(False)
-    if config.freeze_words:
-        student.encoder.embeddings.word.requires_grad_(False)
     if not (config.alpha_ce or config.alpha_mlm or config.alpha_mse):  # no loss reads the head's own weights
         student.head.requires_grad_(False)
         student.head.word.requires_grad_(True)
+    if config.freeze_words:
+        student.encoder.embeddings.word.requires_grad_(False)
 
 
 def _scores(model: MaskedLM, text: MaskedText, precision: str) -> dict[str, Any]:

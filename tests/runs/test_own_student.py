@@ -128,6 +128,15 @@ def test_a_report_has_a_column_for_it(
     assert report.count(f"* {STUDENT}: ") == 3  # a line for each sentence
 
 
+def test_a_model_that_cannot_stand_beside_is_refused_before_the_training(
+    tiny_teacher: md.MaskedLM, tiny_corpus: md.corpus.Corpus, tokenizer: md.WordPiece, tmp_path: Path
+) -> None:
+    student = md.student_of(tiny_teacher, (0,))
+    with pytest.raises(ValueError, match=r"no-such-model.*minilm-student"):
+        md.distil(tiny_teacher, student, tiny_corpus, out=tmp_path / "run", tokenizer=tokenizer, beside="no-such-model")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_student_is_trained_further_and_the_folder_keeps_its_name(
     tiny_teacher: md.MaskedLM, tiny_corpus: md.corpus.Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
