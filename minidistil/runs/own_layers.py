@@ -1,4 +1,4 @@
-"""How the project stores what it trained: matrices in 8 bits with a scale for each row, the rest in fp16, and its story.
+"""How the project stores what it trained: matrices in 8 bits with a scale for each row, the rest in fp16.
 
 `minidistil.ch05_weights.weights.apply_changes` is the way back.
 """
