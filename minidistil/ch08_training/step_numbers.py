@@ -58,14 +58,17 @@ class StepNumbers:
     """Updates the weights where a step's numbers are finite, counts the step, and adds what is due to the log.
 
     Args:
-        progress: of the run; it is kept up to date.
+        optimizer, config, plan: of the run.
+        progress: of the run, too; it is kept up to date.
         checkpoints: their folder, for a micro-batch that is not finite.
         scale: of a run in fp16.
+        device: where the model is.
         start: when the run would have started, had it not been interrupted.
 
     Attributes:
         position: in the text, behind the last step that was read.
         wants_checkpoint: whether the first process has asked for one in a step that was read.
+        unread: steps whose numbers have not been read: none but in a `LateStepNumbers`.
     """
 
     def __init__(
@@ -83,6 +86,8 @@ class StepNumbers:
         self.checkpoints, self.scale, self.device, self.start = checkpoints, scale, device, start
         self.position: Any = None
         self.wants_checkpoint: bool = False
+        self.unread: list[Computed] = []
+        self.failed: Tensor = torch.zeros((), device=device)  # 1 from the first step on that was not finite
 
     def update(self, step: Computed) -> None:
         """Update and count; an interrupt waits: a step is taken and counted, or not begun.
@@ -152,11 +157,6 @@ READ_EVERY = 10
 class LateStepNumbers(StepNumbers):
     """Reads the numbers where something needs them, and otherwise every READ_EVERY steps."""
 
-    def __init__(self, *arguments: Any):
-        super().__init__(*arguments)
-        self.unread: list[Computed] = []
-        self.failed: Tensor = torch.zeros((), device=self.device)  # 1 from the first step on that was not finite
-
     def update(self, step: Computed) -> None:
         """As `StepNumbers.update`; the error may come some steps later, with weights and progress before the bad one.
 
@@ -174,8 +174,9 @@ class LateStepNumbers(StepNumbers):
             self.read()
 
     def is_due(self, number: int) -> bool:
-        """Whether the numbers are needed now."""
-        return number % READ_EVERY == 0 or self.line_is_due(number)
+        """Whether the numbers are needed now; a correction of the plan needs the tokens so far, once."""
+        corrects = self.plan.correction_is_due(number) and not self.plan.correction_is_due(number - 1)
+        return number % READ_EVERY == 0 or self.line_is_due(number) or corrects
 
     def read(self) -> None:
         """Read and count all steps that have not been read, in one wait for the device.
@@ -183,17 +184,18 @@ class LateStepNumbers(StepNumbers):
         Raises:
             ValueError: one of them was not finite; the progress is set back to the step before.
         """
-        steps, self.unread = self.unread, []
-        if not steps:
+        if not self.unread:
             return
-        norms = torch.stack([torch.as_tensor(step.norm) for step in steps])  # (steps,)
-        rows = torch.cat([torch.stack([step.sums for step in steps]), norms[:, None]], 1).tolist()  # (steps, K + 4)
-        end, first = self.progress.step, self.progress.step - len(steps)
-        for done, (step, numbers) in enumerate(zip(steps, rows, strict=True), start=first):
-            self.progress.step = done
-            self.require_finite(step, numbers, done)
-            self.count(step, numbers, done + 1)
-        self.progress.step = end
+        with interrupts_held_back():  # all are read and counted, or none
+            steps = self.unread
+            norms = torch.stack([torch.as_tensor(step.norm) for step in steps])  # (steps,)
+            rows = torch.cat([torch.stack([step.sums for step in steps]), norms[:, None]], 1).tolist()  # (steps, K + 4)
+            self.unread, end = [], self.progress.step
+            for done, (step, numbers) in enumerate(zip(steps, rows, strict=True), start=end - len(steps)):
+                self.progress.step = done
+                self.require_finite(step, numbers, done)
+                self.count(step, numbers, done + 1)
+            self.progress.step = end
 
 
 def reads_late(device: torch.device, scale: LossScale | None) -> bool:

@@ -226,12 +226,13 @@ def train(
                 numbers.wants_checkpoint, saved = False, time.perf_counter()
     finally:  # also when interrupted: the last whole step is kept
         reader.close()
+        in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
         try:
-            numbers.read()
+            if in_step:
+                numbers.read()
         finally:
-            in_step = progress.step == plan.end or world_size() == 1  # else the others may be elsewhere
-            done = progress.step - progress.skipped
-            if writer.step != progress.step and in_step and optimizer_is_whole(optimizer, done):
+            whole = not numbers.unread and optimizer_is_whole(optimizer, progress.step - progress.skipped)
+            if writer.step != progress.step and in_step and whole:
                 _save(writer, model, optimizer, progress, numbers.position)
             writer.wait()
     model.eval()

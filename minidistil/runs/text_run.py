@@ -105,8 +105,6 @@ def measured_plan(
 
 def keep_to_budget(folder: RunFolder, plan: Plan, progress: Progress, feed: Feed, config: TrainingConfig) -> None:
     """Fit the number of steps of a run of given time to the time that its steps took so far."""
-    if not progress.tokens:  # a GPU has read steps that are not counted yet
-        return
     if config.steps is None and config.budget_seconds is not None and plan.correction_is_due(progress.step):
         seconds = from_first(progress.seconds)
         a_step = seconds / progress.tokens * _tokens_per_step(feed, config)  # a step of average size

@@ -6,12 +6,15 @@ Run by test_gpu in a process of its own.
 import contextlib
 import dataclasses
 import itertools
+import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 import minidistil as md
@@ -21,11 +24,13 @@ from minidistil.ch02_masking.masking import choose_positions, mask_tokens
 from minidistil.ch05_weights.classifiers import ClassifierConfig
 from minidistil.ch06_losses import toy_language
 from minidistil.ch07_student.student import layer_cosines
+from minidistil.ch08_training import training
 from minidistil.ch08_training.cost import measure
 from minidistil.ch08_training.device import best_device, in_16_bits
 from minidistil.ch08_training.feed import MaskedBatch
 from minidistil.ch08_training.objectives import distillation_losses, masked_lm_losses
 from minidistil.ch08_training.plan import Plan
+from minidistil.ch08_training.step_numbers import LateStepNumbers
 from minidistil.ch08_training.training import Step, accumulate_gradients, clip_gradients, make_optimizer, train
 from minidistil.ch09_evaluation.held_out import masked_documents
 from minidistil.ch09_evaluation.speed import speedup_by_shape
@@ -215,7 +220,8 @@ def trained(
     **changes: Any,
 ) -> Any:
     """Student, progress and waits of each step of a training, which is stopped after some of its steps."""
-    config = dataclasses.replace(SETTINGS, validate_every=None, dropout=0.0, checkpoint_seconds=1e9, **changes)
+    settings = {"validate_every": None, "dropout": 0.0, "checkpoint_seconds": 1e9} | changes
+    config = dataclasses.replace(SETTINGS, **settings)
     feed, plan, waits = a_feed(tokenizer, config), Plan(steps, "fp32", 1.0), []
     with imitated_gpu() if gpu else contextlib.nullcontext() as mode:
         teacher = small().to(GPU if gpu else "cpu").requires_grad_(False)
@@ -270,6 +276,45 @@ def test_a_step_that_is_not_finite_is_reported_late_and_changes_nothing(
     ours, expected = (load_file(tmp_path / name / checkpoint.name) for name in ("run", "other"))
     assert ours.keys() == expected.keys()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.items())
+
+
+def test_steps_are_read_after_ten_and_checkpoints_written_when_they_are_read(
+    tokenizer: md.WordPiece, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[tuple[int, int]] = []
+    save = training._save
+
+    def noted(*given: Any) -> None:
+        saved.append((given[3].step, given[3].tokens))
+        save(*given)
+
+    monkeypatch.setattr(training, "_save", noted)
+    _, progress, _ = trained(tokenizer, tmp_path / "gpu", 12, log_every=100, checkpoint_seconds=0.0)
+    assert [step for step, _ in saved] == [2, 10, 12]  # 2: a tenth of the plan
+    at_once = trained(tokenizer, tmp_path / "cpu", 12, gpu=False, log_every=1)[1]
+    tokens = {line["step"]: line["tokens"] for line in at_once.log}
+    assert all(count == tokens[step] for step, count in saved)
+    assert progress.tokens == tokens[12]
+
+
+def test_an_interrupt_while_numbers_are_read_waits_until_they_are(
+    tokenizer: md.WordPiece, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = LateStepNumbers.count
+
+    def interrupted(self: LateStepNumbers, step: Any, numbers: Any, number: int) -> None:
+        if number == 5:
+            signal.raise_signal(signal.SIGINT)
+        count(self, step, numbers, number)
+
+    monkeypatch.setattr(LateStepNumbers, "count", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tokenizer, tmp_path / "run", 12, log_every=100)
+    (checkpoint,) = (tmp_path / "run").glob("step-*.safetensors")
+    with safe_open(checkpoint, "pt") as file:
+        found = json.loads(file.metadata()["progress"])
+    at_once = trained(tokenizer, tmp_path / "cpu", 12, gpu=False, log_every=1)[1]
+    assert (found["step"], found["tokens"]) == (10, at_once.log[9]["tokens"])
 
 
 def test_the_run_of_the_benchmark_resumes_on_the_device() -> None:
