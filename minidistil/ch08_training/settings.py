@@ -124,7 +124,7 @@ class DistilConfig(TrainingConfig):
     temperature: float = _setting(2.0, "T, by which L_ce divides the logits of teacher and student")
     ce_positions: str = _setting("masked", "positions that L_ce compares: masked or all")
     freeze_positions: bool = _setting(False, "keep the position embeddings as copied")
-    freeze_words: bool = _setting(False, "keep the word embeddings as copied: less work a step, and nothing to store")
+    freeze_words: bool = _setting(False, "keep the word embeddings as copied, for less work a step")
 
     def __post_init__(self) -> None:
         super().__post_init__()

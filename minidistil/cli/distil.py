@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
     auto = settings.get("batch_size") == "auto"
     if auto:
         del settings["batch_size"]
+    if options.student is not None:
+        settings["layers"] = None  # also with --paper: it is not made of its teacher's layers
     config = dataclasses.replace(start, **settings)
     return _distil(options.teacher, config, lambda: corpus_of(options), options.out, auto, options.student)
 
@@ -115,7 +117,7 @@ def _distil(
         if rank():
             return 0
     models = {"teacher": teacher, "student": student}
-    if beside is not None:
+    if beside is not None and "beside" in run.metrics:  # else the folder was finished without it
         models[beside] = MaskedLM.from_pretrained(beside).to(device_of(teacher))
     say(f"\n{comparison_table(run.metrics)}\n\n{side_by_side(models, tokenizer)}\n")
     say(f"training took {run.metrics['seconds']:.0f} s. Everything is in {run.folder}: report.md, curves.png, model/.")

@@ -201,7 +201,8 @@ def _of_the_student(filename: str) -> Path:
         return locate("minilm", filename)
     path = data_folder() / STUDENT / filename
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: reinstall the project.")
+        advice = "reinstall the project." if filename == "config.json" else "the model has no such file."
+        raise FileNotFoundError(f"{path} is missing: {advice}")
     return path
 
 

@@ -65,7 +65,8 @@ def distil(
         device: where to train, both models are moved there; None: where they are.
         start: the name of a student that was trained before, for the run's config.json; a folder whose run has another
             start is refused.
-        beside: the name of another student, such as "minilm-student", for a further column of the report.
+        beside: the name of another student, such as "minilm-student", for a further column of the report; without
+            effect where the run is finished.
 
     Raises:
         TypeError: an argument is something else.
@@ -79,9 +80,10 @@ def distil(
     require_kind(Corpus, HubCorpus, corpus=corpus)
     require_kind(DistilConfig, config=config)
     _require_a_pair(teacher, student, config)
+    require_kind(str, start=start)
     models = {"teacher": teacher, "student": student}
-    if beside is not None:  # now: what cannot be loaded is refused before the training
-        models[beside] = MaskedLM.from_pretrained(beside)
+    if beside is not None:  # now: what cannot stand beside them is refused before the training
+        models |= _beside(beside, config)
     for model in models.values():
         require_fit(tokenizer, model, MaskedLM)
     on_one_device(device, teacher, student)
@@ -149,6 +151,17 @@ def _require_a_pair(teacher: MaskedLM, student: MaskedLM, config: DistilConfig) 
             "L_cos cannot compare their hidden states. Take a student of the same hidden_size, or leave L_cos out with "
             "alpha_cos=0 (--alpha-cos 0)."
         )
+
+
+def _beside(name: str, config: DistilConfig) -> dict[str, MaskedLM]:
+    """A further model for the report."""
+    require_kind(str, beside=name)
+    if name in ("teacher", "student"):
+        raise ValueError(f"beside is {name!r}, which the report calls one of the two models: rename the folder.")
+    model = MaskedLM.from_pretrained(name)
+    if (most := model.config.max_position_embeddings) < config.max_length:
+        raise ValueError(f"{name} reads {most} tokens: expected a model for beside that reads {config.max_length}.")
+    return {name: model}
 
 
 def _freeze(student: MaskedLM, config: DistilConfig) -> None:

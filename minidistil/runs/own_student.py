@@ -70,9 +70,15 @@ def figures(teacher: MaskedLM, student: MaskedLM, files: list[Path]) -> dict[str
 
 
 def earlier_legs(start: str) -> list[dict[str, Any]]:
-    """The provenance of the runs before this one: those of the shipped student, if the run went on from it."""
-    if start != STUDENT:
+    """The provenance of the runs before this one: those of the shipped student, if the run went on from it.
+
+    Raises:
+        ValueError: it went on from another student, of which nothing is known here.
+    """
+    if not start:
         return []
+    if start != STUDENT:
+        raise ValueError(f"The run went on from {start}: expected {STUDENT}, so that all runs are on record.")
     return json.loads(read_small(data_folder() / f"{STUDENTS_LAYERS}.json"))["runs"]
 
 

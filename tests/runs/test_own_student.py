@@ -13,7 +13,7 @@ from minidistil.ch05_weights.weights import STUDENTS_LAYERS, apply_changes
 from minidistil.cli.main import main
 from minidistil.files import data_folder, sha256
 from minidistil.hub.official import STUDENT
-from minidistil.runs.own_student import WORD, take_layers
+from minidistil.runs.own_student import WORD, earlier_legs, take_layers
 from minidistil.runs.report import comparison_table
 
 LAYERS = data_folder() / f"{STUDENTS_LAYERS}.safetensors"
@@ -128,12 +128,25 @@ def test_a_report_has_a_column_for_it(
     assert report.count(f"* {STUDENT}: ") == 3  # a line for each sentence
 
 
+def test_a_run_that_went_on_from_an_unknown_student_is_not_stored() -> None:
+    assert earlier_legs("") == []
+    assert sum(run["tokens"] for run in earlier_legs(STUDENT)) > 0
+    with pytest.raises(ValueError, match=r"runs/a/model.*minilm-student"):
+        earlier_legs("runs/a/model")
+
+
 def test_a_model_that_cannot_stand_beside_is_refused_before_the_training(
     tiny_teacher: md.MaskedLM, tiny_corpus: md.corpus.Corpus, tokenizer: md.WordPiece, tmp_path: Path
 ) -> None:
     student = md.student_of(tiny_teacher, (0,))
-    with pytest.raises(ValueError, match=r"no-such-model.*minilm-student"):
-        md.distil(tiny_teacher, student, tiny_corpus, out=tmp_path / "run", tokenizer=tokenizer, beside="no-such-model")
+    wrong: list[tuple[object, type[Exception], str]] = [
+        ("no-such-model", ValueError, r"no-such-model.*minilm-student"),
+        (tmp_path, TypeError, "beside .*Path.* str"),
+        ("student", ValueError, "beside is 'student'"),
+    ]
+    for name, error, message in wrong:
+        with pytest.raises(error, match=message):
+            md.distil(tiny_teacher, student, tiny_corpus, out=tmp_path / "run", tokenizer=tokenizer, beside=name)  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
 
 
