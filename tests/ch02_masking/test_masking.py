@@ -38,8 +38,8 @@ def all_masked(impl: ModuleType, input_ids: Tensor, mask_token_id: int = MASK, v
 
 
 def test_exactly_the_share_of_ordinary_tokens_rounded_up(impl: ModuleType) -> None:
-    input_ids = batch()
-    ordinary = 50 * (96 - 3) + 50 * (128 - 3)  # without [CLS], [SEP], [UNK] and padding
+    input_ids = batch(20)  # few: right code may take time that grows with the square of their number
+    ordinary = 10 * (96 - 3) + 10 * (128 - 3)  # without [CLS], [SEP], [UNK] and padding
     for share in (0.0, 0.15, 0.1501, 0.5, 1.0):
         chosen = impl.choose_positions(input_ids, SPECIAL, share)
         assert chosen.shape == input_ids.shape
@@ -102,14 +102,14 @@ def test_weighted_draws_without_replacement_follow_their_closed_form(impl: Modul
 
 
 def test_positions_are_drawn_anew_and_the_generator_decides(impl: ModuleType) -> None:
-    input_ids = batch()
+    input_ids = batch(20)
     generator = torch.Generator().manual_seed(1)
     first, second = (impl.choose_positions(input_ids, SPECIAL, generator=generator) for _ in range(2))
     again = impl.choose_positions(input_ids, SPECIAL, generator=torch.Generator().manual_seed(1))
     assert torch.equal(first, again)
     # Two independent choices of n out of N have a hypergeometric number of positions in common.
     count, common = int(first.sum()), int((first & second).sum())
-    law = hypergeom(10_900, count, count)
+    law = hypergeom(2_180, count, count)
     assert min(law.cdf(common), law.sf(common - 1)) > 0.001, f"{common} of {count} positions are in both of two draws"
 
 
