@@ -1,5 +1,6 @@
 """The roads of notebooks/INSTALL.md: what they install, and the buttons of a repository that was cloned."""
 
+import importlib.metadata
 import json
 import re
 import shutil
@@ -30,6 +31,14 @@ def test_torch_has_a_hash_for_each_python_and_processor() -> None:
     pin, *hashes = [line.strip().removesuffix(" \\") for line in lines if line[0] != "#"]
     assert pin in PIN.findall(REQUIREMENTS)
     assert len({each for each in hashes if re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each)}) == len(hashes) == 2 * 4
+
+
+def test_the_lock_file_has_what_torch_asks_for() -> None:
+    asked = [each for each in importlib.metadata.requires("torch") or () if "extra ==" not in each]
+    names = {re.split(r"[^\w.-]", each)[0].lower().replace("_", "-") for each in asked}
+    of_cuda = {name for name in names if re.match("nvidia|cuda|triton", name)}
+    locked = {pin.partition("==")[0] for pin in PIN.findall(LOCKED)}
+    assert names - of_cuda <= locked
 
 
 def test_the_page_installs_the_torch_of_the_requirements() -> None:
