@@ -21,6 +21,8 @@ from minidistil.ch08_training.plan import Plan
 from minidistil.ch08_training.settings import TrainingConfig
 from minidistil.ch08_training.training import Step, accumulate_gradients, clip_gradients, make_optimizer, set_dropout
 
+SLOWER = 3  # on a CPU without such instructions, 16 bits take more than ten times as long
+
 
 def make_plan(
     model: nn.Module,
@@ -79,10 +81,14 @@ def trial_seconds(
     Six of them, or of a short run as many as are a twentieth of its steps. Each batch is read in all precisions, one
     after the other: what else the machine does at the time slows all of them down alike. And it is read twice, of
     which the shorter time counts: the first step of a shape in 16 bits may have to make its kernels, and a single step
-    that was held up must not decide.
+    that was held up must not decide. A precision that takes SLOWER times as long as another one is not tried on longer
+    batches: a CPU without instructions for 16 bits would need minutes for them.
 
     Args:
         compiled: None, or the models that have their blocks compiled, as the copy has them then.
+
+    Returns:
+        For each precision that was tried to the end, the seconds by batch.
     """
     trial = copy.deepcopy(model).train()
     set_dropout(trial, config.dropout)
@@ -101,7 +107,9 @@ def trial_seconds(
     measured: dict[str, list[float]] = {precision: [] for precision in tried}
     with compiled_blocks([trial, *(compiled or ())], compiled is not None):
         for batch in batches:
-            twice = [{name: seconds(module, batch) for name, module in modules.items()} for _ in range(2)]
+            twice = [{name: seconds(modules[name], batch) for name in measured} for _ in range(2)]
             for precision, times in measured.items():
                 times.append(min(each[precision] for each in twice))
+            fastest = min(map(sum, measured.values()))
+            measured = {name: times for name, times in measured.items() if sum(times) < SLOWER * fastest}
     return measured

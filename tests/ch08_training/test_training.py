@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import random
 import signal
 import subprocess
@@ -437,7 +438,10 @@ def test_the_budget_decides_the_steps_and_the_epochs_limit_them(tiny_teacher: Ma
     assert make_plan(tiny_teacher, masked_lm_losses, stream, replace(config, steps=7)).steps == 7
 
 
-def test_the_precisions_are_tried_in_turns(tiny_teacher: MaskedLM, stream: MemoryFeed) -> None:
+def test_the_precisions_are_tried_in_turns(
+    tiny_teacher: MaskedLM, stream: MemoryFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minidistil.ch08_training.trial.SLOWER", math.inf)  # whatever this machine is good at
     tried = []
 
     def losses(model: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
@@ -452,9 +456,10 @@ def test_the_precisions_are_tried_in_turns(tiny_teacher: MaskedLM, stream: Memor
 
 @pytest.mark.parametrize("late", [0, 1])
 def test_a_step_that_was_held_up_does_not_choose_the_precision(
-    tiny_teacher: MaskedLM, stream: MemoryFeed, late: int
+    tiny_teacher: MaskedLM, stream: MemoryFeed, late: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first step of a shape, which makes its kernels, or a later one, while the machine does something else."""
+    monkeypatch.setattr("minidistil.ch08_training.trial.SLOWER", math.inf)
     calls = 0
 
     def losses(model: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
@@ -467,6 +472,20 @@ def test_a_step_that_was_held_up_does_not_choose_the_precision(
     measured = trial_seconds(tiny_teacher, losses, stream, replace(CONFIG, steps=60), ("fp32", "bf16"))
     assert calls == 6
     assert max(measured["bf16"]) < 0.5
+
+
+def test_a_precision_that_this_machine_is_slow_in_is_given_up(tiny_teacher: MaskedLM, stream: MemoryFeed) -> None:
+    """As bf16 is on a CPU without instructions for it: minutes for the longer batches."""
+    tried = []
+
+    def losses(model: MaskedLM, batch: MaskedBatch) -> dict[str, torch.Tensor]:
+        tried.append("bf16" if torch.is_autocast_enabled("cpu") else "fp32")
+        time.sleep(2.0 if tried[-1] == "bf16" else 0.0)
+        return masked_lm_losses(model, batch)
+
+    measured = trial_seconds(tiny_teacher, losses, stream, replace(CONFIG, steps=60), ("fp32", "bf16"))
+    assert tried == ["fp32", "bf16"] * 2 + ["fp32"] * 4
+    assert {name: len(times) for name, times in measured.items()} == {"fp32": 3}
 
 
 def test_the_faster_precision_is_taken_and_counts_the_steps(
