@@ -5,7 +5,17 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from minidistil.cli.options import MODEL, add_command, add_settings, add_text_flags, corpus_of, given, numbers, say
+from minidistil.cli.options import (
+    MODEL,
+    add_command,
+    add_settings,
+    add_text_flags,
+    corpus_of,
+    given,
+    numbers,
+    path,
+    say,
+)
 
 # What needs torch is imported where it is needed: help does not wait for it.
 
@@ -29,7 +39,7 @@ def _flags(command: argparse.ArgumentParser) -> None:
     formats: dict[str, Any] = {"choices": ("fp32", "bf16"), "default": "fp32", "help": "number format of all runs"}
     add_settings(command, DistilConfig(), "precision", **formats)
     folder = "a folder with a sub-folder for each run (default: %(default)s)"
-    flag("--out", type=Path, default=Path("runs/ablation"), metavar="DIR", help=folder)
+    flag("--out", type=path, default=Path("runs/ablation"), metavar="DIR", help=folder)
     add_text_flags(command)
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from minidistil.cli.options import MODEL, add_command, words
+from minidistil.cli.options import MODEL, add_command, path, words
 from minidistil.files import read_small, to_json
 
 # What needs torch is imported where it is needed: help does not wait for it.
@@ -28,7 +28,7 @@ def _flags(command: argparse.ArgumentParser) -> None:
     flag("--model", **MODEL)
     flag("--teacher", metavar="NAME", help="compare with this model: which differences were inherited")
     templates = "text file with one sentence in each line, which has {group} and [MASK]"
-    flag("--templates", type=Path, metavar="FILE", help=templates)
+    flag("--templates", type=path, metavar="FILE", help=templates)
     groups = f"the two words that replace {{group}} (default: {','.join(Probe.groups)})"
     flag("--groups", type=words, metavar="A,B", help=groups)
     occupations = f"words to compare at [MASK] (default: {len(Probe.words)} occupations)"

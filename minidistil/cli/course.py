@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from minidistil.cli.options import MODEL, add_command, say, words
+from minidistil.cli.options import MODEL, add_command, path, say, words
 
 # Modules of minidistil.course are imported where they are needed: the other commands start without them.
 
@@ -13,7 +13,7 @@ def add(commands: Any) -> None:
     """Add the commands."""
     flag = add_command(commands, "check", check, "run the package's own tests of a chapter on your code").add_argument
     flag("chapter", help="ch01, ch02 …")
-    flag("--file", type=Path, metavar="FILE", help="your file (default: the chapter's file in exercises/)")
+    flag("--file", type=path, metavar="FILE", help="your file (default: the chapter's file in exercises/)")
 
     flag = add_command(commands, "progress", progress, "show which exercises are written, checked, passed").add_argument
     flag("--check", action="store_true", help="first check the chapters that changed since their last check")
@@ -29,9 +29,9 @@ def add(commands: Any) -> None:
     flag("--model", **MODEL)
     flag("--name", default="", metavar="NAME", help="your name, for the certificate")
     run = "the folder of your own distillation (default: the last one finished in runs/)"
-    flag("--run", type=Path, dest="own", metavar="DIR", help=run)
+    flag("--run", type=path, dest="own", metavar="DIR", help=run)
     place = "where certificate.json and certificate.png go (default: %(default)s)"
-    flag("--out", type=Path, default=Path("runs/graduation"), metavar="DIR", help=place)
+    flag("--out", type=path, default=Path("runs/graduation"), metavar="DIR", help=place)
 
     what = "diagnose a recorded distillation in which one thing is wrong"
     flag = add_command(commands, "clinic", clinic, what).add_argument
@@ -39,8 +39,8 @@ def add(commands: Any) -> None:
 
     what = "check a folder of submissions, each in a process with limits"
     flag = add_command(commands, "grade", grade, what).add_argument
-    flag("folder", type=Path, help="a folder with a sub-folder or a file for each student")
-    flag("--csv", type=Path, metavar="FILE", help="also write the table to this file, as CSV")
+    flag("folder", type=path, help="a folder with a sub-folder or a file for each student")
+    flag("--csv", type=path, metavar="FILE", help="also write the table to this file, as CSV")
     flag("--chapters", type=words, default=(), metavar="ch01,ch02", help="grade only these chapters (default: all)")
     time = "time for one chapter of one student (default: %(default)s)"
     flag("--seconds", type=float, default=120, metavar="N", help=time)
@@ -48,7 +48,7 @@ def add(commands: Any) -> None:
     flag("--memory", type=float, default=3, metavar="GIB", help=memory)
 
     flag = add_command(commands, "handout", handout, "write a copy of the course without solutions").add_argument
-    flag("folder", type=Path, metavar="DIR", help="a folder that does not exist yet")
+    flag("folder", type=path, metavar="DIR", help="a folder that does not exist yet")
     chapters = "leave out only the solutions of these chapters (default: all)"
     flag("--chapters", type=words, default=(), metavar="ch03,ch04", help=chapters)
 

@@ -106,7 +106,7 @@ def _precision() -> str:
             product.sum().item()
             seconds[precision] = time.perf_counter() - start
     ratio = seconds["fp32"] / seconds[half]
-    return f"{half} matrix products are {ratio:.1f} times as fast as fp32 ones; training takes the faster one"
+    return f"{half} matrix products are {ratio:.2g} times as fast as fp32 ones; training takes the faster one"
 
 
 def _memory() -> str:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from minidistil.cli.options import A_MODEL, add_command, say
+from minidistil.cli.options import A_MODEL, add_command, path, say
 from minidistil.files import write_atomically
 
 # What needs torch is imported where it is needed: help does not wait for it.
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     flag("model", help=A_MODEL)
     formats = "an ONNX graph, the graph in int8, or int8 weights for this library (default: %(default)s)"
     flag("--format", choices=("onnx", "onnx-int8", "int8"), default="onnx", help=formats)
-    flag("--out", type=Path, required=True, metavar="DIR", help="folder for the files (required)")
+    flag("--out", type=path, required=True, metavar="DIR", help="folder for the files (required)")
     flag("--task", choices=HEADS, default="fill-mask", help="the model's head (default: %(default)s)")
 
 

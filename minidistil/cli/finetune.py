@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minidistil.cli.models import require_one_vocabulary
-from minidistil.cli.options import MODEL, add_command, add_settings, given, say, say_if_finished
+from minidistil.cli.options import MODEL, add_command, add_settings, given, path, say, say_if_finished
 from minidistil.files import read_small, to_json, write_atomically
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def _flags(command: argparse.ArgumentParser) -> None:
     flag("task", help=tasks)
     flag("--model", **MODEL)
     files = "folder with the task's files, GLUE's as DIR/CoLA/train.tsv (default: from the hub)"
-    flag("--data", type=Path, metavar="DIR", help=files)
-    flag("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/TASK)")
-    flag("--results", type=Path, metavar="FILE", help="add the figures to this JSON file of many runs")
+    flag("--data", type=path, metavar="DIR", help=files)
+    flag("--out", type=path, metavar="DIR", help="the run's folder (default: runs/TASK)")
+    flag("--results", type=path, metavar="FILE", help="add the figures to this JSON file of many runs")
     add_settings(command, config, "epochs", "seed", "learning_rate", "batch_size", "accumulate", "max_length")
     add_settings(command, config, "precision")
     teacher = "model/ of a run on the same task, from which to distil a second time, as the paper does on SQuAD"

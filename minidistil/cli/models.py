@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from minidistil.cli.options import A_MODEL, MODEL, add_command, add_settings, docs_corpus, given, say, words
+from minidistil.cli.options import A_MODEL, MODEL, add_command, add_settings, docs_corpus, given, path, say, words
 from minidistil.files import to_json, write_atomically
 
 # What needs torch is imported where it is needed: help does not wait for it.
@@ -28,14 +28,14 @@ def add(commands: Any) -> None:
     flag("text", nargs="+", help="one text or several, each in quotation marks")
     flag("--model", **MODEL)
     file = "write a .npy array of shape (texts, width) to this file instead of printing JSON"
-    flag("--out", type=Path, metavar="FILE", help=file)
+    flag("--out", type=path, metavar="FILE", help=file)
 
     what = "measure masked accuracy and perplexity on held-out text"
     flag = add_command(commands, "evaluate", evaluate, what, on_device=True).add_argument
     flag("model", help=A_MODEL)
     flag("--teacher", metavar="NAME", help="compare with this model: agreement, and how much of its accuracy is kept")
     files = "text files, used as a whole (default: the test split of the docs corpus)"
-    flag("--text", type=Path, nargs="+", metavar="FILE", help=files)
+    flag("--text", type=path, nargs="+", metavar="FILE", help=files)
     flag("--json", action="store_true", help="print the figures as JSON")
 
     flag = add_command(commands, "tokenize", tokenize, "print the tokens, ids and offsets of a text").add_argument

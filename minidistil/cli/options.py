@@ -96,7 +96,7 @@ def add_training_flags(
     `size` reads --batch-size.
     """
     folder = "the run's folder (default: %(default)s)"
-    command.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=folder)
+    command.add_argument("--out", type=path, default=Path(out), metavar="DIR", help=folder)
     length = command.add_mutually_exclusive_group()
     add_settings(length, config, "steps")
     add_settings(length, config, "budget_seconds", flag="--budget", type=seconds, metavar="90s|6m|1h")
@@ -111,7 +111,7 @@ def add_text_flags(command: argparse.ArgumentParser) -> None:
     """Add the flags that name the text to train on."""
     flag = command.add_argument
     files = "UTF-8 files, also .gz, one document a line (default: the docs corpus, the docstrings on this machine)"
-    flag("--text", type=Path, nargs="+", metavar="FILE", help=files)
+    flag("--text", type=path, nargs="+", metavar="FILE", help=files)
     flag("--docs", action="store_true", help="the docs corpus in addition to --text")
     hub = (
         "a dataset of the hub, streamed, such as wikimedia/wikipedia 20231101.en; a third word is its revision. "
@@ -151,6 +151,13 @@ def numbers(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d+(,\d+)*", text):
         raise argparse.ArgumentTypeError(f"{text!r}: expected whole numbers with commas, such as 0,2,4")
     return tuple(map(int, text.split(",")))
+
+
+def path(text: str) -> Path:
+    """A file or folder; never the empty name, such as that of a variable that is not set: Path("") is this folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty: expected a file or folder, such as . for this one")
+    return Path(text)
 
 
 def size_or_auto(text: str) -> int | str:

@@ -1,10 +1,9 @@
 """`minidistil teach`: makes the offline teacher, or trains it further."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from minidistil.cli.options import add_command, add_training_flags, corpus_of, given, say, say_if_finished
+from minidistil.cli.options import add_command, add_training_flags, corpus_of, given, path, say, say_if_finished
 
 # What needs torch is imported where it is needed: help does not wait for it.
 
@@ -21,7 +20,7 @@ def _flags(command: argparse.ArgumentParser) -> None:
     teacher = "train this teacher further, such as minilm (default: the official MiniLM with a new head)"
     command.add_argument("--teacher", metavar="NAME", help=teacher)
     held_out = "files that are not trained on, to report figures on"
-    command.add_argument("--test-text", type=Path, nargs="+", default=[], metavar="FILE", help=held_out)
+    command.add_argument("--test-text", type=path, nargs="+", default=[], metavar="FILE", help=held_out)
     add_training_flags(command, TeachConfig(), "runs/teach")
 
 

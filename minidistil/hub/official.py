@@ -145,7 +145,7 @@ def locate_if_any(name: str | Path, filename: str) -> Path | None:
         return locate(name, filename) if filename in OFFICIAL[short].pins else None
     if name == STUDENT:
         return locate(name, filename) if filename in ("config.json", "vocab.txt") else None
-    if (folder := Path(name).expanduser()).is_dir():
+    if name != "" and (folder := Path(name).expanduser()).is_dir():
         return folder / filename if (folder / filename).is_file() else None
     try:
         return locate(name, filename)
@@ -207,6 +207,8 @@ def _of_the_student(filename: str) -> Path:
 
 
 def _locate_unpinned(name: str | Path, filename: str) -> Path:
+    if name == "":  # which Path would read as the folder that one is in
+        raise _unknown(name)
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / filename).is_file():
@@ -228,7 +230,11 @@ def _locate_unpinned(name: str | Path, filename: str) -> Path:
                     "Check HF_ENDPOINT and the proxy between this machine and the hub."
                 )
         return path
-    raise ValueError(
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> ValueError:
+    return ValueError(
         f"Unknown model {name!r}: expected one of {', '.join([*OFFICIAL, STUDENT])}, a hub id such as "
         "'org/name', or an existing folder in Hugging Face format."
     )

@@ -1,5 +1,6 @@
 """What the command line says when something goes wrong: one line, short, harmless to a terminal."""
 
+import re
 import resource
 import subprocess
 import sys
@@ -82,3 +83,34 @@ def test_a_text_that_does_not_fit_in_memory_is_named(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "zeros.txt is too large" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["distil", "--out", ""],
+        ["distil", "--out="],
+        ["teach", "--test-text", ""],
+        ["export", "minilm", "--out", ""],
+        ["evaluate", "minilm", "--text", ""],
+        ["finetune", "sst-2", "--data", ""],
+        ["grade", ""],
+        ["handout", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_not_this_folder(
+    typed: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(typed)
+    assert stop.value.code == 2
+    wrong = typed[-1].rstrip("=") or typed[-2]
+    assert re.search(f"{wrong if wrong[0] == '-' else 'folder|DIR'}: .*empty", capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_flag_takes_an_empty_name_as_a_path() -> None:
+    for file in Path(distil.__file__).parent.glob("*.py"):
+        assert "type=Path" not in file.read_text(encoding="utf-8"), file.name

@@ -2,13 +2,14 @@
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 
 from minidistil.ch05_weights.heads import MaskedLM
-from minidistil.hub.official import OFFICIAL, Pin, available_offline, locate, verify
+from minidistil.hub.official import OFFICIAL, Pin, available_offline, locate, locate_if_any, verify
 
 
 @pytest.fixture
@@ -123,3 +124,15 @@ def test_unknown_names_are_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="is a file; expected the folder"):
         locate(tmp_path / "file", "vocab.txt")
+
+
+@pytest.mark.parametrize("find", [locate, locate_if_any])
+def test_an_empty_name_is_not_this_folder(
+    find: Callable[[str, str], object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a variable that is not set leaves of --model "$MODEL"."""
+    (tmp_path / "vocab.txt").write_text("[PAD]")
+    monkeypatch.chdir(tmp_path)
+    assert find(".", "vocab.txt") == Path("vocab.txt")
+    with pytest.raises(ValueError, match="Unknown model ''"):
+        find("", "vocab.txt")
